@@ -1,0 +1,20 @@
+"""Web server settings, for `make run` and for production alike."""
+
+from __future__ import annotations
+
+import os
+
+worker_class = "gevent"
+workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
+bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
+worker_connections = 1000
+timeout = 60
+# A page or an answer may finish; sockets reconnect to the next process.
+graceful_timeout = 5
+keepalive = 5
+# The application logs requests itself, structured and without personal data.
+accesslog = None
+errorlog = "-"
+loglevel = "warning"
+# Behind a proxy the application decides whom to trust (PROXY_HOPS).
+forwarded_allow_ips = "127.0.0.1"
