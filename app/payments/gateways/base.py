@@ -1,0 +1,292 @@
+"""What a payment gateway is to the rest of the console: few verbs over plain frozen data.
+
+Money crosses this border as `Money`; each gateway converts with its own (gateway, currency) decimals. A payment's sums,
+not its status word, are the facts to store: a notice is a snapshot that may come late, twice or out of order.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import ClassVar, TypeVar
+
+from app.core.credentials import CredentialModel
+from app.core.money import Money
+from app.core.money import exponent as iso_exponent
+from app.core.providers import Outcome, Provider, ProviderError
+
+
+class PaymentState(StrEnum):
+    """A gateway's payment in our words. A part refund is `CAPTURED` with `refunded` above zero."""
+
+    PENDING = "pending"
+    AUTHORIZED = "authorized"
+    CAPTURED = "captured"
+    FAILED = "failed"
+    REFUNDED = "refunded"
+    VOIDED = "voided"
+
+
+class RefundState(StrEnum):
+    """A gateway's refund in our words."""
+
+    PENDING = "pending"
+    SETTLED = "settled"
+    FAILED = "failed"
+
+
+class OrderState(StrEnum):
+    """A gateway's order in our words. `PAID` stays even after a full refund: look at the payments."""
+
+    OPEN = "open"
+    ATTEMPTED = "attempted"
+    PAID = "paid"
+
+
+class NoticeKind(StrEnum):
+    """What a webhook is about. Act on the snapshot it carries, never on the name of the event."""
+
+    PAYMENT = "payment"
+    REFUND = "refund"
+    DISPUTE = "dispute"
+    SETTLEMENT = "settlement"
+    OTHER = "other"
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a gateway can do, so that screens offer nothing else."""
+
+    manual_capture: bool = False
+    partial_capture: bool = False
+    void: bool = False
+    partial_refund: bool = True
+    repeated_refunds: bool = True
+    # Whether repeating a refund with the same key cannot pay twice.
+    idempotent_refund: bool = False
+    # Whether the signature of a webhook covers its body; if not, a notice is only a hint to ask the gateway.
+    signed_webhook: bool = True
+    # How long after a failure the same payment may still succeed; keep asking that long.
+    late_success: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True)
+class Customer:
+    """Who pays, to fill in the hosted page. Telephone in E.164."""
+
+    name: str = field(default="", repr=False)
+    email: str = field(default="", repr=False)
+    phone: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class CheckoutRequest:
+    """`reference` is ours, unique per attempt, up to 40 characters: an order is found again by it."""
+
+    reference: str
+    amount: Money
+    description: str
+    callback_url: str
+    cancel_url: str
+    payee: str = ""
+    customer: Customer = Customer()
+    notes: Mapping[str, str] = field(default_factory=dict)
+    manual_capture: bool = False
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """The hosted page: send the browser to `url`, by POST with `fields` when `method` is POST."""
+
+    order_id: str
+    method: str
+    url: str
+    fields: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class GatewayPayment:
+    """A payment as the gateway tells it now. No sum is negative; `voided` is what was reserved and let go again."""
+
+    payment_id: str
+    order_id: str | None
+    state: PaymentState
+    amount: Money
+    authorized: Money
+    captured: Money
+    refunded: Money
+    voided: Money
+    method: str = ""
+    fee: Money | None = None
+    tax: Money | None = None  # part of the fee
+    error_code: str = ""
+    error_text: str = ""
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class GatewayOrder:
+    """An order with every payment attempt on it, the oldest first."""
+
+    order_id: str
+    reference: str
+    state: OrderState
+    amount: Money
+    paid: Money
+    payments: tuple[GatewayPayment, ...] = ()
+
+
+@dataclass(frozen=True)
+class RefundRequest:
+    """`key` makes a repeat harmless where the gateway allows it; `reference` finds the refund again."""
+
+    payment_id: str
+    amount: Money
+    key: str
+    reference: str
+
+
+@dataclass(frozen=True)
+class GatewayRefund:
+    """A refund as the gateway tells it now; `bank_reference` is what the patient's bank can look up."""
+
+    refund_id: str
+    payment_id: str
+    state: RefundState
+    amount: Money
+    reference: str = ""
+    bank_reference: str = ""
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class GatewayDispute:
+    """A chargeback or question by the payer's bank; `state` is open, under_review, won, lost or closed."""
+
+    dispute_id: str
+    payment_id: str
+    state: str
+    amount: Money
+    reason: str = ""
+    phase: str = ""
+    respond_by: datetime | None = None
+
+
+@dataclass(frozen=True)
+class GatewayNotice:
+    """A verified webhook. `event_id` identifies the delivery for deduplication; `event` is the vendor's own word.
+
+    Where a snapshot is absent or not understood, `payment_id` or `order_id` still says what to fetch.
+    `automatic_refund` marks money that was only reserved and is let go by the gateway itself: a void, not our refund.
+    """
+
+    event_id: str
+    event: str
+    kind: NoticeKind
+    occurred_at: datetime | None = None
+    order_id: str | None = None
+    payment_id: str | None = None
+    payment: GatewayPayment | None = None
+    refund: GatewayRefund | None = None
+    dispute: GatewayDispute | None = None
+    automatic_refund: bool = False
+
+
+@dataclass(frozen=True)
+class CheckoutReturn:
+    """What the browser brought back. Even a verified success is only the reason to fetch the payment.
+
+    A failure is not signed by any gateway: show it, decide nothing by it.
+    """
+
+    verified: bool
+    payment_id: str | None
+    error_code: str = ""
+    error_text: str = ""
+
+
+C = TypeVar("C", bound=CredentialModel)
+
+
+class Gateway(Provider[C]):
+    """One payment gateway. Every call may raise ProviderError; after `Outcome.UNKNOWN` ask `find_*` before a repeat."""
+
+    channel: ClassVar[str] = "payments"
+    capabilities: ClassVar[Capabilities]
+
+    @classmethod
+    def exponent(cls, currency: str) -> int:
+        """Decimals this gateway uses for a currency on the wire; ISO 4217 unless its own table differs."""
+        return iso_exponent(currency)
+
+    @classmethod
+    def to_wire(cls, amount: Money) -> int:
+        """The amount in the gateway's smallest unit. Raises ProviderError where its decimals cannot hold it."""
+        up, down = cls._scale(amount.currency)
+        units, rest = divmod(amount.minor * up, down)
+        if rest:
+            text = f"{cls.label} takes fewer decimals of {amount.currency}."
+            raise ProviderError(Outcome.PERMANENT_MESSAGE, "amount_too_precise", text)
+        return units
+
+    @classmethod
+    def from_wire(cls, units: int, currency: str) -> Money:
+        """The amount of so many of the gateway's units. Raises ValueError where ISO 4217 decimals cannot hold it."""
+        up, down = cls._scale(currency)
+        minor, rest = divmod(units * down, up)
+        if rest:
+            raise ValueError(f"{units} units are no whole amount of {currency}")
+        return Money(minor, currency)
+
+    @classmethod
+    def _scale(cls, currency: str) -> tuple[int, int]:
+        """Factor and divisor from ISO 4217 minor units to the gateway's units; one of them is 1."""
+        wire, iso = cls.exponent(currency), iso_exponent(currency)
+        return int(10 ** max(wire - iso, 0)), int(10 ** max(iso - wire, 0))
+
+    @abstractmethod
+    def create_checkout(self, request: CheckoutRequest) -> Checkout:
+        """Open an order and say where the payer goes. Not idempotent: after UNKNOWN try `find_order` first."""
+
+    @abstractmethod
+    def resume_checkout(self, order_id: str, request: CheckoutRequest) -> Checkout:
+        """The hosted page of an order that exists already; makes no call that changes anything."""
+
+    @abstractmethod
+    def find_order(self, reference: str) -> GatewayOrder | None:
+        """The order that was opened with our reference, with its payments; None when there is none."""
+
+    @abstractmethod
+    def fetch_order(self, order_id: str) -> GatewayOrder:
+        """The order and its payments as they are now."""
+
+    @abstractmethod
+    def fetch_payment(self, payment_id: str) -> GatewayPayment:
+        """The payment as it is now."""
+
+    @abstractmethod
+    def capture(self, payment_id: str, amount: Money) -> GatewayPayment:
+        """Take reserved money. Capturing again what is captured already answers with the payment as it is."""
+
+    @abstractmethod
+    def refund(self, request: RefundRequest) -> GatewayRefund:
+        """Send money back to the original instrument."""
+
+    @abstractmethod
+    def fetch_refund(self, refund_id: str) -> GatewayRefund:
+        """The refund as it is now."""
+
+    @abstractmethod
+    def find_refund(self, payment_id: str, reference: str) -> GatewayRefund | None:
+        """The refund that was asked for with our reference; None when there is none."""
+
+    @abstractmethod
+    def verify_return(self, order_id: str, params: Mapping[str, str]) -> CheckoutReturn:
+        """Check what the browser brought back against the order id that we stored. Raises BadSignature."""
+
+    @abstractmethod
+    def verify_webhook(self, raw: bytes, headers: Mapping[str, str]) -> GatewayNotice:
+        """Check a webhook over its raw bytes and read it. Raises BadSignature."""
