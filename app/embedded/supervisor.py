@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
 from app.embedded.children import Child
 from app.embedded.console import Console
@@ -71,7 +72,7 @@ class Supervisor:
                 raise StartFailed(f"{names} did not answer within {seconds:.0f} s (see {self.logs})")
             self.pump(0.05)
 
-    def run(self) -> None:
+    def run(self) -> NoReturn:
         """Supervises until StopRequested is raised."""
         while True:
             self.pump(LONGEST_WAIT_SECONDS)

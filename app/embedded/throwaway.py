@@ -43,7 +43,7 @@ def serve(directory: Path, owner: int) -> int:
         if servers:
             servers.stop()
             shutil.rmtree(servers.home.path, ignore_errors=True)
-        shutil.rmtree(directory / "data", ignore_errors=True)
+        shutil.rmtree(directory, ignore_errors=True)
     return 0
 
 
