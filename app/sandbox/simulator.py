@@ -1,0 +1,93 @@
+"""What a simulated provider brings along; adding one is one module and one line in `simulators/__init__.py`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from flask import Blueprint, Response
+
+from app.sandbox.accounts import Account
+from app.sandbox.timers import Timer
+
+if TYPE_CHECKING:
+    from app.sandbox.sandbox import Sandbox
+
+
+class Simulator(Protocol):
+    """One vendor: the word for it in URLs and JSON, what an account of it holds, and faults that only it has."""
+
+    @property
+    def code(self) -> str: ...
+
+    @property
+    def account_schema(self) -> type[Account]: ...
+
+    @property
+    def extra_faults(self) -> tuple[str, ...]: ...
+
+
+@runtime_checkable
+class HttpSimulator(Protocol):
+    """A vendor with an HTTP API. Its first blueprint is the API: recorded, and hit by faults."""
+
+    @property
+    def code(self) -> str: ...
+
+    def blueprints(self) -> tuple[Blueprint, ...]:
+        """The API under the provider's code as name, then pages for browsers."""
+        ...
+
+    def account_of_request(self) -> str:
+        """The account identity that the current request claims, '' when it names none."""
+        ...
+
+    def fault_answer(self, fault: str, retry_after: float) -> Response:
+        """The vendor's own 500 or 429."""
+        ...
+
+    def sign_webhook(self, account: Account, body: bytes, event_id: str) -> dict[str, str]:
+        """The headers of a webhook over these bytes."""
+        ...
+
+    def on_timer(self, sandbox: Sandbox, timer: Timer) -> None:
+        """Carries out what the simulator set a timer for."""
+        ...
+
+
+@runtime_checkable
+class CheckoutSimulator(Protocol):
+    """A gateway with a hosted page."""
+
+    def checkout(self, sandbox: Sandbox, order_id: str, command: dict[str, Any]) -> dict[str, Any]:
+        """Does what a button of the hosted page does, `command["result"]` says which."""
+        ...
+
+
+@runtime_checkable
+class SettlingSimulator(Protocol):
+    """A gateway that pays out, refunds and disputes."""
+
+    def settle(self, sandbox: Sandbox, command: dict[str, Any]) -> list[dict[str, Any]]:
+        """Closes a settlement for each account that has something to settle."""
+        ...
+
+    def settle_refund(self, sandbox: Sandbox, refund_id: str, status: str) -> dict[str, Any]:
+        """Ends a pending refund as processed or failed."""
+        ...
+
+    def dispute(self, sandbox: Sandbox, command: dict[str, Any]) -> dict[str, Any]:
+        """Opens a dispute on a payment, or moves one on."""
+        ...
+
+
+@runtime_checkable
+class MessagingSimulator(Protocol):
+    """A channel where people write back and addresses can be bad."""
+
+    def receive(self, sandbox: Sandbox, command: dict[str, Any]) -> dict[str, Any]:
+        """A message from a person to the clinic, webhook included."""
+        ...
+
+    def verify_webhook(self, sandbox: Sandbox, command: dict[str, Any]) -> dict[str, Any]:
+        """Asks the account's webhook address whether it knows the verify token."""
+        ...

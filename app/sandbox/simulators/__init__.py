@@ -1,0 +1,10 @@
+"""The providers that are simulated; a new one is added to this tuple."""
+
+from __future__ import annotations
+
+from app.sandbox.simulator import Simulator
+from app.sandbox.simulators.razorpay import Razorpay
+from app.sandbox.simulators.smtp import Smtp
+from app.sandbox.simulators.whatsapp import WhatsApp
+
+SIMULATORS: tuple[Simulator, ...] = (Razorpay(), WhatsApp(), Smtp())
