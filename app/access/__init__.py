@@ -1,0 +1,1 @@
+"""Access: users, members, roles, sessions and the edge that tells who is asking."""

@@ -1,0 +1,114 @@
+"""Who is asking: runs before every request, puts principal and clinic in scope, and takes both out again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask, Request, g, request, session
+from werkzeug.local import LocalProxy
+
+from app.access.principals import find_principal_of, in_clinic
+from app.access.tokens import read_access_token
+from app.core import rate_limit
+from app.core.errors import Unauthorized
+from app.core.ids import is_id
+from app.core.principal import Principal, find_principal, set_principal
+from app.core.tenant import Scope, enter_scope, leave_scope
+from app.extensions import csrf
+from config import get_settings
+
+SESSION_COOKIE_KEY = "sid"
+ACCESS_COOKIE = "clinic_access"
+REFRESH_COOKIE = "clinic_refresh"
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+# Paths that carry no person: provider webhooks are signed, assets and probes are public.
+ANONYMOUS_PREFIXES = ("/static/", "/healthz", "/readyz", "/metrics")
+SIGNED_PREFIXES = ("/api/payments/", "/api/messaging/")
+
+acting_principal = LocalProxy(find_principal)
+
+
+def install(app: Flask) -> None:
+    """Register the hooks; must come before Flask-AppBuilder's own."""
+    app.before_request(_enter)
+    app.teardown_request(_leave)
+
+
+def _enter() -> None:
+    set_principal(None)
+    enter_scope(Scope())
+    g.scope_entered = True
+    if request.path.startswith(ANONYMOUS_PREFIXES):
+        return
+    principal, by_cookie = authenticate(request)
+    if principal is None:
+        _limit_anonymous()
+        return
+    _check_csrf(by_cookie)
+    wanted = request.headers.get("X-Clinic-Id")
+    if wanted:
+        principal = in_clinic(principal, wanted)
+    set_principal(principal)
+    leave_scope()
+    enter_scope(Scope(clinic_id=principal.clinic_id))
+
+
+def _leave(_error: BaseException | None) -> None:
+    if g.pop("scope_entered", False):
+        leave_scope()
+    set_principal(None)
+
+
+def authenticate(asking: Request) -> tuple[Principal | None, bool]:
+    """The principal and whether a cookie (not a bearer token) proved it. A wrong bearer token raises Unauthorized."""
+    header = asking.headers.get("Authorization", "")
+    if header:
+        scheme, _, token = header.partition(" ")
+        if scheme.lower() != "bearer":
+            raise Unauthorized(code="INVALID_TOKEN")
+        principal = find_principal_of(read_access_token(token.strip()))
+        if principal is None:
+            raise Unauthorized(code="SESSION_ENDED")
+        return principal, False
+    return _from_cookie(asking), True
+
+
+def _from_cookie(asking: Request) -> Principal | None:
+    session_id = session.get(SESSION_COOKIE_KEY)
+    if not is_id(session_id):
+        token = asking.cookies.get(ACCESS_COOKIE)
+        if not token:
+            return None
+        try:
+            session_id = read_access_token(token)
+        except Unauthorized:
+            return None
+    return find_principal_of(session_id)
+
+
+def _check_csrf(by_cookie: bool) -> None:
+    if by_cookie and request.method not in SAFE_METHODS and not request.path.startswith(SIGNED_PREFIXES):
+        csrf.protect()
+
+
+def _limit_anonymous() -> None:
+    rate_limit.hit("address", request.remote_addr or "-", get_settings().requests_per_minute)
+
+
+def authenticate_socket(auth: Any) -> Principal | None:
+    """The principal behind a Socket.IO handshake: a bearer token in `auth.token`, or the console's cookie."""
+    try:
+        if isinstance(auth, dict) and auth.get("token"):
+            principal = find_principal_of(read_access_token(str(auth["token"])))
+        else:
+            principal = _from_cookie(request)
+        wanted = auth.get("clinicId") if isinstance(auth, dict) else None
+        return in_clinic(principal, str(wanted)) if principal and wanted else principal
+    except Exception:
+        return None
+
+
+def socket_still_valid(principal: Principal) -> bool:
+    """Whether the session behind an open socket has not been revoked meanwhile."""
+    known = find_principal_of(principal.session_id)
+    return known is not None and any(item == principal.active for item in known.memberships)

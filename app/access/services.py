@@ -1,0 +1,125 @@
+"""Verbs on users and members. Callers commit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_babel import gettext as _
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+
+from app.access.events import UserCreated, UserDeleted, UserUpdated
+from app.access.models import Member, User
+from app.access.passwords import check_new_password, hash_password
+from app.access.principals import forget_session, forget_user
+from app.access.roles import Role
+from app.access.sessions import revoke_all_sessions
+from app.core.errors import Conflict, Forbidden, Invalid
+from app.core.principal import current_principal, find_principal
+from app.core.tenant import all_tenants, db
+from app.core.transaction import after_commit, unit_of_work
+from app.events.services import publish
+from config import get_settings
+
+LANGUAGES = ("en", "hi")
+
+
+class UsernameTaken(Conflict):
+    """Another user has this name."""
+
+    code = "USERNAME_TAKEN"
+
+
+def create_user(*, username: str, password: str, first_name: str, last_name: str = "", **columns: Any) -> User:
+    """A new user without membership. Raises UsernameTaken or Invalid."""
+    check_new_password(password)
+    user = User(
+        username=username.strip().lower(),
+        password_hash=hash_password(password),
+        first_name=first_name,
+        last_name=last_name,
+        **columns,
+    )
+    try:
+        with db.session.begin_nested():
+            db.session.add(user)
+            db.session.flush()
+    except IntegrityError:
+        raise UsernameTaken(_("This user name is taken."), fields={"username": _("taken")}) from None
+    publish(UserCreated(user_id=user.id))
+    return user
+
+
+def add_member(user: User, role: str, **links: str | None) -> Member:
+    """Give a user a role in the clinic in scope. Raises Invalid, Forbidden or Conflict."""
+    check_role(role)
+    if db.session.scalar(select(Member.id).where(Member.user_id == user.id)):
+        raise Conflict(_("This user is already a member."), code="ALREADY_MEMBER")
+    member = Member(user_id=user.id, role=role, **links)
+    db.session.add(member)
+    db.session.flush()
+    user_id = user.id
+    after_commit(lambda: forget_user(user_id))
+    return member
+
+
+def check_role(role: str) -> None:
+    """Raises Invalid for a role that does not exist and Forbidden for one that nobody may hand out in a clinic."""
+    if role not in set(Role):
+        raise Invalid(fields={"role": _("There is no such role.")})
+    if role == Role.SUPER_ADMIN:
+        raise Forbidden(_("A SUPER_ADMIN is not made in a clinic."))
+
+
+def update_user(user: User, **changes: Any) -> User:
+    """Change a user's profile; a new password ends all their sessions. Raises Invalid."""
+    password = changes.pop("password", None)
+    if password:
+        check_new_password(password)
+        user.password_hash = hash_password(password)
+        revoke_all_sessions(user.id, "PASSWORD_CHANGED")
+    for name, value in changes.items():
+        setattr(user, name, value)
+    publish(UserUpdated(user_id=user.id))
+    user_id = user.id
+    after_commit(lambda: forget_user(user_id))
+    return user
+
+
+def disable_user(user: User) -> None:
+    """Lock a user out of everything at once; the history stays. Raises Conflict for oneself."""
+    if user.id == current_principal().user_id:
+        raise Conflict(_("You cannot disable yourself."))
+    user.active = False
+    revoke_all_sessions(user.id, "USER_DISABLED")
+    publish(UserDeleted(user_id=user.id))
+
+
+def remove_member(member: Member) -> None:
+    """Take a role away. Raises Conflict for one's own."""
+    if member.user_id == current_principal().user_id:
+        raise Conflict(_("You cannot remove your own membership."))
+    member.active = False
+    user_id = member.user_id
+    after_commit(lambda: forget_user(user_id))
+
+
+def set_language(language: str) -> str:
+    """Remember the user's language; an unknown one becomes English."""
+    language = language if language in LANGUAGES else LANGUAGES[0]
+    principal = find_principal()
+    if principal:
+        with all_tenants(), unit_of_work():
+            db.session.execute(update(User).where(User.id == principal.user_id).values(language=language))
+        forget_session(principal.session_id)
+    return language
+
+
+def demo_log_ins() -> list[str]:
+    """The demo users' names, for the log-in page; empty in production and wherever no demo data was loaded."""
+    if get_settings().production:
+        return []
+    with all_tenants():
+        return list(db.session.scalars(select(User.username).where(User.demo.is_(True)).order_by(User.username)))
+
+

@@ -1,0 +1,86 @@
+"""Collects every change that a session flushes, and every event, for the trail."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import event, inspect
+from sqlalchemy.orm import Session
+
+from app.audit.services import Note, note
+from app.core.models import Base, TenantModel
+from app.core.transaction import transaction_notes
+from app.events.models import EventDelivery, EventRecord
+
+_SILENT_COLUMNS = frozenset({"id", "clinic_id", "created_at", "updated_at"})
+
+
+@event.listens_for(Session, "after_flush")
+def _collect(session: Session, _context: Any) -> None:
+    for row in session.new:
+        _note(session, row, "created")
+    for row in session.dirty:
+        if session.is_modified(row):
+            _note(session, row, "updated")
+    for row in session.deleted:
+        _note(session, row, "deleted")
+
+
+def _note(session: Session, row: Any, action: str) -> None:
+    if isinstance(row, EventRecord) and action == "created":
+        _note_event(session, row)
+        return
+    if not _audited(row):
+        return
+    changes = _changes(row, action)
+    if changes or action == "deleted":
+        clinic_id = row.clinic_id if isinstance(row, TenantModel) else row.id
+        note(session, Note(clinic_id, action, row.__tablename__, row.id, changes))
+
+
+def _audited(row: Any) -> bool:
+    if isinstance(row, EventRecord | EventDelivery) or not getattr(row, "__audited__", True):
+        return False
+    return isinstance(row, TenantModel) or (isinstance(row, Base) and row.__tablename__ == "clinic")
+
+
+def _note_event(session: Session, record: EventRecord) -> None:
+    """An event joins the entry of the row that it is about, where this transaction changed one."""
+    for item in transaction_notes(session):
+        if item.event_id is None and item.entity_id == record.subject_id and item.clinic_id == record.clinic_id:
+            item.event_id = record.id
+            item.action = record.type
+            return
+    note(session, Note(record.clinic_id, record.type, "event", record.subject_id, event_id=record.id))
+
+
+def _changes(row: Any, action: str) -> dict[str, Any]:
+    secret = getattr(row, "__secret_columns__", frozenset())
+    changes = {}
+    for attribute in inspect(row).mapper.column_attrs:
+        if attribute.key in _SILENT_COLUMNS:
+            continue
+        history = inspect(row).attrs[attribute.key].history
+        if action == "updated" and not history.has_changes():
+            continue
+        old = history.deleted[0] if history.deleted else None
+        new = None if action == "deleted" else getattr(row, attribute.key)
+        if action == "deleted":
+            old = getattr(row, attribute.key)
+        if old is not None or new is not None:
+            changes[attribute.key] = ["***", "***"] if attribute.key in secret else [_plain(old), _plain(new)]
+    return changes
+
+
+def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, datetime | date | Decimal):
+        return str(value)
+    if isinstance(value, bytes | bytearray | memoryview):
+        return f"{len(value)} bytes"
+    if isinstance(value, dict | list):
+        return value
+    return str(value)

@@ -1,0 +1,1 @@
+"""The kernel: one decision per file; knows no slice."""

@@ -1,0 +1,116 @@
+"""Background work: RQ queues, jobs declared by a decorator, schedules beside them.
+
+A job carries ids only. Redis is a wake-up, never the truth: whatever must happen has a row in the database, and a scheduled
+sweeper finds rows whose wake-up was lost.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import update_wrapper
+from typing import Any, Generic, ParamSpec, TypeVar
+
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import Queue, Retry
+
+from app.core.transaction import after_commit
+from config import get_settings
+
+P = ParamSpec("P")
+R = TypeVar("R")
+log = logging.getLogger(__name__)
+
+# Fourteen queues (SPEC JOB-1), most urgent first: a worker empties them in this order.
+LIGHT_QUEUES = ("event", "payment", "notification", "email")
+HEAVY_QUEUES = (
+    "lab-report",
+    "invoice-pdf",
+    "bulk-invoice",
+    "report",
+    "imaging",
+    "video-recording",
+    "video-transcoding",
+    "video-analytics",
+    "bulk-ehr-import",
+    "payment-reconciliation",
+)
+QUEUES = LIGHT_QUEUES + HEAVY_QUEUES
+BACKOFF_BASE_SECONDS = 2
+
+_connection: Redis | None = None
+
+
+def redis_connection() -> Redis:
+    """One connection pool per process, with short time-outs: a dead Redis must not hold up a request."""
+    global _connection
+    if _connection is None:
+        _connection = Redis.from_url(get_settings().redis_url, socket_timeout=5, socket_connect_timeout=1)
+    return _connection
+
+
+def queue_named(name: str) -> Queue:
+    if name not in QUEUES:
+        raise ValueError(f"no queue is named {name}")
+    return Queue(f"{name}-queue", connection=redis_connection())
+
+
+def backoff_seconds(attempts: int) -> list[int]:
+    return [BACKOFF_BASE_SECONDS * 4**n for n in range(attempts)]
+
+
+@dataclass
+class Job(Generic[P, R]):
+    """A function that a worker runs. Calling it runs it here; `enqueue` hands it over after the commit."""
+
+    function: Callable[P, R]
+    queue: str
+    attempts: int
+    timeout: int
+    every: int | None = None
+    name: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.name = f"{self.function.__module__}.{self.function.__qualname__}"
+        update_wrapper(self, self.function)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        return self.function(*args, **kwargs)
+
+    def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> None:
+        """Wake a worker once the present transaction is durable."""
+        after_commit(lambda: self.enqueue_now(*args, **kwargs))
+
+    def enqueue_now(self, *args: P.args, **kwargs: P.kwargs) -> bool:
+        """Wake a worker at once; False when Redis is away (a sweeper will do it later)."""
+        retry = Retry(max=self.attempts - 1, interval=backoff_seconds(self.attempts - 1)) if self.attempts > 1 else None
+        try:
+            queue_named(self.queue).enqueue_call(
+                self.name, args=args, kwargs=kwargs, timeout=self.timeout, retry=retry, result_ttl=0, failure_ttl=604800
+            )
+        except RedisError:
+            log.warning("job %s could not be queued; the sweeper will find its row", self.name)
+            return False
+        return True
+
+
+JOBS: dict[str, Job[Any, Any]] = {}
+
+
+def job(
+    queue: str, *, attempts: int = 3, timeout: int = 60, every: int | None = None
+) -> Callable[[Callable[P, R]], Job[P, R]]:
+    """Declare a job: its queue, attempts, time-out in seconds and, with `every`, its schedule in seconds."""
+
+    def declare(function: Callable[P, R]) -> Job[P, R]:
+        declared = Job(function, queue, attempts, timeout, every)
+        JOBS[declared.name] = declared
+        return declared
+
+    return declare
+
+
+def scheduled_jobs() -> list[Job[Any, Any]]:
+    return [item for item in JOBS.values() if item.every]

@@ -1,0 +1,16 @@
+"""The menu's groups, by task, in the order in which they are shown."""
+
+from __future__ import annotations
+
+from flask_babel import lazy_gettext as _
+
+GROUPS = ("Desk", "Schedule", "Patients", "Billing", "Messages", "Reports", "Set-up")
+LABELS = {
+    "Desk": _("Desk"),
+    "Schedule": _("Schedule"),
+    "Patients": _("Patients"),
+    "Billing": _("Billing"),
+    "Messages": _("Messages"),
+    "Reports": _("Reports"),
+    "Set-up": _("Set-up"),
+}

@@ -1,0 +1,88 @@
+"""Live pushes: Socket.IO with the same principal, clinic and permission as every other edge.
+
+Flask-SocketIO runs no `before_request` for events (DESIGN 4), so the base namespace sets the scope per event.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from flask import request
+from flask_socketio import ConnectionRefusedError, Namespace, emit
+
+from app.core.errors import AppError
+from app.core.principal import Principal, acting_as
+from app.core.tenant import tenant_scope
+from app.core.transaction import after_commit, unit_of_work
+
+log = logging.getLogger(__name__)
+
+LIVE = "/live"
+
+SocketHandler = Callable[[Any], Any]
+SOCKET_HANDLERS: dict[str, SocketHandler] = {}
+_principals: dict[str, Principal] = {}
+Authenticate = Callable[[Any], "Principal | None"]
+
+
+def on_live(name: str) -> Callable[[SocketHandler], SocketHandler]:
+    """Declare the handler of a client event on /live. It takes the event's data and may return an acknowledgement."""
+
+    def declare(function: SocketHandler) -> SocketHandler:
+        SOCKET_HANDLERS[name] = function
+        return function
+
+    return declare
+
+
+def clinic_room(clinic_id: str, *parts: str) -> str:
+    """Rooms carry the clinic in their name, so that no push can cross clinics."""
+    return ":".join((clinic_id, *parts))
+
+
+def push(name: str, data: dict[str, Any], room: str) -> None:
+    """Emit to a room of /live once the present transaction is durable."""
+    from app.extensions import socketio
+
+    after_commit(lambda: socketio.emit(name, data, to=room, namespace=LIVE))
+
+
+class LiveNamespace(Namespace):
+    """Namespace /live: refuses anonymous clients, runs each event in the scope of the client's clinic."""
+
+    def __init__(self, authenticate: Authenticate, still_valid: Callable[[Principal], bool]) -> None:
+        super().__init__(LIVE)
+        self._authenticate = authenticate
+        self._still_valid = still_valid
+
+    def on_connect(self, auth: Any = None) -> None:
+        principal = self._authenticate(auth)
+        if principal is None or principal.clinic_id is None:
+            raise ConnectionRefusedError("UNAUTHORIZED")
+        _principals[request.sid] = principal  # type: ignore[attr-defined]
+
+    def on_disconnect(self, _reason: Any = None) -> None:
+        _principals.pop(request.sid, None)  # type: ignore[attr-defined]
+
+    def trigger_event(self, event: str, *args: Any) -> Any:
+        if event in ("connect", "disconnect"):
+            return super().trigger_event(event, *args)
+        return self.socketio._handle_event(partial(self._run, event), event, self.namespace, *args)
+
+    def _run(self, event: str, data: Any = None, *_rest: Any) -> Any:
+        handler = SOCKET_HANDLERS.get(event)
+        principal = _principals.get(request.sid)  # type: ignore[attr-defined]
+        if handler is None or principal is None or principal.clinic_id is None or not self._still_valid(principal):
+            return {"error": {"code": "UNAUTHORIZED" if handler else "NOT_FOUND"}}
+        try:
+            with acting_as(principal), tenant_scope(principal.clinic_id), unit_of_work():
+                return handler(data if isinstance(data, dict) else {})
+        except AppError as error:
+            emit("error", error.to_json()["error"])
+            return error.to_json()
+        except Exception:
+            log.exception("a socket event failed")
+            return {"error": {"code": "INTERNAL"}}

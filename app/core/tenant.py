@@ -1,0 +1,146 @@
+"""Whose data a piece of code may touch: the scope, its session, and the first wall (the session hook).
+
+The second wall is PostgreSQL's row-level security (app/core/row_security.py). Both answer to the same scope. DESIGN 9 says why
+the criterion has a deferred parameter and why every scope has a session of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask_appbuilder.models.sqla.base import SQLA
+from flask_sqlalchemy.session import Session as FlaskSession
+from sqlalchemy import Engine, Uuid, bindparam, event, text
+from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
+
+SYSTEM_BIND = "system"
+
+
+class NoClinicInScope(RuntimeError):
+    """Clinic data was asked for while no clinic is in scope: a bug of the caller, never of the user."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scope:
+    """One clinic, or (`system`) every clinic. Each scope object has a database session of its own."""
+
+    clinic_id: str | None = None
+    system: bool = False
+    parent: Scope | None = field(default=None, repr=False)
+
+
+_ROOT = Scope()
+_scope: ContextVar[Scope] = ContextVar("scope", default=_ROOT)
+
+
+def current_scope() -> Scope:
+    return _scope.get()
+
+
+def current_clinic_id() -> str | None:
+    return _scope.get().clinic_id
+
+
+def require_clinic() -> str:
+    """The clinic in scope. Raises NoClinicInScope."""
+    clinic_id = _scope.get().clinic_id
+    if clinic_id is None:
+        raise NoClinicInScope("clinic data was queried without a clinic in scope")
+    return clinic_id
+
+
+class ScopedSession(FlaskSession):
+    """A session that connects as the role its scope calls for."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.scope = current_scope()
+        self.info["scope"] = self.scope
+
+    def get_bind(self, *args: Any, **kwargs: Any) -> Any:
+        if self.scope.system and kwargs.get("bind") is None:
+            return self._db.engines[SYSTEM_BIND]
+        return super().get_bind(*args, **kwargs)
+
+
+db = SQLA(session_options={"scopefunc": lambda: id(current_scope()), "class_": ScopedSession})
+
+
+def enter_scope(scope: Scope) -> None:
+    """Make `scope` current until leave_scope(); edges that cannot use a `with` block call the pair."""
+    _scope.set(scope)
+
+
+def leave_scope() -> None:
+    """Close the current scope's session and go back to the scope around it."""
+    scope = _scope.get()
+    db.session.remove()
+    _scope.set(scope.parent or _ROOT)
+
+
+@contextmanager
+def tenant_scope(clinic_id: str) -> Iterator[None]:
+    """Work on one clinic's data, in a session of its own."""
+    enter_scope(Scope(clinic_id=str(clinic_id), parent=current_scope()))
+    try:
+        yield
+    finally:
+        leave_scope()
+
+
+@contextmanager
+def all_tenants() -> Iterator[None]:
+    """The only way past the walls. Every use is listed in tests/architecture/test_all_tenants.py."""
+    enter_scope(Scope(system=True, parent=current_scope()))
+    try:
+        yield
+    finally:
+        leave_scope()
+
+
+_clinic_parameter: Any = bindparam("scope_clinic_id", callable_=require_clinic, type_=Uuid(as_uuid=False))
+
+
+def install_session_hook(tenant_model: type) -> None:
+    """Add `clinic_id = <clinic in scope>` to every ORM statement over a subclass of `tenant_model`."""
+    criteria = with_loader_criteria(
+        tenant_model,
+        lambda cls: cls.clinic_id == _clinic_parameter,
+        include_aliases=True,
+        track_closure_variables=False,
+    )
+
+    @event.listens_for(Session, "do_orm_execute")
+    def _restrict(state: ORMExecuteState) -> None:
+        if not _session_scope(state.session).system:
+            state.statement = state.statement.options(criteria)
+
+
+@event.listens_for(Session, "after_begin")
+def _tell_database(session: Session, _transaction: Any, connection: Any) -> None:
+    scope = _session_scope(session)
+    if not scope.system:
+        connection.execute(_SET_CLINIC, {"clinic": scope.clinic_id or ""})
+
+
+_SET_CLINIC = text("select set_config('app.clinic_id', :clinic, true)")
+
+
+def _session_scope(session: Session) -> Scope:
+    return session.info.get("scope", _ROOT)
+
+
+def assume_role(engine: Engine, role: str) -> None:
+    """Every connection of the engine acts as `role`, which row-level security knows."""
+
+    @event.listens_for(engine, "connect")
+    def _set_role(connection: Any, _record: Any) -> None:
+        autocommit = connection.autocommit
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(f"set role {role}")
+        connection.autocommit = autocommit

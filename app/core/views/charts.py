@@ -1,0 +1,86 @@
+"""Charts over a model, aggregated in SQL and kept for some minutes; drawn in the browser from our own origin (SPEC REP-2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from flask_babel import lazy_gettext as _
+from sqlalchemy import ColumnElement, Date, cast, func, select
+from sqlalchemy.orm import InstrumentedAttribute
+
+from app.core import clock
+from app.core.tenant import db
+from app.core.vocabulary import label_of
+
+LAST_MONTHS = 12
+MOST_GROUPS = 24
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One chart: rows of the view's model grouped by an expression.
+
+    group_by: a column or SQL expression over it. value: what is aggregated (default: the number of rows). minor: the value is
+    money in minor units of the clinic's currency. only: a criterion. words: turns a group's value into its label.
+    """
+
+    name: str
+    title: Any
+    group_by: Callable[[], Any]
+    value: Callable[[], ColumnElement[Any]] = lambda: func.count()
+    value_name: Any = _("Number")
+    kind: str = "bar"
+    only: Callable[[], ColumnElement[bool]] | None = None
+    minor: bool = False
+    chronological: bool = False
+    words: Callable[[Any], str] = lambda value: label_of(value) if isinstance(value, str) else str(value)
+
+
+def monthly(name: str, title: Any, column: InstrumentedAttribute[Any], **options: Any) -> Chart:
+    """A chart of the last twelve months by a time or date column."""
+    return Chart(
+        name,
+        title,
+        group_by=lambda: cast(func.date_trunc("month", column), Date),
+        only=lambda: column >= _year_ago(column),
+        chronological=True,
+        words=_month_words,
+        **options,
+    )
+
+
+def _year_ago(column: InstrumentedAttribute[Any]) -> date | datetime:
+    moment = (clock.now() - timedelta(days=31 * (LAST_MONTHS - 1))).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    return moment if column.type.python_type is datetime else moment.date()
+
+
+def _month_words(value: date | None) -> str:
+    return value.strftime("%Y-%m") if value else "-"
+
+
+def chart_rows(chart: Chart, model: Any) -> list[tuple[Any, Any]]:
+    """Group and value, at most MOST_GROUPS: in time order, or the largest first."""
+    group, value = chart.group_by(), chart.value()
+    wanted = select(group.label("group"), value.label("value")).select_from(model).group_by(group)
+    if chart.only is not None:
+        wanted = wanted.where(chart.only())
+    order = group.asc() if chart.chronological else value.desc()
+    return [(row.group, row.value) for row in db.session.execute(wanted.order_by(order).limit(MOST_GROUPS))]
+
+
+def chart_data(chart: Chart, rows: list[tuple[Any, Any]], currency: str) -> dict[str, Any]:
+    """What app/static/js/charts.js draws."""
+    from app.core.money import Money
+
+    values = [float(Money(int(value or 0), currency).major) if chart.minor else float(value or 0) for _, value in rows]
+    data: dict[str, Any] = {
+        "type": chart.kind,
+        "labels": [str(chart.words(group)) if group is not None else "–" for group, _ in rows],
+        "series": [{"name": str(chart.value_name), "data": values}],
+    }
+    if chart.minor:
+        data["format"] = {"currency": currency}
+    return data

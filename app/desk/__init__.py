@@ -1,0 +1,1 @@
+"""Desk: the home pages of roles, which span slices."""

@@ -1,0 +1,23 @@
+"""The console's front door: each role goes to the page it works on."""
+
+from __future__ import annotations
+
+from flask import redirect
+from flask_appbuilder import IndexView, expose
+from werkzeug.wrappers import Response
+
+from app.core.principal import current_principal, may
+
+HOMES = (("my_day", "/my-day/", "DOCTOR"), ("desk", "/desk/", None), ("finance_home", "/finance/", None))
+
+
+class HomeView(IndexView):
+    """`/` sends a doctor to the day, the desk to the desk, finance to the money."""
+
+    @expose("/")
+    def index(self) -> Response | str:
+        principal = current_principal()
+        for resource, url, role in HOMES:
+            if may(resource, "read") and role in (None, principal.role):
+                return redirect(url)
+        return self.render_template("desk/welcome.html", principal=principal)

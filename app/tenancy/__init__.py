@@ -1,0 +1,1 @@
+"""Tenancy: clinics, their locations, rooms and settings, and their accounts at providers."""

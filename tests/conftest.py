@@ -1,0 +1,90 @@
+"""Real PostgreSQL and Redis for every test; each test's database work is rolled back or thrown away."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.embedded_servers import clone_database, drop_database, start_servers
+from tests.network_guard import block_network
+
+TEMPLATE = "clinic_template"
+
+pytest_plugins = ["tests.factories.fixtures"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    block_network()
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[tuple[str, str]]:
+    """One PostgreSQL and one Redis per run; one migrated template that every worker clones."""
+    root = tmp_path_factory.getbasetemp() if worker_id == "master" else tmp_path_factory.getbasetemp().parent
+    database_url, redis_url, stop = start_servers(root)
+    yield database_url, redis_url
+    stop()
+
+
+@pytest.fixture(scope="session")
+def settings(servers: tuple[str, str], worker_id: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The process's settings, pointing at this worker's own database and Redis number."""
+    database_url, redis_url = servers
+    number = int(worker_id.removeprefix("gw")) + 1 if worker_id != "master" else 0
+    url = clone_database(database_url, TEMPLATE, f"clinic_test_{worker_id}", migrate_template)
+    data_dir = tmp_path_factory.mktemp("data")
+    environment = {
+        "APP_ENV": "test",
+        "DATABASE_URL": url,
+        "REDIS_URL": f"{redis_url}?db={number}",
+        "DATA_DIR": str(data_dir),
+    }
+    os.environ.update(environment)
+    from config import get_settings
+
+    get_settings.cache_clear()
+    yield get_settings()
+
+
+def migrate_template(url: str) -> None:
+    """Bring an empty database to the newest migration, as `flask db upgrade` does."""
+    before = os.environ.get("DATABASE_URL")
+    os.environ.update(APP_ENV="test", DATABASE_URL=url)
+    from config import get_settings
+
+    get_settings.cache_clear()
+    from tests.schema import create_schema
+
+    create_schema(url)
+    os.environ.pop("DATABASE_URL")
+    if before:
+        os.environ["DATABASE_URL"] = before
+    get_settings.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def app(settings: Any) -> Iterator[Any]:
+    from app import create_app
+
+    application = create_app(TESTING=True, SOCKETIO_ASYNC_MODE="threading")
+    yield application
+
+
+@pytest.fixture(autouse=True)
+def _clean_redis(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Counters and caches of one test are not the next one's."""
+    if "app" in request.fixturenames:
+        request.getfixturevalue("app")
+        from app.core.jobs import redis_connection
+
+        redis_connection().flushdb()
+    yield
+
+
+@pytest.fixture
+def project_root() -> Path:
+    return Path(__file__).resolve().parent.parent

@@ -1,0 +1,1 @@
+"""`make_<model>(**overrides)`: rows for tests, made through the services wherever a verb exists."""

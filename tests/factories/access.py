@@ -1,0 +1,77 @@
+"""Clinics, users and logged-in clients."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import Any
+
+from app.access.models import LoginSession, Member, User
+from app.access.passwords import hash_password
+from app.access.tokens import make_access_token
+from app.core import clock
+from app.core.ids import new_id
+from app.core.tenant import all_tenants, db, tenant_scope
+from app.core.transaction import unit_of_work
+from app.tenancy.models import Clinic
+
+PASSWORD = "a-long-test-password"
+_numbers = count(1)
+_hash: list[str] = []
+
+
+def password_hash() -> str:
+    """The hash of PASSWORD, computed once: argon2 is slow by design."""
+    if not _hash:
+        _hash.append(hash_password(PASSWORD))
+    return _hash[0]
+
+
+def make_clinic(**overrides: Any) -> Clinic:
+    number = next(_numbers)
+    values = {"id": new_id(), "name": f"Clinic {number}", "subdomain": f"clinic-{new_id()[-12:]}", **overrides}
+    clinic = Clinic(**values)
+    with all_tenants(), unit_of_work():
+        db.session.add(clinic)
+        db.session.flush()
+        db.session.expunge(clinic)
+    return clinic
+
+
+def make_user(**overrides: Any) -> User:
+    number = next(_numbers)
+    values = {
+        "id": new_id(),
+        "username": f"user-{new_id()[-12:]}",
+        "first_name": "Test",
+        "last_name": f"User {number}",
+        "password_hash": password_hash(),
+        **overrides,
+    }
+    user = User(**values)
+    with all_tenants(), unit_of_work():
+        db.session.add(user)
+        db.session.flush()
+        db.session.expunge(user)
+    return user
+
+
+def make_member(clinic_id: str, role: str, user: User | None = None, **links: Any) -> User:
+    """A user with a role in the clinic."""
+    user = user or make_user()
+    with tenant_scope(clinic_id), unit_of_work():
+        db.session.add(Member(user_id=user.id, role=role, **links))
+    return user
+
+
+def bearer(user: User, clinic_id: str | None = None) -> dict[str, str]:
+    """Authorization header of a fresh session of the user."""
+    from datetime import timedelta
+
+    session_id = new_id()
+    with all_tenants(), unit_of_work():
+        expires = clock.now() + timedelta(days=7)
+        session = LoginSession(
+            id=session_id, user_id=user.id, clinic_id=clinic_id, expires_at=expires, last_used_at=clock.now()
+        )
+        db.session.add(session)
+    return {"Authorization": f"Bearer {make_access_token(user.id, session_id)}"}

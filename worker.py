@@ -1,0 +1,60 @@
+"""Background processes: `python worker.py work [--forking] [queue ...]` and `python worker.py cron`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+
+from rq import SimpleWorker, Worker
+from rq.cron import CronScheduler
+
+from app import create_app
+from app.core.jobs import HEAVY_QUEUES, LIGHT_QUEUES, QUEUES, queue_named, redis_connection, scheduled_jobs
+from config import MissingSetting
+
+log = logging.getLogger("worker")
+
+
+def work(queues: list[str], *, forking: bool, burst: bool = False) -> None:
+    """Short jobs run in this process (DESIGN 2: 243 against 50 jobs/s); heavy ones in a fork that may grow and die."""
+    names = queues or (HEAVY_QUEUES if forking else LIGHT_QUEUES)
+    worker_class = Worker if forking else SimpleWorker
+    worker = worker_class([queue_named(name) for name in names], connection=redis_connection())
+    worker.work(with_scheduler=True, burst=burst, logging_level="WARNING")
+
+
+def cron() -> None:
+    """Queue every scheduled job when it is due."""
+    scheduler = CronScheduler(connection=redis_connection(), logging_level="WARNING")
+    for item in scheduled_jobs():
+        scheduler.register(item.name, f"{item.queue}-queue", interval=item.every, job_timeout=item.timeout, result_ttl=0)
+    scheduler.start()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    working = commands.add_parser("work", help="run jobs")
+    working.add_argument("queues", nargs="*", choices=[[], *QUEUES], metavar="queue")
+    working.add_argument("--forking", action="store_true", help="run each job in a fork: for heavy queues")
+    working.add_argument("--burst", action="store_true", help="stop when the queues are empty")
+    commands.add_parser("cron", help="queue scheduled jobs when they are due")
+    options = parser.parse_args(arguments)
+    try:
+        app = create_app()
+    except MissingSetting as error:
+        print(error, file=sys.stderr)
+        return 2
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    with app.app_context():
+        if options.command == "work":
+            work(options.queues, forking=options.forking, burst=options.burst)
+        else:
+            cron()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
