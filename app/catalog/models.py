@@ -55,9 +55,8 @@ class Service(TenantModel):
     __table_args__ = (
         UniqueConstraint("clinic_id", "code", name="uq_service_code"),
         CheckConstraint("duration_minutes is null or duration_minutes > 0", name="ck_service_duration"),
-        CheckConstraint(
-            "buffer_before_minutes between 0 and 240 and buffer_after_minutes between 0 and 240", name="ck_service_buffers"
-        ),
+        CheckConstraint("buffer_before_minutes between 0 and 240", name="ck_service_buffer_before"),
+        CheckConstraint("buffer_after_minutes between 0 and 240", name="ck_service_buffer_after"),
         CheckConstraint("follow_up_days is null or follow_up_days > 0", name="ck_service_follow_up_days"),
     )
 

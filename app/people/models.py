@@ -112,7 +112,7 @@ class Doctor(TenantModel):
 
     @property
     def short_name(self) -> str:
-        """"Dr Rao", where space is short and the full name stands nearby."""
+        """ "Dr Rao", where space is short and the full name stands nearby."""
         return f"{self.title} {self.last_name or self.first_name}".strip()
 
     def __str__(self) -> str:
@@ -189,9 +189,7 @@ class Patient(TenantModel):
     postal_code: Mapped[str] = mapped_column(String(20), nullable=False, default="")
     country: Mapped[str | None] = mapped_column(String(2))
     language: Mapped[str] = mapped_column(String(10), nullable=False, default="en")
-    preferred_channel: Mapped[str] = mapped_column(
-        String(10), nullable=False, default=ContactChannel.WHATSAPP.value
-    )
+    preferred_channel: Mapped[str] = mapped_column(String(10), nullable=False, default=ContactChannel.WHATSAPP.value)
     tags: Mapped[list[str]] = mapped_column(JSONB, nullable=False, default=list)
     alerts: Mapped[list[str]] = mapped_column(JSONB, nullable=False, default=list)
     photo_id: Mapped[str | None] = tenant_reference("stored_file", nullable=True)
