@@ -1,0 +1,1 @@
+"""Availability, slots, and the life of a visit from booking to completion."""
