@@ -1,0 +1,385 @@
+"""Payments, the gateway's attempts at them, the operations we asked for, refunds, and the webhook inbox."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Computed,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.core import clock
+from app.core.models import (
+    AwareTime,
+    TenantModel,
+    currency_column,
+    id_column,
+    minor_column,
+    money_of,
+    one_of,
+    tenant_reference,
+    tenant_relationship,
+)
+from app.core.money import Money
+from app.core.state import Stateful
+
+DESK = "desk"  # the provider of payments that were taken at the desk
+
+
+class PaymentStatus(StrEnum):
+    """SPEC 0. Derived from the sums by the database; nothing can set it."""
+
+    PENDING = "PENDING"
+    AUTHORIZED = "AUTHORIZED"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    UNKNOWN = "UNKNOWN"
+    PARTIALLY_REFUNDED = "PARTIALLY_REFUNDED"
+    REFUNDED = "REFUNDED"
+    VOIDED = "VOIDED"
+
+
+# In this order: money that is there counts more than what we are not sure of.
+STATUS_RULE = """
+case
+  when captured_minor > 0 and refunded_minor >= captured_minor then 'REFUNDED'
+  when captured_minor > 0 and refunded_minor > 0 then 'PARTIALLY_REFUNDED'
+  when captured_minor > 0 then 'COMPLETED'
+  when in_doubt then 'UNKNOWN'
+  when authorized_minor > voided_minor then 'AUTHORIZED'
+  when voided_minor > 0 then 'VOIDED'
+  when pending_minor > 0 then 'PENDING'
+  else 'FAILED'
+end
+"""
+
+
+class TenderKind(StrEnum):
+    """How money is taken at the desk."""
+
+    CASH = "CASH"
+    UPI = "UPI"
+    CARD_TERMINAL = "CARD_TERMINAL"
+    CHEQUE = "CHEQUE"
+    BANK = "BANK"
+
+
+class Payment(TenantModel):
+    """Money that somebody should pay, pays or paid, at a gateway (one order) or at the desk.
+
+    The sums are the truth and follow from the attempts and refunds. `id` is also our reference at the gateway, by which
+    an order is found again after an unclear answer.
+    """
+
+    __tablename__ = "payment"
+    __table_args__ = (
+        Index("ix_payment_clinic_status", "clinic_id", "status", "created_at"),
+        Index("ix_payment_clinic_time", "clinic_id", "created_at", "id"),
+        Index(
+            "uq_payment_order", "clinic_id", "provider", "order_id", unique=True,
+            postgresql_where=text("order_id is not null"),
+        ),
+        CheckConstraint("amount_minor > 0", name="ck_payment_amount"),
+        CheckConstraint(
+            "authorized_minor >= 0 and voided_minor >= 0 and pending_minor >= 0 and refund_pending_minor >= 0",
+            name="ck_payment_not_negative",
+        ),
+        CheckConstraint(
+            "0 <= refunded_minor and refunded_minor <= captured_minor and captured_minor <= authorized_minor",
+            name="ck_payment_sums",
+        ),
+    )  # fmt: skip
+
+    patient_id: Mapped[str] = tenant_reference("patient")
+    invoice_id: Mapped[str | None] = tenant_reference("invoice", nullable=True)
+    appointment_id: Mapped[str | None] = tenant_reference("appointment", nullable=True)
+    provider: Mapped[str] = mapped_column(String(30), nullable=False)
+    # The clinic's account at the provider, or the global one: which is why this is no foreign key.
+    account_id: Mapped[str | None] = id_column()
+    order_id: Mapped[str | None] = mapped_column(String(80))
+    gateway_payment_id: Mapped[str | None] = mapped_column(String(80), index=True)
+    status: Mapped[str] = mapped_column(String(20), Computed(STATUS_RULE, persisted=True))
+    currency: Mapped[str] = currency_column()
+    amount_minor: Mapped[int] = minor_column()
+    authorized_minor: Mapped[int] = minor_column()
+    captured_minor: Mapped[int] = minor_column()
+    refunded_minor: Mapped[int] = minor_column()
+    voided_minor: Mapped[int] = minor_column()
+    # What we still wait for from the payer; zero once money is there or the last attempt failed.
+    pending_minor: Mapped[int] = minor_column()
+    # Refunds that are asked for, approved or under way: not to be given a second time.
+    refund_pending_minor: Mapped[int] = minor_column()
+    # An operation's outcome is not known; the poller asks, staff can ask with "Check now".
+    in_doubt: Mapped[bool] = mapped_column(Boolean, nullable=False, default=False)
+    manual_capture: Mapped[bool] = mapped_column(Boolean, nullable=False, default=False)
+    method: Mapped[str] = mapped_column(String(30), nullable=False, default="")
+    description: Mapped[str] = mapped_column(String(200), nullable=False, default="")
+    reference: Mapped[str] = mapped_column(String(80), nullable=False, default="")
+    notes: Mapped[str] = mapped_column(Text, nullable=False, default="")
+    failure_code: Mapped[str] = mapped_column(String(64), nullable=False, default="")
+    failure_text: Mapped[str] = mapped_column(String(300), nullable=False, default="")
+    completed_at: Mapped[datetime | None] = mapped_column(AwareTime)
+    # We no longer wait for it (released, cancelled). Money that comes all the same is booked.
+    abandoned_at: Mapped[datetime | None] = mapped_column(AwareTime)
+    recorded_by_id: Mapped[str | None] = id_column()
+
+    attempts: Mapped[list[PaymentAttempt]] = relationship(
+        primaryjoin="foreign(PaymentAttempt.payment_id) == Payment.id",
+        order_by="PaymentAttempt.id",
+        back_populates="payment",
+    )
+    refunds: Mapped[list[Refund]] = relationship(
+        primaryjoin="foreign(Refund.payment_id) == Payment.id", order_by="Refund.id", back_populates="payment"
+    )
+    operations: Mapped[list[PaymentOperation]] = relationship(
+        primaryjoin="foreign(PaymentOperation.payment_id) == Payment.id", order_by="PaymentOperation.id", viewonly=True
+    )
+
+    @property
+    def amount(self) -> Money:
+        return money_of(self, "amount")
+
+    @property
+    def captured(self) -> Money:
+        return money_of(self, "captured")
+
+    @property
+    def refunded(self) -> Money:
+        return money_of(self, "refunded")
+
+    @property
+    def refundable(self) -> Money:
+        """What may still be given back: captured, less refunds that happened or are under way; never negative."""
+        left = self.captured_minor - self.refunded_minor - self.refund_pending_minor
+        return Money(max(left, 0), self.currency)
+
+    @property
+    def at_desk(self) -> bool:
+        return self.provider == DESK
+
+    def __str__(self) -> str:
+        return f"{self.amount} ({self.method or self.provider})"
+
+
+class PaymentAttempt(TenantModel):
+    """One payment object of the gateway on our order. Each sum only grows: the order of notices does not matter."""
+
+    __tablename__ = "payment_attempt"
+    __table_args__ = (
+        UniqueConstraint("clinic_id", "payment_id", "gateway_payment_id", name="uq_payment_attempt"),
+        Index("ix_payment_attempt_gateway_id", "clinic_id", "gateway_payment_id"),
+        CheckConstraint("captured_minor <= authorized_minor", name="ck_payment_attempt_captured"),
+    )
+
+    payment_id: Mapped[str] = tenant_reference("payment")
+    gateway_payment_id: Mapped[str] = mapped_column(String(80), nullable=False)
+    currency: Mapped[str] = currency_column()
+    amount_minor: Mapped[int] = minor_column()
+    authorized_minor: Mapped[int] = minor_column()
+    captured_minor: Mapped[int] = minor_column()
+    voided_minor: Mapped[int] = minor_column()
+    # What the gateway says was refunded; more than our refunds add up to means that one is missing here.
+    refunded_minor: Mapped[int] = minor_column()
+    failed: Mapped[bool] = mapped_column(Boolean, nullable=False, default=False)
+    method: Mapped[str] = mapped_column(String(30), nullable=False, default="")
+    fee_minor: Mapped[int | None] = minor_column(nullable=True, default=None)
+    fee_tax_minor: Mapped[int | None] = minor_column(nullable=True, default=None)
+    fee_currency: Mapped[str | None] = currency_column(nullable=True)
+    failure_code: Mapped[str] = mapped_column(String(64), nullable=False, default="")
+    failure_text: Mapped[str] = mapped_column(String(300), nullable=False, default="")
+    attempted_at: Mapped[datetime | None] = mapped_column(AwareTime)
+
+    payment: Mapped[Payment] = tenant_relationship("Payment", "PaymentAttempt.payment_id", back_populates="attempts")
+
+    def __str__(self) -> str:
+        return self.gateway_payment_id
+
+
+class OperationKind(StrEnum):
+    """What we ask of a gateway."""
+
+    CREATE_ORDER = "CREATE_ORDER"
+    CAPTURE = "CAPTURE"
+    REFUND = "REFUND"
+    VOID = "VOID"
+    FETCH = "FETCH"
+
+
+class OperationStatus(StrEnum):
+    """UNKNOWN: it may have been carried out; it is asked for, never simply repeated."""
+
+    STARTED = "STARTED"
+    DONE = "DONE"
+    FAILED = "FAILED"
+    UNKNOWN = "UNKNOWN"
+
+
+class PaymentOperation(TenantModel):
+    """One thing we asked of a gateway, committed before the call. `key` is its idempotency key there."""
+
+    __tablename__ = "payment_operation"
+    __table_args__ = (
+        UniqueConstraint("clinic_id", "key", name="uq_payment_operation_key"),
+        one_of("kind", OperationKind, "ck_payment_operation_kind"),
+        one_of("status", OperationStatus, "ck_payment_operation_status"),
+        Index(
+            "uq_payment_operation_open", "clinic_id", "payment_id", "kind", unique=True,
+            postgresql_where=text("status in ('STARTED', 'UNKNOWN') and kind <> 'REFUND'"),
+        ),
+        Index(
+            "uq_payment_operation_refund", "clinic_id", "refund_id", unique=True,
+            postgresql_where=text("status <> 'FAILED' and kind = 'REFUND'"),
+        ),
+        Index("ix_payment_operation_due", "next_at", postgresql_where=text("status in ('STARTED', 'UNKNOWN')")),
+        Index("ix_payment_operation_status", "clinic_id", "status", "created_at"),
+    )  # fmt: skip
+
+    payment_id: Mapped[str] = tenant_reference("payment")
+    refund_id: Mapped[str | None] = tenant_reference("refund", nullable=True)
+    kind: Mapped[str] = mapped_column(String(20), nullable=False)
+    status: Mapped[str] = mapped_column(String(10), nullable=False, default=OperationStatus.STARTED)
+    key: Mapped[str] = mapped_column(String(64), nullable=False)
+    amount_minor: Mapped[int] = minor_column()
+    currency: Mapped[str] = currency_column()
+    attempts: Mapped[int] = mapped_column(Integer, nullable=False, default=0)
+    # When the poller looks at it (again); None: only a person can settle it now.
+    next_at: Mapped[datetime | None] = mapped_column(AwareTime, default=clock.now)
+    finished_at: Mapped[datetime | None] = mapped_column(AwareTime)
+    gateway_id: Mapped[str | None] = mapped_column(String(80))
+    error_code: Mapped[str] = mapped_column(String(64), nullable=False, default="")
+    error_text: Mapped[str] = mapped_column(String(300), nullable=False, default="")
+
+    payment: Mapped[Payment] = tenant_relationship("Payment", "PaymentOperation.payment_id", viewonly=True)
+    refund: Mapped[Refund | None] = tenant_relationship("Refund", "PaymentOperation.refund_id", viewonly=True)
+
+    @property
+    def open(self) -> bool:
+        return self.status in (OperationStatus.STARTED, OperationStatus.UNKNOWN)
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.status}"
+
+
+class RefundStatus(StrEnum):
+    """REQUESTED waits for approval, APPROVED to be sent, SENT for the gateway."""
+
+    REQUESTED = "REQUESTED"
+    APPROVED = "APPROVED"
+    SENT = "SENT"
+    SETTLED = "SETTLED"
+    FAILED = "FAILED"
+    REJECTED = "REJECTED"
+
+
+ORIGINAL = "ORIGINAL"  # back to the instrument that paid
+
+
+class Refund(Stateful, TenantModel):
+    """Money that goes back. `external`: started in the vendor's dashboard, we only learnt of it."""
+
+    __tablename__ = "refund"
+    __table_args__ = (
+        one_of("status", RefundStatus, "ck_refund_status"),
+        one_of("destination", [ORIGINAL, *TenderKind], "ck_refund_destination"),
+        CheckConstraint("amount_minor > 0", name="ck_refund_amount"),
+        Index("ix_refund_status", "clinic_id", "status", "created_at"),
+        Index(
+            "uq_refund_gateway_id", "clinic_id", "payment_id", "gateway_refund_id", unique=True,
+            postgresql_where=text("gateway_refund_id is not null"),
+        ),
+    )  # fmt: skip
+
+    # FAILED after SETTLED is real (a bank returns it); the other way round is only a late notice.
+    TRANSITIONS: ClassVar[Mapping[Any, frozenset[Any]]] = {
+        RefundStatus.REQUESTED: frozenset({RefundStatus.APPROVED, RefundStatus.REJECTED}),
+        RefundStatus.APPROVED: frozenset({RefundStatus.SENT, RefundStatus.SETTLED, RefundStatus.FAILED}),
+        RefundStatus.SENT: frozenset({RefundStatus.SETTLED, RefundStatus.FAILED}),
+        RefundStatus.SETTLED: frozenset({RefundStatus.FAILED}),
+    }
+
+    payment_id: Mapped[str] = tenant_reference("payment")
+    status: Mapped[str] = mapped_column(String(10), nullable=False, default=RefundStatus.REQUESTED)
+    currency: Mapped[str] = currency_column()
+    amount_minor: Mapped[int] = minor_column()
+    reason: Mapped[str] = mapped_column(String(300), nullable=False, default="")
+    destination: Mapped[str] = mapped_column(String(20), nullable=False, default=ORIGINAL)
+    external: Mapped[bool] = mapped_column(Boolean, nullable=False, default=False)
+    gateway_payment_id: Mapped[str | None] = mapped_column(String(80))
+    gateway_refund_id: Mapped[str | None] = mapped_column(String(80))
+    bank_reference: Mapped[str] = mapped_column(String(80), nullable=False, default="")
+    requested_by_id: Mapped[str | None] = id_column()
+    decided_by_id: Mapped[str | None] = id_column()
+    decided_at: Mapped[datetime | None] = mapped_column(AwareTime)
+    decision_note: Mapped[str] = mapped_column(String(300), nullable=False, default="")
+    sent_at: Mapped[datetime | None] = mapped_column(AwareTime)
+    settled_at: Mapped[datetime | None] = mapped_column(AwareTime)
+    failed_at: Mapped[datetime | None] = mapped_column(AwareTime)
+    error_code: Mapped[str] = mapped_column(String(64), nullable=False, default="")
+    error_text: Mapped[str] = mapped_column(String(300), nullable=False, default="")
+
+    payment: Mapped[Payment] = tenant_relationship("Payment", "Refund.payment_id", back_populates="refunds")
+
+    @property
+    def amount(self) -> Money:
+        return money_of(self, "amount")
+
+    def __str__(self) -> str:
+        return f"{self.amount} {self.status}"
+
+
+class WebhookStatus(StrEnum):
+    """WAITING: it is about something we do not know yet; PARKED: it failed for good and waits for a person."""
+
+    RECEIVED = "RECEIVED"
+    PROCESSED = "PROCESSED"
+    IGNORED = "IGNORED"
+    WAITING = "WAITING"
+    PARKED = "PARKED"
+
+
+class WebhookEvent(TenantModel):
+    """A verified webhook as it came, stored before anything is done with it."""
+
+    __tablename__ = "webhook_event"
+    __table_args__ = (
+        UniqueConstraint("clinic_id", "gateway", "account_id", "event_id", name="uq_webhook_event"),
+        one_of("status", WebhookStatus, "ck_webhook_event_status"),
+        Index("ix_webhook_event_due", "next_at", postgresql_where=text("status in ('RECEIVED', 'WAITING')")),
+        Index("ix_webhook_event_status", "clinic_id", "status", "created_at"),
+    )
+
+    gateway: Mapped[str] = mapped_column(String(30), nullable=False)
+    account_id: Mapped[str] = mapped_column(Uuid(as_uuid=False), nullable=False)
+    event_id: Mapped[str] = mapped_column(String(120), nullable=False)
+    event: Mapped[str] = mapped_column(String(80), nullable=False, default="")
+    order_id: Mapped[str | None] = mapped_column(String(80))
+    gateway_payment_id: Mapped[str | None] = mapped_column(String(80))
+    occurred_at: Mapped[datetime | None] = mapped_column(AwareTime)
+    raw: Mapped[bytes] = mapped_column(LargeBinary, nullable=False)
+    headers: Mapped[dict[str, Any]] = mapped_column(JSONB, nullable=False, default=dict)
+    status: Mapped[str] = mapped_column(String(10), nullable=False, default=WebhookStatus.RECEIVED)
+    attempts: Mapped[int] = mapped_column(Integer, nullable=False, default=0)
+    next_at: Mapped[datetime] = mapped_column(AwareTime, nullable=False, default=clock.now)
+    processed_at: Mapped[datetime | None] = mapped_column(AwareTime)
+    error: Mapped[str] = mapped_column(String(300), nullable=False, default="")
+    payment_id: Mapped[str | None] = tenant_reference("payment", nullable=True)
+
+    payment: Mapped[Payment | None] = tenant_relationship("Payment", "WebhookEvent.payment_id", viewonly=True)
+
+    def __str__(self) -> str:
+        return f"{self.gateway} {self.event}"
