@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
+from socketio import RedisManager
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import UUIDConverter
 
@@ -37,7 +38,9 @@ def build(slices: tuple[str, ...], overrides: dict[str, Any]) -> Flask:
     app.url_map.converters["id"] = IdConverter
     if settings.proxy_hops:
         app.wsgi_app = ProxyFix(app.wsgi_app, *([settings.proxy_hops] * 4))  # type: ignore[method-assign]
-    load_declarations(slices)
+    for module in load_declarations(slices):
+        for command in getattr(module, "CLI_COMMANDS", ()):
+            app.cli.add_command(command)
     _bind_extensions(app, slices)
     return app
 
@@ -108,7 +111,7 @@ def _bind_sockets(app: Flask, socketio: Any) -> None:
     socketio.init_app(
         app,
         async_mode=app.config.get("SOCKETIO_ASYNC_MODE"),
-        message_queue=settings.redis_url,
+        client_manager=RedisManager(settings.redis_url, channel="clinic-console"),
         transports=["websocket"],
         cors_allowed_origins=None,
         path="socket.io",

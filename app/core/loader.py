@@ -16,13 +16,11 @@ DECLARATIONS = ("models", "events", "reactions", "listeners", "jobs", "sockets",
 EDGES = ("api", "views")
 
 
-def load_declarations(slices: tuple[str, ...]) -> None:
-    """Import everything that registers itself, lower slices first."""
-    for kernel_models in ("files", "idempotency", "series"):
-        import_module(f"app.core.{kernel_models}")
-    for name in slices:
-        for part in DECLARATIONS:
-            _import(f"app.{name}.{part}")
+def load_declarations(slices: tuple[str, ...]) -> list[ModuleType]:
+    """Import everything that registers itself, lower slices first; the modules, for what else they declare."""
+    kernel = [f"app.core.{name}" for name in ("files", "idempotency", "series")]
+    names = kernel + [f"app.{slice_name}.{part}" for slice_name in slices for part in DECLARATIONS]
+    return [module for module in map(_import, names) if module is not None]
 
 
 def load_edges(builder: AppBuilder, slices: tuple[str, ...]) -> None:

@@ -75,6 +75,10 @@ class EventDelivery(TenantModel):
 
     event: Mapped[EventRecord] = tenant_relationship("EventRecord", "EventDelivery.event_id", viewonly=True)
 
+    @property
+    def status_code(self) -> DeliveryStatus:
+        return DeliveryStatus(self.status)
+
     def __str__(self) -> str:
         return self.listener.rpartition(".")[2]
 

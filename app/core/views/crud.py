@@ -94,8 +94,10 @@ class CrudView(ModelView):
         self.search_form = self.search_form or searching.create_form(
             self.label_columns, self.search_columns, extra_fields=self.search_form_extra_fields
         )
-        self.add_form = self.add_form or self._form(converter, self.add_columns, self.add_form_extra_fields)
-        self.edit_form = self.edit_form or self._form(converter, self.edit_columns, self.edit_form_extra_fields)
+        if "add" not in self.exclude_route_methods:
+            self.add_form = self.add_form or self._form(converter, self.add_columns, self.add_form_extra_fields)
+        if "edit" not in self.exclude_route_methods:
+            self.edit_form = self.edit_form or self._form(converter, self.edit_columns, self.edit_form_extra_fields)
 
     def _form(self, converter: FormConverter, columns: Any, extra: Any) -> Any:
         return converter.create_form(self.label_columns, columns, self.description_columns, self.validators_columns, extra)

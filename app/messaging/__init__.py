@@ -1,0 +1,1 @@
+"""Messaging: what we tell people, by which channel, and what became of it."""

@@ -1,0 +1,119 @@
+"""The outbox: messages and every attempt to send them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from sqlalchemy import Index, Integer, String, Text, UniqueConstraint, Uuid, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.core import clock
+from app.core.models import AwareTime, TenantModel, one_of, tenant_reference, tenant_relationship
+from app.core.state import Stateful
+
+
+class Channel(StrEnum):
+    EMAIL = "email"
+    WHATSAPP = "whatsapp"
+    SMS = "sms"
+    PUSH = "push"
+    IN_APP = "in_app"
+
+
+class MessageStatus(StrEnum):
+    """PARKED: it may have been sent, or nobody can send it now; a person decides."""
+
+    QUEUED = "QUEUED"
+    SENDING = "SENDING"
+    SENT = "SENT"
+    DELIVERED = "DELIVERED"
+    READ = "READ"
+    FAILED = "FAILED"
+    PARKED = "PARKED"
+    SUPPRESSED = "SUPPRESSED"
+
+
+class Message(Stateful, TenantModel):
+    """One message to one person on one channel. `dedupe_key` makes a second request for the same message find the first."""
+
+    __tablename__ = "message"
+    __table_args__ = (
+        UniqueConstraint("clinic_id", "channel", "dedupe_key", name="uq_message_dedupe"),
+        Index("ix_message_due", "next_at", postgresql_where=text("status in ('QUEUED', 'SENDING')")),
+        Index("ix_message_clinic_time", "clinic_id", "created_at", "id"),
+        Index("ix_message_provider_id", "clinic_id", "provider_message_id"),
+        one_of("status", MessageStatus, "ck_message_status"),
+        one_of("channel", Channel, "ck_message_channel"),
+    )
+    __secret_columns__ = frozenset({"recipient", "variables", "subject", "body"})
+
+    TRANSITIONS: ClassVar[Mapping[Any, frozenset[Any]]] = {
+        MessageStatus.QUEUED: frozenset({MessageStatus.SENDING, MessageStatus.SUPPRESSED, MessageStatus.FAILED}),
+        MessageStatus.SENDING: frozenset(
+            {MessageStatus.SENT, MessageStatus.QUEUED, MessageStatus.FAILED, MessageStatus.PARKED}
+        ),
+        MessageStatus.SENT: frozenset({MessageStatus.DELIVERED, MessageStatus.READ, MessageStatus.FAILED}),
+        MessageStatus.DELIVERED: frozenset({MessageStatus.READ}),
+        MessageStatus.FAILED: frozenset({MessageStatus.QUEUED, MessageStatus.DELIVERED, MessageStatus.READ}),
+        MessageStatus.PARKED: frozenset(
+            {MessageStatus.QUEUED, MessageStatus.SENT, MessageStatus.DELIVERED, MessageStatus.READ, MessageStatus.FAILED}
+        ),
+    }
+
+    channel: Mapped[str] = mapped_column(String(10), nullable=False)
+    status: Mapped[str] = mapped_column(String(10), nullable=False, default=MessageStatus.QUEUED)
+    priority: Mapped[str] = mapped_column(String(10), nullable=False, default="NORMAL")
+    patient_id: Mapped[str | None] = tenant_reference("patient", nullable=True)
+    user_id: Mapped[str | None] = mapped_column(Uuid(as_uuid=False))
+    recipient: Mapped[str] = mapped_column(String(254), nullable=False)
+    template: Mapped[str] = mapped_column(String(60), nullable=False)
+    language: Mapped[str] = mapped_column(String(5), nullable=False, default="en")
+    variables: Mapped[dict[str, Any]] = mapped_column(JSONB, nullable=False, default=dict)
+    subject: Mapped[str] = mapped_column(String(300), nullable=False, default="")
+    body: Mapped[str] = mapped_column(Text, nullable=False, default="")
+    attachment_ids: Mapped[list[str]] = mapped_column(JSONB, nullable=False, default=list)
+    dedupe_key: Mapped[str] = mapped_column(String(120), nullable=False)
+    event_id: Mapped[str | None] = mapped_column(Uuid(as_uuid=False))
+    attempts: Mapped[int] = mapped_column(Integer, nullable=False, default=0)
+    next_at: Mapped[datetime] = mapped_column(AwareTime, nullable=False, default=clock.now)
+    provider: Mapped[str | None] = mapped_column(String(30))
+    provider_message_id: Mapped[str | None] = mapped_column(String(200))
+    sent_at: Mapped[datetime | None] = mapped_column(AwareTime)
+    read_at: Mapped[datetime | None] = mapped_column(AwareTime)
+    reason: Mapped[str] = mapped_column(String(300), nullable=False, default="")
+
+    tries: Mapped[list[MessageAttempt]] = relationship(
+        primaryjoin="foreign(MessageAttempt.message_id) == Message.id", order_by="MessageAttempt.id", viewonly=True
+    )
+
+    @property
+    def status_code(self) -> MessageStatus:
+        return MessageStatus(self.status)
+
+    def __str__(self) -> str:
+        return f"{self.template} ({self.channel})"
+
+
+class MessageAttempt(TenantModel):
+    """One call to a provider, committed before the call: what a killed worker leaves behind."""
+
+    __tablename__ = "message_attempt"
+    __audited__ = False
+
+    message_id: Mapped[str] = tenant_reference("message")
+    provider: Mapped[str] = mapped_column(String(30), nullable=False)
+    account_id: Mapped[str | None] = mapped_column(Uuid(as_uuid=False))
+    outcome: Mapped[str] = mapped_column(String(30), nullable=False, default="started")
+    code: Mapped[str] = mapped_column(String(60), nullable=False, default="")
+    text: Mapped[str] = mapped_column(String(500), nullable=False, default="")
+    provider_message_id: Mapped[str | None] = mapped_column(String(200))
+    finished_at: Mapped[datetime | None] = mapped_column(AwareTime)
+
+    message: Mapped[Message] = tenant_relationship("Message", "MessageAttempt.message_id", viewonly=True)
+
+    def __str__(self) -> str:
+        return f"{self.provider}: {self.outcome}"
