@@ -1,0 +1,195 @@
+"""How values are written on screens: money, times in the clinic's zone, statuses as pills. Also Jinja filters.
+
+The locale and the zone come from Flask-Babel (app/core/i18n.py decides both); times go in as aware UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+
+from babel import Locale
+from babel.dates import format_date, format_datetime, format_time
+from babel.numbers import format_currency, format_decimal
+from flask import Flask
+from flask_babel import get_locale, get_timezone
+from flask_babel import gettext as _
+from markupsafe import Markup, escape
+
+from app.core import clock
+from app.core.money import Money
+from app.core.vocabulary import kind_name, label_of, role_name, tone_of
+
+NOTHING = "–"
+NO_BREAK_SPACE = "\u00a0"
+
+
+def init_app(app: Flask) -> None:
+    app.jinja_env.filters.update(
+        money=money,
+        number=number,
+        clock_time=clock_time,
+        day=day,
+        date=full_date,
+        moment=moment,
+        span=span,
+        minutes=minutes,
+        initials=initials,
+        pill=status_pill,
+        display=display,
+        is_number=is_number,
+        role_name=role_name,
+        kind_name=kind_name,
+    )
+    app.jinja_env.globals.update(pill=pill, clinic_zone=lambda: str(get_timezone()))
+
+
+def money(value: Money | int | None, currency: str | None = None) -> str:
+    """'₹ 1,84,000.00': the reader's grouping, the currency's decimals. An int counts minor units of `currency`."""
+    if value is None:
+        return NOTHING
+    amount = value if isinstance(value, Money) else Money(value, currency or "")
+    locale = _locale()
+    pattern = locale.currency_formats["standard"].pattern.replace("¤#", f"¤{NO_BREAK_SPACE}#")
+    return format_currency(amount.major, amount.currency, pattern, locale=locale)
+
+
+def number(value: int | float | Decimal | None) -> str:
+    return NOTHING if value is None else format_decimal(value, locale=_locale())
+
+
+def clock_time(value: datetime | time | None) -> Markup | str:
+    """'09:30', 24 hours: columns of times line up."""
+    if value is None:
+        return NOTHING
+    if isinstance(value, time):
+        return format_time(value, "HH:mm", locale=_locale())
+    local = _local(value)
+    return _time_element(value, format_time(local, "HH:mm", locale=_locale()))
+
+
+def day(value: datetime | date | None) -> Markup | str:
+    """'Fri 20 Nov', with the year when it is not this one."""
+    if value is None:
+        return NOTHING
+    on = _local_date(value)
+    skeleton = "EEE d MMM" if on.year == _today().year else "EEE d MMM yyyy"
+    return _time_element(on, format_date(on, skeleton, locale=_locale()))
+
+
+def full_date(value: datetime | date | None) -> Markup | str:
+    """'20 Nov 2026': births, due dates, anything that is read long after."""
+    if value is None:
+        return NOTHING
+    on = _local_date(value)
+    return _time_element(on, format_date(on, "d MMM yyyy", locale=_locale()))
+
+
+def moment(value: datetime | None) -> Markup | str:
+    """'20 Nov, 09:30' in the clinic's zone, with the year when it is not this one."""
+    if value is None:
+        return NOTHING
+    local = _local(value)
+    pattern = "d MMM, HH:mm" if local.year == _today().year else "d MMM yyyy, HH:mm"
+    return _time_element(value, format_datetime(local, pattern, locale=_locale()))
+
+
+def span(starts_at: datetime, ends_at: datetime) -> Markup:
+    """'09:30–09:45'."""
+    return Markup("{}–{}").format(clock_time(starts_at), clock_time(ends_at))
+
+
+def minutes(value: timedelta | float | None) -> str:
+    """'18 min', '1 h 05 min'. A number counts seconds."""
+    if value is None:
+        return NOTHING
+    seconds = value.total_seconds() if isinstance(value, timedelta) else value
+    hours, rest = divmod(round(seconds / 60), 60)
+    if hours:
+        return _("%(hours)s h %(minutes)s min", hours=hours, minutes=f"{rest:02d}")
+    return _("%(minutes)s min", minutes=rest)
+
+
+def initials(name: str | None) -> str:
+    """'KN' for 'Kavya Nair', for the round face beside a name."""
+    words = [word for word in (name or "").split() if word[0].isalpha()]
+    return "".join(word[0] for word in (words[:1] + words[-1:] if len(words) > 1 else words)).upper()
+
+
+def pill(text: object, tone: str = "") -> Markup:
+    """A word in a coloured pill; tone is ok, warn, bad, info or empty."""
+    return Markup('<span class="pill {}">{}</span>').format(tone, text)
+
+
+def status_pill(status: str | Enum | None, label: object = None) -> Markup | str:
+    """The pill of a stored status, its word translated; `label` replaces the word."""
+    if status is None or status == "":
+        return NOTHING
+    code = str(status.value if isinstance(status, Enum) else status)
+    return pill(label if label is not None else label_of(code), tone_of(code))
+
+
+def display(value: Any) -> Any:
+    """Any column value, for screens that know nothing about it: what generated lists and records fall back on."""
+    if isinstance(value, Markup):
+        return value
+    if value is None or value == "":
+        return Markup('<span class="none">{}</span>').format(NOTHING)
+    if isinstance(value, bool):
+        return pill(_("Yes"), "ok") if value else pill(_("No"))
+    return _display_by_type(value)
+
+
+def is_number(value: Any) -> bool:
+    """Whether a list column of such values is set flush right."""
+    return isinstance(value, int | float | Decimal | Money) and not isinstance(value, bool)
+
+
+def _display_by_type(value: Any) -> Any:
+    match value:
+        case Money():
+            return money(value)
+        case datetime():
+            return moment(value)
+        case date():
+            return full_date(value)
+        case time():
+            return clock_time(value)
+        case timedelta():
+            return minutes(value)
+        case Enum():
+            return status_pill(value)
+        case int() | float() | Decimal():
+            return number(value)
+        case list() | tuple() | set() | frozenset():
+            return _joined(value)
+    return value
+
+
+def _joined(values: Iterable[Any]) -> Markup | str:
+    return Markup(", ").join(escape(display(value)) for value in values) or NOTHING
+
+
+def _time_element(value: datetime | date, text: str) -> Markup:
+    return Markup('<time datetime="{}">{}</time>').format(value.isoformat(), text)
+
+
+def _locale() -> Locale:
+    return get_locale() or Locale("en", "IN")
+
+
+def _local(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        raise ValueError("a time without a zone cannot be shown")
+    return value.astimezone(get_timezone())
+
+
+def _local_date(value: datetime | date) -> date:
+    return _local(value).date() if isinstance(value, datetime) else value
+
+
+def _today() -> date:
+    return clock.now().astimezone(get_timezone()).date()

@@ -1,0 +1,68 @@
+"""The headers that tell a browser what our pages may do: a strict Content-Security-Policy and its companions.
+
+No inline script, no inline style, no third-party origin. A page that must post to a payment page or show a video room
+widens one directive for its own answer with `allow_source`.
+"""
+
+from __future__ import annotations
+
+import re
+
+from flask import Flask, Response, g, request
+
+POLICY: dict[str, tuple[str, ...]] = {
+    "default-src": ("'self'",),
+    "script-src": ("'self'",),
+    "style-src": ("'self'",),
+    "img-src": ("'self'", "data:"),
+    "font-src": ("'self'",),
+    "connect-src": ("'self'",),
+    "object-src": ("'none'",),
+    "base-uri": ("'none'",),
+    "form-action": ("'self'",),
+    "frame-ancestors": ("'none'",),
+}
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(self), microphone=(self), geolocation=(), payment=(), usb=()",
+}
+HOST = re.compile(r"[\w.\-]+(:\d+)?|\[[\da-fA-F:.]+\](:\d+)?", re.ASCII)
+ONE_YEAR = "max-age=31536000; includeSubDomains"
+
+
+def init_app(app: Flask) -> None:
+    app.after_request(add_headers)
+
+
+def allow_source(directive: str, source: str) -> None:
+    """Let this one answer use `source` for `directive`, for example ("form-action", "https://pay.example")."""
+    if directive not in POLICY:
+        raise KeyError(directive)
+    if any(mark in source for mark in " ;,\r\n"):
+        raise ValueError("a source is one word")
+    g.setdefault("csp_sources", []).append((directive, source))
+
+
+def add_headers(response: Response) -> Response:
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    response.headers.setdefault("Content-Security-Policy", content_security_policy())
+    if request.is_secure:
+        response.headers.setdefault("Strict-Transport-Security", ONE_YEAR)
+    if response.mimetype == "text/html":
+        # Pages show patients: neither a proxy nor the back button after log-out may bring one back.
+        response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+def content_security_policy() -> str:
+    """The policy of the present answer, with what `allow_source` added."""
+    policy = {name: list(sources) for name, sources in POLICY.items()}
+    if HOST.fullmatch(request.host):  # not every browser counts a web socket of the same host as 'self'
+        policy["connect-src"].append(f"{'wss' if request.is_secure else 'ws'}://{request.host}")
+    for directive, source in g.get("csp_sources", ()):
+        policy[directive].append(source)
+    return "; ".join(f"{name} {' '.join(sources)}" for name, sources in policy.items())

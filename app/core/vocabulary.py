@@ -1,0 +1,136 @@
+"""The words of the codes that screens show (statuses with their colour, roles, kinds), the same everywhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_babel import lazy_gettext as _
+
+OK, WARN, BAD, INFO, MUTE = "ok", "warn", "bad", "info", "mute"
+
+# ok: as it should be · info: under way · warn: waits for somebody · bad: went wrong · mute: over, nothing to do
+STATUSES: dict[str, tuple[str, Any]] = {
+    # appointments
+    "REQUESTED": (WARN, _("Requested")),
+    "SCHEDULED": (WARN, _("Scheduled")),
+    "CONFIRMED": (OK, _("Confirmed")),
+    "CHECKED_IN": (INFO, _("Checked in")),
+    "IN_PROGRESS": (OK, _("With doctor")),
+    "COMPLETED": (OK, _("Completed")),
+    "DECLINED": (BAD, _("Declined")),
+    "CANCELLED": (MUTE, _("Cancelled")),
+    "NO_SHOW": (BAD, _("No-show")),
+    # tokens
+    "WAITING": (WARN, _("Waiting")),
+    "CALLED": (INFO, _("Called")),
+    "SERVING": (OK, _("With doctor")),
+    "HELD": (WARN, _("On hold")),
+    "SKIPPED": (MUTE, _("Skipped")),
+    "TRANSFERRED": (MUTE, _("Transferred")),
+    "SERVED": (OK, _("Served")),
+    "LEFT": (MUTE, _("Left")),
+    # payments and refunds
+    "PENDING": (WARN, _("Pending")),
+    "AUTHORIZED": (INFO, _("Authorised")),
+    "FAILED": (BAD, _("Failed")),
+    "UNKNOWN": (WARN, _("Unknown")),
+    "PARTIALLY_REFUNDED": (INFO, _("Partly refunded")),
+    "REFUNDED": (MUTE, _("Refunded")),
+    "VOIDED": (MUTE, _("Voided")),
+    "APPROVED": (OK, _("Approved")),
+    "REJECTED": (BAD, _("Rejected")),
+    "SETTLED": (OK, _("Settled")),
+    "DISPUTED": (BAD, _("Disputed")),
+    # invoices and subscriptions
+    "DRAFT": (MUTE, _("Draft")),
+    "OPEN": (INFO, _("Open")),
+    "ISSUED": (INFO, _("Issued")),
+    "PARTIALLY_PAID": (WARN, _("Partly paid")),
+    "PAID": (OK, _("Paid")),
+    "OVERDUE": (BAD, _("Overdue")),
+    "VOID": (MUTE, _("Void")),
+    "WRITTEN_OFF": (MUTE, _("Written off")),
+    "TRIALING": (INFO, _("On trial")),
+    "ACTIVE": (OK, _("Active")),
+    "PAST_DUE": (BAD, _("Past due")),
+    "EXPIRED": (MUTE, _("Expired")),
+    # claims
+    "SUBMITTED": (INFO, _("Submitted")),
+    "ACCEPTED": (INFO, _("Accepted")),
+    "IN_REVIEW": (INFO, _("In review")),
+    "PARTIALLY_APPROVED": (WARN, _("Partly approved")),
+    "DENIED": (BAD, _("Denied")),
+    "APPEALED": (INFO, _("Appealed")),
+    # messages, events, jobs, webhooks
+    "QUEUED": (INFO, _("Queued")),
+    "RUNNING": (INFO, _("Running")),
+    "SENDING": (INFO, _("Sending")),
+    "SENT": (OK, _("Sent")),
+    "DELIVERED": (OK, _("Delivered")),
+    "READ": (OK, _("Read")),
+    "SUPPRESSED": (MUTE, _("Suppressed")),
+    "RETRYING": (WARN, _("Retrying")),
+    "PARKED": (BAD, _("Parked")),
+    "DONE": (OK, _("Done")),
+    "DEAD": (BAD, _("Dead")),
+    "RECEIVED": (INFO, _("Received")),
+    "PROCESSED": (OK, _("Processed")),
+    "IGNORED": (MUTE, _("Ignored")),
+    # people and clinics
+    "DISABLED": (MUTE, _("Disabled")),
+    "ARCHIVED": (MUTE, _("Archived")),
+    "LOCKED": (BAD, _("Locked")),
+}
+
+ROLES: dict[str, Any] = {
+    "SUPER_ADMIN": _("Super admin"),
+    "CLINIC_ADMIN": _("Clinic admin"),
+    "LOCATION_HEAD": _("Location head"),
+    "DOCTOR": _("Doctor"),
+    "NURSE": _("Nurse"),
+    "RECEPTIONIST": _("Receptionist"),
+    "PHARMACIST": _("Pharmacist"),
+    "LAB_TECHNICIAN": _("Lab technician"),
+    "PATIENT": _("Patient"),
+    "ACCOUNTANT": _("Accountant"),
+    "FINANCE_BILLING": _("Finance and billing"),
+    "INVENTORY_MANAGER": _("Inventory manager"),
+    "SYSTEM_AUDITOR": _("System auditor"),
+}
+
+KINDS: dict[str, Any] = {
+    "IN_PERSON": _("In person"),
+    "VIDEO_CALL": _("Video"),
+    "HOME_VISIT": _("Home visit"),
+    "FOLLOW_UP": _("Follow-up"),
+    "FEMALE": _("Female"),
+    "MALE": _("Male"),
+    "OTHER": _("Other"),
+    "CASH": _("Cash"),
+    "UPI": _("UPI"),
+    "CARD_TERMINAL": _("Card terminal"),
+}
+
+
+def label_of(status: str) -> str:
+    """The word of a status; one that is not in the table becomes its own words ('ON_LEAVE' -> 'On leave')."""
+    known = STATUSES.get(status.upper())
+    return str(known[1]) if known else _in_words(status)
+
+
+def role_name(role: str) -> str:
+    return str(ROLES.get(role) or _in_words(role))
+
+
+def kind_name(kind: str) -> str:
+    """An appointment type or a tender in words."""
+    return str(KINDS.get(kind) or _in_words(kind))
+
+
+def _in_words(code: str) -> str:
+    return code.replace("_", " ").capitalize()
+
+
+def tone_of(status: str) -> str:
+    known = STATUSES.get(status.upper())
+    return known[0] if known else MUTE

@@ -1,0 +1,53 @@
+// The one socket of a page. `live.on("queue", handler)`, `live.join("subscribe", {doctorId})`: what was joined is joined again after
+// a lost connection, and "live:connected" tells the page to ask for the truth, because it may have missed events.
+import { meta } from "./dom.js";
+import { text } from "./texts.js";
+
+const joined = [];
+const handlers = [];
+let socket;
+
+export const live = {
+  on(event, handler) {
+    handlers.push([event, handler]);
+    socket?.on(event, handler);
+  },
+  join(event, data) {
+    joined.push([event, data]);
+    if (socket?.connected) socket.emit(event, data);
+  },
+  emit(event, data) {
+    return socket?.emit(event, data);
+  },
+  get connected() {
+    return Boolean(socket?.connected);
+  },
+};
+
+export async function startLive() {
+  const address = meta("socket-script");
+  if (!address || socket) return;
+  show("connecting");
+  const { io } = await import(address);
+  socket = io("/live", { transports: ["websocket"], reconnectionDelay: 300, reconnectionDelayMax: 2000, timeout: 5000 });
+  handlers.forEach(([event, handler]) => socket.on(event, handler));
+  socket.on("connect", onConnect);
+  socket.on("disconnect", () => show("reconnecting"));
+  socket.on("connect_error", () => show("reconnecting"));
+}
+
+function onConnect() {
+  show("live");
+  joined.forEach(([event, data]) => socket.emit(event, data));
+  document.dispatchEvent(new CustomEvent("live:connected"));
+}
+
+function show(state) {
+  document.documentElement.dataset.live = state;
+  for (const pill of document.querySelectorAll("[data-live-pill]")) {
+    pill.textContent = text(state);
+    pill.classList.toggle("ok", state === "live");
+    pill.classList.toggle("warn", state === "reconnecting");
+  }
+  document.dispatchEvent(new CustomEvent("live:state", { detail: state }));
+}
