@@ -202,7 +202,7 @@ def reply(answer: Any, status: int = 200) -> Response:
 
 
 def dump(answer: Any) -> bytes:
-    return orjson.dumps(answer, default=_plain)
+    return orjson.dumps(answer, default=_plain, option=orjson.OPT_PASSTHROUGH_DATACLASS)
 
 
 def _plain(value: Any) -> Any:

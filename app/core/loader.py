@@ -12,7 +12,7 @@ from flask_appbuilder import AppBuilder, BaseView
 
 from app.core.api import Api
 
-DECLARATIONS = ("models", "events", "reactions", "listeners", "jobs", "sockets", "commands")
+DECLARATIONS = ("models", "events", "hooks", "reactions", "listeners", "jobs", "sockets", "commands")
 EDGES = ("api", "views")
 
 
