@@ -63,6 +63,14 @@ class HttpResponse:
             self.malformed()
         return document
 
+    def error_object(self) -> dict[str, Any]:
+        """The object under `error` of a refusal, as both Razorpay and Meta shape theirs; empty when there is none."""
+        try:
+            error = json.loads(self.body).get("error")
+        except (ValueError, AttributeError, RecursionError):
+            return {}
+        return error if isinstance(error, dict) else {}
+
     def malformed(self) -> NoReturn:
         """Refuse the content: the call may have had its effect, so a call that changes something is unknown."""
         raise ProviderError(self.unclear, MALFORMED, f"The answer (HTTP {self.status}) was not understood.")
@@ -165,8 +173,9 @@ class HttpClient:
             raise
         finally:
             spent = round((time.perf_counter() - started) * 1000)
-            facts = {"http_method": call.method, "http_host": self.host, "http_path": call.path, "http_status": result}
-            log.info("%s %s%s %s %d ms", call.method, self.host, call.path, result, spent, extra={**facts, "ms": spent})
+            where = {"method": call.method, "host": self.host, "route": call.path}
+            facts = {**where, "status": result, "duration_ms": spent}
+            log.info("%s %s%s %s %d ms", *facts.values(), extra=facts)
 
     def _exchange(self, call: _Call) -> HttpResponse:
         with requests.Session() as session:

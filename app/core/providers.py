@@ -11,6 +11,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
@@ -59,6 +60,14 @@ def check_hmac_sha256(message: bytes, signature: str | None, secrets: Iterable[s
     made = [hmac.new(secret.encode(), message, hashlib.sha256).hexdigest().encode() for secret in secrets if secret]
     if not any(hmac.compare_digest(one, given) for one in made):
         raise BadSignature("no secret of this account made this signature")
+
+
+def unix_time(seconds: object) -> datetime | None:
+    """Unix seconds, a number or its text, as an aware time; None for anything else."""
+    try:
+        return datetime.fromtimestamp(int(seconds), UTC)  # type: ignore[call-overload, no-any-return]
+    except (TypeError, ValueError, OverflowError, OSError):
+        return None
 
 
 class UnknownProvider(LookupError):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import ssl
 import threading
 from collections.abc import Iterator
@@ -76,7 +77,11 @@ def test_no_connection_in_time_is_safe_to_retry() -> None:
     assert (error.outcome, error.code) == (Outcome.RETRY, "unreachable")
 
 
-def test_unknown_host_is_safe_to_retry() -> None:
+def test_unknown_host_is_safe_to_retry(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_such_name(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", no_such_name)
     error = failure_of(lambda: HttpClient("http://nowhere.invalid", timeouts=SHORT).post("/pay", json={}))
     assert (error.outcome, error.code) == (Outcome.RETRY, "unreachable")
 

@@ -241,7 +241,7 @@ class Razorpay(Gateway[RazorpayCredentials]):
         """The document of a success. Raises ProviderError for everything else."""
         if response.ok or response.status < 400:
             return response.json_object() if response.ok else response.malformed()
-        error = _error_of(response)
+        error = response.error_object()
         code = str(error.get("reason") or error.get("code") or f"http_{response.status}")[:64]
         text = self.safe_text(error.get("description") or f"HTTP {response.status}")
         raise ProviderError(_outcome(response, error), code, text, response.retry_after())
@@ -253,14 +253,6 @@ def _capture_rule(manual: bool) -> dict[str, Any]:
         return {"capture": "manual", "capture_options": {"manual_expiry_period": CAPTURE_MINUTES}}
     periods = {"automatic_expiry_period": CAPTURE_MINUTES, "manual_expiry_period": CAPTURE_MINUTES}
     return {"capture": "automatic", "capture_options": periods}
-
-
-def _error_of(response: HttpResponse) -> dict[str, Any]:
-    try:
-        error = json.loads(response.body).get("error")
-    except (ValueError, AttributeError, RecursionError):
-        return {}
-    return error if isinstance(error, dict) else {}
 
 
 def _outcome(response: HttpResponse, error: Mapping[str, Any]) -> Outcome:

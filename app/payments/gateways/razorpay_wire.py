@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StrictInt
 
 from app.core.money import Money
+from app.core.providers import unix_time
 from app.payments.gateways.base import (
     GatewayDispute,
     GatewayNotice,
@@ -103,7 +103,7 @@ def read_payment(entity: Any, money: ToMoney) -> GatewayPayment:
         tax=None if wire.tax is None else money(wire.tax, fee_currency),
         error_code=wire.error_reason or wire.error_code,
         error_text=wire.error_description,
-        created_at=moment(wire.created_at),
+        created_at=unix_time(wire.created_at),
     )
 
 
@@ -137,7 +137,7 @@ def read_refund(entity: Any, money: ToMoney) -> GatewayRefund:
         amount=money(wire.amount, wire.currency),
         reference=wire.receipt,
         bank_reference=str(bank.get("arn") or bank.get("rrn") or ""),
-        created_at=moment(wire.created_at),
+        created_at=unix_time(wire.created_at),
     )
 
 
@@ -150,7 +150,7 @@ def read_dispute(entity: Any, money: ToMoney) -> GatewayDispute:
         amount=money(wire.amount, wire.currency),
         reason=wire.reason_code,
         phase=wire.phase,
-        respond_by=moment(wire.respond_by),
+        respond_by=unix_time(wire.respond_by),
     )
 
 
@@ -175,7 +175,7 @@ def read_notice(event_id: str, raw: bytes, money: ToMoney) -> GatewayNotice:
         event_id=event_id,
         event=event,
         kind=kind,
-        occurred_at=moment(envelope.get("created_at")),
+        occurred_at=unix_time(envelope.get("created_at")),
         order_id=_id(payment.get("order_id")) or _id(order.get("id")),
         payment_id=_id(payment.get("id")) or _id(refund.get("payment_id")) or _id(dispute.get("payment_id")),
         payment=_understood(read_payment, payment, money),
@@ -210,11 +210,3 @@ def _understood(read: Callable[[Any, ToMoney], T], entity: dict[str, Any], money
 
 def _id(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
-
-
-def moment(seconds: Any) -> datetime | None:
-    """Unix seconds as an aware time; None for anything else."""
-    try:
-        return datetime.fromtimestamp(int(seconds), UTC)
-    except (TypeError, ValueError, OverflowError, OSError):
-        return None
