@@ -214,7 +214,7 @@ C = TypeVar("C", bound=CredentialModel)
 class Gateway(Provider[C]):
     """One payment gateway. Every call may raise ProviderError; after `Outcome.UNKNOWN` ask `find_*` before a repeat."""
 
-    channel: ClassVar[str] = "payments"
+    channel: ClassVar[str] = "payment"
     capabilities: ClassVar[Capabilities]
 
     @classmethod
@@ -280,8 +280,13 @@ class Gateway(Provider[C]):
         """The refund as it is now."""
 
     @abstractmethod
+    def refunds_of(self, payment_id: str) -> tuple[GatewayRefund, ...]:
+        """Every refund of the payment, whoever asked for it: the vendor's dashboard refunds behind our back."""
+
     def find_refund(self, payment_id: str, reference: str) -> GatewayRefund | None:
-        """The refund that was asked for with our reference; None when there is none."""
+        """The refund that was asked for with our reference, of several one that did not fail; None without one."""
+        found = [refund for refund in self.refunds_of(payment_id) if refund.reference == reference]
+        return min(found, key=lambda refund: refund.state is RefundState.FAILED, default=None)
 
     @abstractmethod
     def verify_return(self, order_id: str, params: Mapping[str, str]) -> CheckoutReturn:
@@ -290,3 +295,7 @@ class Gateway(Provider[C]):
     @abstractmethod
     def verify_webhook(self, raw: bytes, headers: Mapping[str, str]) -> GatewayNotice:
         """Check a webhook over its raw bytes and read it. Raises BadSignature."""
+
+    @abstractmethod
+    def read_webhook(self, raw: bytes, headers: Mapping[str, str]) -> GatewayNotice:
+        """Read a webhook that was verified when it came: its secret may have been replaced since."""

@@ -33,7 +33,6 @@ from app.payments.gateways.base import (
     GatewayRefund,
     OrderState,
     RefundRequest,
-    RefundState,
 )
 
 PAGE = 100
@@ -179,18 +178,17 @@ class Razorpay(Gateway[RazorpayCredentials]):
         response = self._http.get("/v1/refunds/{refund_id}", ids={"refund_id": refund_id}, attempts=ASK_TWICE)
         return self._read(response, wire.read_refund)
 
-    def find_refund(self, payment_id: str, reference: str) -> GatewayRefund | None:
-        """Of several refunds with one receipt one that did not fail."""
+    def refunds_of(self, payment_id: str) -> tuple[GatewayRefund, ...]:
         found: list[GatewayRefund] = []
         for skip in range(0, 10 * PAGE, PAGE):
             query = {"count": PAGE, "skip": skip}
             ids = {"payment_id": payment_id}
             response = self._http.get("/v1/payments/{payment_id}/refunds", ids=ids, query=query, attempts=ASK_TWICE)
             page = self._read_list(response, wire.read_refund)
-            found += [refund for refund in page if refund.reference == reference]
+            found += page
             if len(page) < PAGE:
                 break
-        return min(found, key=lambda refund: refund.state is RefundState.FAILED, default=None)
+        return tuple(found)
 
     def verify_return(self, order_id: str, params: Mapping[str, str]) -> CheckoutReturn:
         """HMAC of `order_id|payment_id` with the key secret, over the order id that we stored."""
@@ -203,9 +201,11 @@ class Razorpay(Gateway[RazorpayCredentials]):
         return CheckoutReturn(True, payment_id)
 
     def verify_webhook(self, raw: bytes, headers: Mapping[str, str]) -> GatewayNotice:
-        given = {name.lower(): value for name, value in headers.items()}
-        check_hmac_sha256(raw, given.get("x-razorpay-signature"), self._webhook_secrets())
-        event_id = given.get("x-razorpay-event-id") or f"sha256:{hashlib.sha256(raw).hexdigest()}"
+        check_hmac_sha256(raw, _header(headers, "x-razorpay-signature"), self._webhook_secrets())
+        return self.read_webhook(raw, headers)
+
+    def read_webhook(self, raw: bytes, headers: Mapping[str, str]) -> GatewayNotice:
+        event_id = _header(headers, "x-razorpay-event-id") or f"sha256:{hashlib.sha256(raw).hexdigest()}"
         return wire.read_notice(event_id, raw, self.from_wire)
 
     def _webhook_secrets(self) -> list[str]:
@@ -245,6 +245,10 @@ class Razorpay(Gateway[RazorpayCredentials]):
         code = str(error.get("reason") or error.get("code") or f"http_{response.status}")[:64]
         text = self.safe_text(error.get("description") or f"HTTP {response.status}")
         raise ProviderError(_outcome(response, error), code, text, response.retry_after())
+
+
+def _header(headers: Mapping[str, str], wanted: str) -> str | None:
+    return next((value for name, value in headers.items() if name.lower() == wanted), None)
 
 
 def _capture_rule(manual: bool) -> dict[str, Any]:

@@ -1,0 +1,274 @@
+"""A clinic's accounts at providers: sealed at rest, resolved in order, masked wherever a person looks.
+
+Which adapters exist is not known here: callers hand in the registry (GATEWAYS, CHANNELS) where one is needed.
+Credentials are sealed with AES-256-GCM and bound to their row, so that a copied ciphertext opens nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+import orjson
+from flask_babel import gettext as _
+from sqlalchemy import select
+
+from app.core.credentials import MASK, InvalidCredentials, credential_fields
+from app.core.crypto import CryptoError, Keyring
+from app.core.errors import Invalid, NotFound
+from app.core.ids import new_id
+from app.core.providers import ConnectionReport, Provider, UnknownProvider, provider_with_code
+from app.core.tenant import all_tenants, db
+from app.core.transaction import unit_of_work
+from app.tenancy.models import CHANNELS, GlobalProviderAccount, ProviderAccount
+from config import Settings, get_settings
+
+Account = ProviderAccount | GlobalProviderAccount
+Registry = Iterable[type[Provider[Any]]]
+
+
+class UnreadableCredentials(RuntimeError):
+    """The stored credentials cannot be opened: a key is missing, or the row was tampered with."""
+
+
+@dataclass(frozen=True)
+class ResolvedAccount:
+    """An account ready for use: `Adapter.open(account.credentials, base_url=account.base_url)`."""
+
+    id: str
+    channel: str
+    provider: str
+    base_url: str | None
+    credentials: Mapping[str, Any] = field(repr=False)
+    enabled: bool = True
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class MaskedAccount:
+    """An account as a screen or the API may show it."""
+
+    id: str
+    channel: str
+    provider: str
+    label: str
+    priority: int
+    enabled: bool
+    base_url: str | None
+    credentials: Mapping[str, Any]
+
+
+# ---- resolving ----
+
+
+def accounts_for(channel: str, provider: str | None = None) -> list[ResolvedAccount]:
+    """The clinic's enabled accounts, the primary first; the global ones where the clinic has none of its own."""
+    own = db.session.scalars(
+        select(ProviderAccount)
+        .where(ProviderAccount.channel == channel)
+        .order_by(ProviderAccount.priority, ProviderAccount.id)
+    ).all()
+    found = [_resolved(row) for row in own if row.enabled] if own else _global_accounts(channel)
+    return [account for account in found if provider in (None, account.provider)]
+
+
+def account_with_id(account_id: str) -> ResolvedAccount:
+    """An account by the id that a payment or message kept, even if it is disabled by now. Raises NotFound."""
+    row = db.session.get(ProviderAccount, account_id) or db.session.get(GlobalProviderAccount, account_id)
+    if row is not None:
+        return _resolved(row)
+    for account in _environment_accounts():
+        if account.id == account_id:
+            return account
+    raise NotFound
+
+
+def known_accounts(channel: str, provider: str) -> list[ResolvedAccount]:
+    """Every account of a provider whose notices may still come: the clinic's own, disabled ones too, and the global."""
+    own = db.session.scalars(
+        select(ProviderAccount)
+        .where(ProviderAccount.channel == channel, ProviderAccount.provider == provider)
+        .order_by(ProviderAccount.enabled.desc(), ProviderAccount.priority, ProviderAccount.id)
+    )
+    shared = [account for account in _global_accounts(channel) if account.provider == provider]
+    return [_resolved(row) for row in own] + shared
+
+
+def _global_accounts(channel: str) -> list[ResolvedAccount]:
+    rows = db.session.scalars(
+        select(GlobalProviderAccount)
+        .where(GlobalProviderAccount.channel == channel, GlobalProviderAccount.enabled.is_(True))
+        .order_by(GlobalProviderAccount.priority, GlobalProviderAccount.id)
+    ).all()
+    return [_resolved(row) for row in rows] + [item for item in _environment_accounts() if item.channel == channel]
+
+
+def _resolved(row: Account) -> ResolvedAccount:
+    return ResolvedAccount(
+        row.id, row.channel, row.provider, row.base_url, _opened(row), enabled=row.enabled, label=row.label
+    )
+
+
+# ---- accounts from the environment ----
+
+FromSettings = Callable[[Settings], Mapping[str, Any] | None]
+_ENVIRONMENT: dict[tuple[str, str], FromSettings] = {}
+
+
+def environment_account(channel: str, provider: str) -> Callable[[FromSettings], FromSettings]:
+    """Declare how settings become a global account: the function answers credentials, or None when they are not set."""
+
+    def declare(function: FromSettings) -> FromSettings:
+        _ENVIRONMENT[channel, provider] = function
+        return function
+
+    return declare
+
+
+def _environment_accounts() -> list[ResolvedAccount]:
+    found = []
+    for (channel, provider), from_settings in _ENVIRONMENT.items():
+        credentials = from_settings(get_settings())
+        if credentials is not None:
+            account_id = str(uuid5(NAMESPACE_URL, f"environment:{channel}:{provider}"))
+            found.append(ResolvedAccount(account_id, channel, provider, None, credentials, label="environment"))
+    return found
+
+
+# ---- writing ----
+
+
+def save_account(
+    row: Account,
+    registry: Registry,
+    *,
+    credentials: Mapping[str, Any],
+    base_url: str | None = None,
+    **columns: Any,
+) -> Account:
+    """Store a new or changed account; `credentials` as submitted: an empty or masked secret keeps its stored value.
+
+    `row` is a new `ProviderAccount(channel=, provider=)` (or global) or a stored one; `columns`: label, priority,
+    enabled. Raises Invalid with a text per field.
+    """
+    row.id = row.id or new_id()
+    adapter = _adapter(registry, row)
+    stored = _opened(row) if row.credentials else {}
+    merged = adapter.Credentials.merge(stored, credentials)
+    _check_trust(adapter, stored, merged)
+    _check_transport(base_url)
+    try:
+        opened = adapter.open(merged, base_url=base_url or None)
+    except InvalidCredentials as error:
+        raise Invalid(_("Please check the values."), fields=error.fields) from None
+    for name, value in columns.items():
+        setattr(row, name, value)
+    row.base_url = base_url or None
+    plain = opened.credentials.plain()
+    if plain != stored:
+        row.credentials = _sealed(row, plain)
+    db.session.add(row)
+    db.session.flush()
+    return row
+
+
+def _adapter(registry: Registry, row: Account) -> type[Provider[Any]]:
+    try:
+        adapter = provider_with_code(registry, row.provider)
+    except UnknownProvider:
+        raise Invalid(_("There is no such provider."), fields={"provider": _("unknown")}) from None
+    if row.channel not in CHANNELS or adapter.channel != row.channel:
+        raise Invalid(_("This provider does not serve this channel."), fields={"channel": _("not served")})
+    return adapter
+
+
+def _check_trust(adapter: type[Provider[Any]], stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """What decides whom we believe may change only outside production (SPEC TEN-2)."""
+    if not get_settings().production:
+        return
+    for item in credential_fields(adapter.Credentials):
+        if item.trust and wanted.get(item.name, item.default) != stored.get(item.name, item.default):
+            raise Invalid(fields={item.name: _("This cannot be changed in production.")})
+
+
+def _check_transport(base_url: str | None) -> None:
+    if base_url and base_url.startswith("http://") and get_settings().production:
+        raise Invalid(fields={"base_url": _("Production needs https.")})
+
+
+# ---- showing and testing ----
+
+
+def masked(row: Account, registry: Registry) -> MaskedAccount:
+    """The account without its secrets; credentials that no longer fit their schema are dots altogether."""
+    plain = _opened(row)
+    try:
+        shown = provider_with_code(registry, row.provider).Credentials.load(plain).masked()
+    except (UnknownProvider, InvalidCredentials):
+        shown = dict.fromkeys(plain, MASK)
+    return MaskedAccount(row.id, row.channel, row.provider, row.label, row.priority, row.enabled, row.base_url, shown)
+
+
+def test_account(account_id: str, registry: Registry) -> ConnectionReport:
+    """Make a real call with the stored credentials (**Test connection**). Call it outside any unit of work."""
+    with unit_of_work():
+        account = account_with_id(account_id)
+    try:
+        adapter = provider_with_code(registry, account.provider)
+        opened = adapter.open(account.credentials, base_url=account.base_url)
+    except (UnknownProvider, InvalidCredentials):
+        raise Invalid(_("The stored credentials are not complete.")) from None
+    return opened.test_connection()
+
+
+test_account.__test__ = False  # type: ignore[attr-defined]  # not a test, whatever pytest thinks of its name
+
+
+# ---- sealing ----
+
+
+def rotate_accounts() -> int:
+    """Seal every account that an older key sealed under the current one; how many. Opens its own scope and commits."""
+    changed = 0
+    with all_tenants(), unit_of_work():
+        for model in (ProviderAccount, GlobalProviderAccount):
+            for row in db.session.scalars(select(model).with_for_update()):
+                if keyring().needs_rotation(row.credentials):
+                    row.credentials = _sealed(row, _opened(row))
+                    changed += 1
+    return changed
+
+
+@lru_cache(maxsize=4)
+def _parsed(keys: str) -> Keyring:
+    return Keyring.parse(keys)
+
+
+def keyring() -> Keyring:
+    """The keys of this process. Raises BadKeyring."""
+    return _parsed(get_settings().encryption_keys.get_secret_value())
+
+
+def _context(row: Account) -> str:
+    return f"{row.__tablename__}:{row.id}:credentials"
+
+
+def _sealed(row: Account, plain: Mapping[str, Any]) -> bytes:
+    return keyring().encrypt(orjson.dumps(dict(plain)), context=_context(row))
+
+
+def _opened(row: Account) -> dict[str, Any]:
+    """Raises UnreadableCredentials."""
+    try:
+        return dict(orjson.loads(_decrypted(_context(row), bytes(row.credentials))))
+    except CryptoError as error:
+        raise UnreadableCredentials(f"provider account {row.id}: {error}") from None
+
+
+@lru_cache(maxsize=512)
+def _decrypted(context: str, sealed: bytes) -> bytes:
+    """Opened once per process and ciphertext: a changed or rotated account has another ciphertext."""
+    return keyring().decrypt(sealed, context=context)
