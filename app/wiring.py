@@ -12,7 +12,20 @@ from socketio import RedisManager
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import UUIDConverter
 
-from app.core import assets, error_pages, formatting, health, i18n, navigation, security_headers
+from app.core import (
+    assets,
+    error_pages,
+    formatting,
+    health,
+    i18n,
+    list_view,
+    navigation,
+    openapi,
+    security_headers,
+    styleguide,
+    widgets,
+)
+from app.core.form_fields import use_in_model_forms
 from app.core.loader import load_declarations, load_edges
 from app.core.principal import find_principal, install_role_table, may
 from app.core.views.hooks import ConsoleHooks, install_hooks
@@ -87,6 +100,7 @@ def _bind_extensions(app: Flask, slices: tuple[str, ...]) -> None:
     db.init_app(app)
     csrf.init_app(app)
     i18n.prepare(app)
+    use_in_model_forms()
     with app.app_context():
         assume_role(db.engine, APP_ROLE)
         assume_role(db.engines[SYSTEM_BIND], SYSTEM_ROLE)
@@ -98,7 +112,8 @@ def _bind_extensions(app: Flask, slices: tuple[str, ...]) -> None:
     i18n.init_app(app, _clinic_locale)
     assets.init_app(app)
     formatting.init_app(app)
-    navigation.init_app(app)
+    for part in (navigation, list_view, widgets, openapi, styleguide):
+        part.init_app(app)
     app.jinja_env.globals.update(may=may, current_principal=find_principal)
     migrate.init_app(app, db, directory=str(ROOT / "migrations"))
     _bind_sockets(app, socketio)

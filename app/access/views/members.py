@@ -7,7 +7,7 @@ from typing import Any
 from flask_appbuilder import expose
 from flask_babel import lazy_gettext as _
 from sqlalchemy import update
-from wtforms import PasswordField, SelectField, StringField
+from wtforms import PasswordField, SelectChoice, SelectField, StringField
 from wtforms.validators import Email, InputRequired, Length
 from wtforms.validators import Optional as OptionalValue
 
@@ -20,7 +20,7 @@ from app.core.transaction import after_commit
 from app.core.views import ActionView, Chart, CrudView, row_action
 from app.core.vocabulary import role_name
 
-ASSIGNABLE = [(str(role), role_name(role)) for role in Role if role is not Role.SUPER_ADMIN]
+ASSIGNABLE = [SelectChoice(value=str(role), label=role_name(role)) for role in Role if role is not Role.SUPER_ADMIN]
 
 
 class MemberView(CrudView):

@@ -1,0 +1,131 @@
+"""OpenAPI 3.1 made from the endpoints' own declarations, and Swagger UI from our own origin at /api/docs."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any
+
+from flask import Blueprint, Flask, Response, render_template, url_for
+from pydantic import BaseModel
+
+from app.core.api import ENDPOINTS, Endpoint, dump
+
+blueprint = Blueprint("openapi", __name__)
+
+PATH_VALUE = re.compile(r"<(?:\w+:)?(\w+)>")
+ERRORS = {
+    "400": "The request is malformed.",
+    "401": "Nobody is logged in, or the token is not valid any more.",
+    "403": "The role may not do this.",
+    "404": "Not found, or of another clinic.",
+    "409": "Not possible in the present state.",
+    "422": "A value is not acceptable; `fields` says which.",
+    "429": "Too many requests; wait `Retry-After` seconds.",
+}
+ERROR_SCHEMA = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["code", "message"],
+            "properties": {
+                "code": {"type": "string", "examples": ["SLOT_TAKEN"]},
+                "message": {"type": "string"},
+                "fields": {"type": "object", "additionalProperties": {"type": "string"}},
+                "requestId": {"type": "string"},
+            },
+        }
+    },
+}
+
+
+def init_app(app: Flask) -> None:
+    app.register_blueprint(blueprint)
+
+
+@blueprint.get("/api/v1/openapi.json")
+def document() -> Response:
+    return Response(dump(specification()), mimetype="application/json")
+
+
+@blueprint.get("/api/docs")
+def docs() -> str:
+    return render_template("appbuilder/swagger/swagger.html", openapi_uri=url_for("openapi.document"))
+
+
+@lru_cache(maxsize=1)
+def specification() -> dict[str, Any]:
+    """The whole document. Endpoints are declared at import, so it never changes in a process."""
+    schemas: dict[str, Any] = {"Error": ERROR_SCHEMA}
+    paths: dict[str, Any] = {}
+    for item in ENDPOINTS:
+        path = PATH_VALUE.sub(r"{\1}", item.path)
+        paths.setdefault(path, {})[item.method.lower()] = _operation(item, schemas)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Clinic Console", "version": "1", "description": "JSON API for patient apps and integrations."},
+        "servers": [{"url": "/api/v1"}],
+        "paths": dict(sorted(paths.items())),
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+        },
+        "security": [{"bearer": []}],
+    }
+
+
+def _operation(item: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "summary": item.summary,
+        "tags": [item.tag or item.path.split("/")[1].capitalize()],
+        "parameters": _parameters(item),
+        "responses": _responses(item, schemas),
+    }
+    if item.resource:
+        operation["description"] = f"Needs permission `{item.action}` on `{item.resource}`."
+    if item.public:
+        operation["security"] = []
+    if item.body is not None:
+        operation["requestBody"] = {"content": {"application/json": {"schema": _reference(item.body, schemas)}}}
+    return operation
+
+
+def _parameters(item: Endpoint) -> list[dict[str, Any]]:
+    found = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in PATH_VALUE.findall(item.path)
+    ]
+    if item.query is not None:
+        schema = item.query.model_json_schema()
+        needed = set(schema.get("required", ()))
+        for name, described in schema.get("properties", {}).items():
+            found.append({"name": name, "in": "query", "required": name in needed, "schema": described})
+    if item.idempotent:
+        text = "The same key and body give the first answer again."
+        found.append({"name": "Idempotency-Key", "in": "header", "schema": {"type": "string"}, "description": text})
+    if not item.public:
+        text = "The clinic to act in; by default the active one."
+        found.append({"name": "X-Clinic-Id", "in": "header", "schema": {"type": "string"}, "description": text})
+    return found
+
+
+def _responses(item: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
+    success: dict[str, Any] = {"description": "Done."}
+    if isinstance(item.reply, type) and issubclass(item.reply, BaseModel):
+        success["content"] = {"application/json": {"schema": _reference(item.reply, schemas)}}
+    failure = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+    responses = {str(item.status): success}
+    for status, text in ERRORS.items():
+        responses[status] = {"description": text, "content": failure}
+    return responses
+
+
+def _reference(model: type[BaseModel], schemas: dict[str, Any]) -> dict[str, Any]:
+    name = model.__name__
+    if name not in schemas:
+        schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas.update(schema.pop("$defs", {}))
+        schemas[name] = schema
+    return {"$ref": f"#/components/schemas/{name}"}

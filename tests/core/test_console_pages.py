@@ -1,0 +1,59 @@
+"""Every generated screen answers for the roles that may read it and for no other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from app.access.roles import Role, role_may
+from app.core.views import CrudView
+
+
+@pytest.fixture
+def screens(app: Any) -> list[CrudView]:
+    from app.extensions import appbuilder
+
+    return [view for view in appbuilder.baseviews if isinstance(view, CrudView)]
+
+
+def test_every_list_add_form_and_chart_answers(app: Any, client_as: Any, screens: list[CrudView]) -> None:
+    client = client_as("CLINIC_ADMIN")
+    failed = []
+    for view in screens:
+        paths = ["list/"]
+        if "add" not in view.exclude_route_methods and role_may("CLINIC_ADMIN", str(view.class_permission_name), "create"):
+            paths.append("add")
+        if view.charts:
+            paths.append("chart/")
+        for path in paths:
+            answer = client.get(f"{view.route_base}/{path}", headers={"Accept": "text/html"})
+            if answer.status_code != 200:
+                failed.append((view.route_base, path, answer.status_code))
+    assert screens
+    assert failed == []
+
+
+@pytest.mark.parametrize("role", [str(role) for role in Role if role is not Role.SUPER_ADMIN])
+def test_lists_follow_the_role_matrix(app: Any, client_as: Any, screens: list[CrudView], role: str) -> None:
+    client = client_as(role)
+    wrong = []
+    for view in screens:
+        allowed = role_may(role, str(view.class_permission_name), "read")
+        status = client.get(f"{view.route_base}/list/", headers={"Accept": "text/html"}).status_code
+        if (status == 200) != allowed:
+            wrong.append((view.route_base, status, allowed))
+    assert wrong == []
+
+
+def test_the_menu_shows_only_what_the_role_may_read(app: Any, client_as: Any) -> None:
+    page = client_as("CLINIC_ADMIN").get("/roomview/list/", headers={"Accept": "text/html"}).text
+    assert "/auditentryview/list/" in page
+    page = client_as("RECEPTIONIST").get("/roomview/list/", headers={"Accept": "text/html"}).text
+    assert "/auditentryview/list/" not in page
+
+
+def test_an_anonymous_visitor_is_sent_to_the_log_in_page(app: Any) -> None:
+    answer = app.test_client().get("/roomview/list/")
+    assert answer.status_code == 302
+    assert answer.location.startswith("/login/?next=")
