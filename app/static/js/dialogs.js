@@ -12,11 +12,13 @@ export function openDialog(dialog) {
   dialog.showModal();
 }
 
-// Resolves to true when the person agrees.
-export function confirmed(question, okLabel = text("confirm")) {
+// Resolves to true when the person agrees. confirmed("Cancel this visit?", {label: "Cancel it", danger: true})
+export function confirmed(question, { label = text("confirm"), danger = false } = {}) {
   const dialog = document.getElementById("confirm");
+  const agree = dialog.querySelector("[data-confirm-ok]");
   dialog.querySelector("[data-confirm-text]").textContent = question;
-  dialog.querySelector("[data-confirm-ok]").textContent = okLabel;
+  agree.textContent = label;
+  agree.className = `button ${danger ? "danger" : "go"}`;
   dialog.returnValue = "cancel";
   openDialog(dialog);
   return new Promise((resolve) => dialog.addEventListener("close", () => resolve(dialog.returnValue === "ok"), { once: true }));
@@ -43,7 +45,8 @@ async function onSubmit(event) {
   }
   event.preventDefault();
   event.stopImmediatePropagation();
-  if (!(await confirmed(asking.dataset.confirm, asking.dataset.confirmOk))) return;
+  const { confirm, confirmLabel, confirmDanger } = asking.dataset;
+  if (!(await confirmed(confirm, { label: confirmLabel, danger: confirmDanger !== undefined }))) return;
   asking.agreed = true;
   event.target.requestSubmit(event.submitter);
 }
