@@ -1,0 +1,172 @@
+"""API of patients and doctors (SPEC 6, 20)."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from pydantic import Field
+
+from app.core.api import Api, Body, ListQuery, endpoint
+from app.core.paging import page
+from app.people.models import AppointmentType, ConsentKind, Doctor, Patient
+from app.people.queries import doctors_by_name, find_duplicates, get_patient, patient_page
+from app.people.queries.patient_search import count_patients
+from app.people.services import register_patient, set_consent, set_guardians, update_patient
+
+
+class GuardianBody(Body):
+    name: str = Field(min_length=1, max_length=160)
+    relation: str = Field("", max_length=40)
+    phone: str | None = Field(None, max_length=60)
+    email: str | None = Field(None, max_length=254)
+
+
+class PatientChanges(Body):
+    """Members that are left out stay as they are."""
+
+    first_name: str = Field("", max_length=80)
+    last_name: str | None = Field(None, max_length=80)
+    phone: str | None = Field(None, max_length=60)
+    email: str | None = Field(None, max_length=254)
+    date_of_birth: date | None = None
+    gender: str | None = Field(None, max_length=10)
+    deceased_on: date | None = None
+    address: str | None = Field(None, max_length=500)
+    city: str | None = Field(None, max_length=80)
+    state: str | None = Field(None, max_length=80)
+    postal_code: str | None = Field(None, max_length=20)
+    country: str | None = Field(None, max_length=2)
+    language: str | None = Field(None, max_length=60)
+    preferred_channel: str | None = Field(None, max_length=10)
+    tags: list[str] | None = None
+    alerts: list[str] | None = None
+    guardians: list[GuardianBody] | None = Field(None, max_length=10)
+    consents: dict[ConsentKind, bool] | None = None
+
+
+class NewPatient(PatientChanges):
+    first_name: str = Field(min_length=1, max_length=80)
+
+
+class PatientSearch(ListQuery):
+    q: str = Field("", max_length=200, description="Name, telephone number, MRN or date of birth.")
+
+
+class DoctorSearch(ListQuery):
+    type: AppointmentType | None = None
+    location_id: str | None = Field(None, pattern="^[0-9a-fA-F-]{36}$")
+    specialty: str | None = Field(None, max_length=80)
+
+
+class PatientApi(Api):
+    """Patients of the active clinic; a PATIENT sees only themselves."""
+
+    openapi_tag = "Patients"
+
+    @endpoint("GET", "/patients", resource="patient", action="read", query=PatientSearch)
+    def patients(self, query: PatientSearch) -> dict[str, Any]:
+        """Find patients by name, phone, MRN or date of birth."""
+        rows, next_cursor = patient_page(query.q, query.limit, query.cursor)
+        answer: dict[str, Any] = {"items": [_show_row(row) for row in rows], "nextCursor": next_cursor}
+        return {"count": count_patients(query.q), **answer} if query.count else answer
+
+    @endpoint("POST", "/patients", resource="patient", action="create", body=NewPatient, status=201)
+    def register(self, body: NewPatient) -> dict[str, Any]:
+        """Register a patient; `possibleDuplicates` are patients who may be the same person."""
+        patient = register_patient(**_columns(body))
+        _keep_relations(patient, body)
+        twins = find_duplicates(
+            patient.first_name, patient.last_name, patient.date_of_birth, patient.phone, except_id=patient.id
+        )
+        return {**_show(patient), "possibleDuplicates": [twin.id for twin in twins]}
+
+    @endpoint("GET", "/patients/<id:patient_id>", resource="patient", action="read")
+    def patient(self, patient_id: str) -> dict[str, Any]:
+        """One patient."""
+        return _show(get_patient(patient_id))
+
+    @endpoint("PUT", "/patients/<id:patient_id>", resource="patient", action="update", body=PatientChanges)
+    def update(self, patient_id: str, body: PatientChanges) -> dict[str, Any]:
+        """Change what is given of a patient."""
+        patient = get_patient(patient_id)
+        update_patient(patient, **_columns(body))
+        _keep_relations(patient, body)
+        return _show(patient)
+
+
+class DoctorApi(Api):
+    """Doctors of the active clinic."""
+
+    openapi_tag = "Doctors"
+
+    @endpoint("GET", "/doctors", resource="doctor", action="read", query=DoctorSearch)
+    def doctors(self, query: DoctorSearch) -> dict[str, Any]:
+        """Working doctors by name."""
+        wanted = doctors_by_name(type=query.type, location_id=query.location_id, speciality=query.specialty)
+        return page(wanted, [Doctor.search_name, Doctor.id], query, _show_doctor)
+
+
+def _columns(body: PatientChanges) -> dict[str, Any]:
+    return body.model_dump(exclude_unset=True, exclude={"guardians", "consents"})
+
+
+def _keep_relations(patient: Patient, body: PatientChanges) -> None:
+    if body.guardians is not None:
+        set_guardians(patient, [guardian.model_dump() for guardian in body.guardians])
+    for kind, given in (body.consents or {}).items():
+        set_consent(patient, kind, given)
+
+
+def _show_row(row: Any) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "mrn": row.mrn,
+        "name": f"{row.first_name} {row.last_name}".strip(),
+        "phone": row.phone,
+        "dateOfBirth": row.date_of_birth,
+    }
+
+
+def _show(patient: Patient) -> dict[str, Any]:
+    return {
+        **_show_row(patient),
+        "firstName": patient.first_name,
+        "lastName": patient.last_name,
+        "gender": patient.gender,
+        "deceasedOn": patient.deceased_on,
+        "phoneRaw": patient.phone_raw,
+        "email": patient.email,
+        "address": patient.address,
+        "city": patient.city,
+        "state": patient.state,
+        "postalCode": patient.postal_code,
+        "country": patient.country,
+        "language": patient.language,
+        "preferredChannel": patient.preferred_channel,
+        "tags": patient.tags,
+        "alerts": patient.alerts,
+        "guardians": [_show_guardian(guardian) for guardian in patient.guardians],
+        "consents": [_show_consent(consent) for consent in patient.consents],
+        "active": patient.active,
+        "createdAt": patient.created_at.isoformat(),
+        "updatedAt": patient.updated_at.isoformat(),
+    }
+
+
+def _show_guardian(guardian: Any) -> dict[str, Any]:
+    shown = ("id", "name", "relation", "phone", "email")
+    return {name: getattr(guardian, name) for name in shown}
+
+
+def _show_consent(consent: Any) -> dict[str, Any]:
+    return {"kind": consent.kind, "givenAt": consent.given_at, "withdrawnAt": consent.withdrawn_at}
+
+
+def _show_doctor(row: Any) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "name": " ".join(part for part in (row.title, row.first_name, row.last_name) if part),
+        "specialties": list(row.specialities),
+        "types": row.types,
+    }

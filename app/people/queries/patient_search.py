@@ -1,0 +1,200 @@
+"""The patient search box: one text, whatever it is, answered from an index at a million patients.
+
+A search becomes one or more arms, tried in turn: the patients of an arm are found and ordered by the same index, so
+that the first page costs the same however many match. Prefixes are the bounds `~>=~` and `~<~`, which keep their index
+behind row-level security (DESIGN 9).
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, NamedTuple
+
+import orjson
+from flask_babel import gettext as _
+from sqlalchemy import ColumnElement, Row, Select, UnaryExpression, and_, func, not_, or_, select, true
+from sqlalchemy.sql.operators import custom_op
+
+from app.core.errors import BadRequest
+from app.core.ids import is_id
+from app.core.search import SearchQuery, Term, TermKind, parse_search, prefix_bounds
+from app.core.tenant import db
+from app.people.models import Patient
+from app.people.queries.patients import own_patients_only
+from app.tenancy.queries import settings_in_scope
+from app.tenancy.settings import ClinicSettings
+
+MRN_DIGITS = 6
+Criterion = ColumnElement[bool]
+NAME_COLUMNS = (Patient.search_name, Patient.search_last_first)
+SHOWN = (Patient.id, Patient.mrn, Patient.first_name, Patient.last_name, Patient.phone, Patient.date_of_birth)
+
+
+@dataclass(frozen=True)
+class Arm:
+    """Patients in the order of an indexed name. `whole`: its matches are few, find them all before ordering."""
+
+    where: Criterion
+    order: Any = field(default_factory=lambda: Patient.search_name)
+    whole: bool = False
+    last_resort: bool = False
+
+
+class Place(NamedTuple):
+    """Where the page before ended."""
+
+    arm: int
+    name: str
+    id: str
+
+
+def search_patients(text: str, limit: int = 20) -> list[Patient]:
+    """Patients that a search box means: names by prefix, phone, MRN, date of birth. None for no text."""
+    search = parse_search(text, settings_in_scope().phone_region)
+    if not search:
+        return []
+    ids = [row.id for row, _place in _found(arms_of(search, settings_in_scope()), limit, None)]
+    found = {patient.id: patient for patient in db.session.scalars(select(Patient).where(Patient.id.in_(ids)))}
+    return [found[patient_id] for patient_id in ids]
+
+
+def patient_page(text: str, limit: int, cursor: str | None) -> tuple[list[Row[Any]], str | None]:
+    """A page of SHOWN rows and the cursor of the next; no text means everybody by name. Raises BadRequest."""
+    settings = settings_in_scope()
+    search = parse_search(text, settings.phone_region)
+    if text.strip() and not search:
+        return [], None
+    found = list(_found(arms_of(search, settings), limit + 1, _decode(cursor) if cursor else None))
+    next_cursor = _encode(found[limit - 1][1]) if len(found) > limit else None
+    return [row for row, _place in found[:limit]], next_cursor
+
+
+def count_patients(text: str) -> int:
+    """How many a search finds."""
+    settings = settings_in_scope()
+    search = parse_search(text, settings.phone_region)
+    if text.strip() and not search:
+        return 0
+    arms = [arm for arm in arms_of(search, settings) if not arm.last_resort]
+    wanted = (
+        select(func.count()).select_from(Patient).where(or_(*(arm.where for arm in arms)), Patient.active.is_(True))
+    )
+    return int(db.session.scalar(own_patients_only(wanted)) or 0)
+
+
+def arms_of(search: SearchQuery, settings: ClinicSettings) -> tuple[Arm, ...]:
+    """How to find what was typed."""
+    names = [group[0].value for group in search.groups if [term.kind for term in group] == [TermKind.NAME]]
+    others = [_any_of(group, settings) for group in search.groups if [term.kind for term in group] != [TermKind.NAME]]
+    if not search:
+        return (Arm(true()),)
+    if len(names) == 1 and not others:
+        return _one_name(names[0])
+    if not names:
+        return (Arm(and_(*others), whole=True),)
+    strict = Arm(and_(_names(names), *others), whole=True)
+    loose = Arm(and_(_any_words(names), *others), whole=True, last_resort=True)
+    return (strict, loose) if len(names) > 1 else (strict,)
+
+
+def _one_name(name: str) -> tuple[Arm, Arm]:
+    """First names, then last names: each the reading of one index from where the prefix begins."""
+    first, last = (_starts(column, name) for column in NAME_COLUMNS)
+    return Arm(first), Arm(and_(last, not_(first)), Patient.search_last_first)
+
+
+def _names(names: list[str]) -> Criterion:
+    """Each word begins the first or the last name, or all of them as typed begin the name."""
+    each = and_(*(_begins_a_name(name) for name in names))
+    return or_(each, _begins_a_name(" ".join(names))) if len(names) > 1 else each
+
+
+def _any_words(names: list[str]) -> Criterion:
+    """One word begins the first or the last name, the others any word between."""
+    words = func.concat(" ", Patient.search_name)
+    return and_(or_(*(_begins_a_name(name) for name in names)), *(words.like(f"% {name}%") for name in names))
+
+
+def _begins_a_name(prefix: str) -> Criterion:
+    return or_(*(_starts(column, prefix) for column in NAME_COLUMNS))
+
+
+def _any_of(group: tuple[Term, ...], settings: ClinicSettings) -> Criterion:
+    return or_(*(_matches(term, settings) for term in group))
+
+
+def _matches(term: Term, settings: ClinicSettings) -> Criterion:
+    match term.kind:
+        case TermKind.NAME:
+            return _begins_a_name(term.value)
+        case TermKind.PHONE:
+            return Patient.phone == term.value
+        case TermKind.PHONE_PREFIX:
+            return _starts(Patient.phone, term.value)
+        case TermKind.BORN_ON:
+            return Patient.date_of_birth == date.fromisoformat(term.value)
+        case TermKind.MRN:
+            return _has_record_number(term.value, settings.mrn_prefix)
+
+
+def _has_record_number(typed: str, prefix: str) -> Criterion:
+    """A record number as printed, from its beginning, or its digits without the clinic's prefix and leading zeros."""
+    if not typed.isdigit():
+        return _starts(Patient.mrn, typed)
+    whole = Patient.mrn == prefix + typed.zfill(MRN_DIGITS)
+    return or_(whole, *(_starts(Patient.mrn, start + typed) for start in {"", prefix}))
+
+
+def _starts(column: Any, prefix: str) -> Criterion:
+    low, high = prefix_bounds(prefix)
+    above = column.bool_op("~>=~")(low)
+    return above if high is None else and_(above, column.bool_op("~<~")(high))
+
+
+def _found(arms: tuple[Arm, ...], limit: int, after: Place | None) -> Iterator[tuple[Row[Any], Place]]:
+    """At most `limit` rows with their places, arm after arm; a last resort only where nothing else was found."""
+    found = 0
+    for number, arm in enumerate(arms):
+        if (after and number < after.arm) or (arm.last_resort and (found or (after and after.arm < number))):
+            continue
+        start = after if after and after.arm == number else None
+        for row in db.session.execute(_select(arm, limit - found, start)):
+            found += 1
+            yield row, Place(number, row.place, row.id)
+        if found >= limit:
+            return
+
+
+def _select(arm: Arm, limit: int, after: Place | None) -> Select[Any]:
+    wanted: Any = select(*SHOWN, arm.order.label("place")).where(arm.where, Patient.active.is_(True))
+    wanted = own_patients_only(wanted)
+    if after:
+        later = arm.order.bool_op("~>~")(after.name) | and_(arm.order == after.name, Patient.id > after.id)
+        wanted = wanted.where(arm.order.bool_op("~>=~")(after.name), later)
+    if arm.whole:
+        rows = wanted.cte("found").prefix_with("materialized")
+        return select(rows).order_by(_octets(rows.c.place), rows.c.id).limit(limit)
+    return wanted.order_by(_octets(arm.order), Patient.id).limit(limit)
+
+
+def _octets(column: Any) -> UnaryExpression[str]:
+    """The order that an index with text_pattern_ops has, whatever the database's collation."""
+    return UnaryExpression(column, modifier=custom_op("using ~<~"))
+
+
+def _encode(place: Place) -> str:
+    return base64.urlsafe_b64encode(orjson.dumps(list(place))).decode().rstrip("=")
+
+
+def _decode(cursor: str) -> Place:
+    try:
+        arm, name, patient_id = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        place = Place(int(arm), str(name), patient_id)
+    except (ValueError, TypeError):
+        raise BadRequest(_("The cursor is not valid."), code="BAD_CURSOR") from None
+    if not is_id(place.id) or "\x00" in place.name:
+        raise BadRequest(_("The cursor is not valid."), code="BAD_CURSOR")
+    return place
