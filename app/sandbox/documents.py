@@ -22,7 +22,7 @@ class Page:
     skip: int = 0
 
 
-FIRST_PAGE = Page()
+EVERYTHING = Page(count=-1)
 
 
 class Documents:
@@ -58,7 +58,7 @@ class Documents:
         return None if row is None else row["parent"]
 
     def of_account(
-        self, kind: str, account: str, page: Page = FIRST_PAGE, *, field: str = "id", value: str | None = None
+        self, kind: str, account: str, page: Page, *, field: str = "id", value: str | None = None
     ) -> list[Entity]:
         """Newest first, as every vendor lists; with a value, only documents whose field equals it."""
         return self._read(
@@ -67,9 +67,13 @@ class Documents:
             (kind, account, page.since, page.until, value, f"$.{field}", value, page.count, page.skip),
         )
 
-    def of_parent(self, kind: str, parent: str) -> list[Entity]:
+    def of_parent(self, kind: str, parent: str, page: Page = EVERYTHING) -> list[Entity]:
         """Newest first."""
-        return self._read("select body from documents where kind = ? and parent = ? order by seq desc", (kind, parent))
+        return self._read(
+            "select body from documents where kind = ? and parent = ? and created_at between ? and ?"
+            " order by seq desc limit ? offset ?",
+            (kind, parent, page.since, page.until, page.count, page.skip),
+        )
 
     def all(self, kind: str, limit: int) -> list[Entity]:
         return self._read("select body from documents where kind = ? order by seq desc limit ?", (kind, limit))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from typing import TYPE_CHECKING
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
@@ -15,12 +16,21 @@ from app.sandbox.settings import HOST, SandboxSettings
 from app.sandbox.simulators import SIMULATORS
 from app.sandbox.simulators.smtp.server import MailServer
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
 BACKLOG = 512
 POLL_SECONDS = 0.1
 
 
 class QuietHandler(WSGIRequestHandler):
-    """Says nothing per request: the calls are in the request log already."""
+    """Says nothing per request, the call log has them; a dropped connection is closed at once."""
+
+    def connection_dropped(self, error: BaseException, environ: WSGIEnvironment | None = None) -> None:
+        """Both ends of the socket object are let go, or the keep-alive loop would wait for another request."""
+        self.close_connection = True
+        self.rfile.close()
+        self.connection.close()
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         pass

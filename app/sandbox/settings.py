@@ -32,7 +32,7 @@ def read_settings(environment: Mapping[str, str]) -> SandboxSettings:
     port = _port(environment, "SANDBOX_PORT", 8001)
     return SandboxSettings(
         port=port,
-        smtp_port=_port(environment, "SANDBOX_SMTP_PORT", port + 1000),
+        smtp_port=_port(environment, "SANDBOX_SMTP_PORT", port + 1000 if port + 1000 <= HIGHEST_PORT else port - 1000),
         data_dir=Path(environment.get("DATA_DIR") or ".data"),
         smtp_auth_required=environment.get("SANDBOX_SMTP_AUTH") == "required",
         retry_seconds=_seconds(environment.get("SANDBOX_WEBHOOK_RETRY_SECONDS", "")),

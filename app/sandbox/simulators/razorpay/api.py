@@ -112,7 +112,7 @@ def refund_payment(id: str) -> Entity:
 @api.get("/payments/<id>/refunds")
 def list_payment_refunds(id: str) -> Response:
     _merchant().get("payment", id)
-    return _collection(_merchant().children("refund", id))
+    return _collection(_merchant().children("refund", id, rules.page_of(_query())))
 
 
 @api.get("/payments/<payment_id>/refunds/<id>")

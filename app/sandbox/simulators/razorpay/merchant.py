@@ -10,7 +10,7 @@ from pydantic import Field
 
 from app.sandbox import clock
 from app.sandbox.accounts import Account
-from app.sandbox.documents import Entity, Page
+from app.sandbox.documents import EVERYTHING, Entity, Page
 from app.sandbox.ids import prefixed
 from app.sandbox.sandbox import Sandbox
 from app.sandbox.simulators.razorpay.errors import unknown_id
@@ -66,8 +66,9 @@ class Merchant:
         """Oldest first."""
         return self.sandbox.documents.each_of_account(f"{CODE}.{kind}", self.account.key_id)
 
-    def children(self, kind: str, parent: str) -> Entities:
-        return self.sandbox.documents.of_parent(f"{CODE}.{kind}", parent)
+    def children(self, kind: str, parent: str, page: Page = EVERYTHING) -> Entities:
+        """Newest first."""
+        return self.sandbox.documents.of_parent(f"{CODE}.{kind}", parent, page)
 
     def announce(self, lane: str, *events: Event) -> Names:
         """Webhooks with the entities as they are now; later changes do not reach them."""

@@ -63,7 +63,8 @@ def _check_form(form: Mapping[str, str], order: Entity) -> None:
     if form.get("currency", order["currency"]) != order["currency"]:
         raise Refused(_("The currency differs from the order's currency."))
     for name in ("callback_url", "cancel_url"):
-        if not WEB_ADDRESS.fullmatch(form.get(name, "")):
+        address = form.get(name, "")
+        if (address or name == "callback_url") and not WEB_ADDRESS.fullmatch(address):
             raise Refused(_("%(name)s must be a web address.", name=name))
 
 
@@ -91,7 +92,7 @@ def press_button(session_id: str) -> SessionPage:
     """Pay, Fail or Cancel; the answer brings the browser back to the merchant."""
     merchant = owner_of(current_sandbox(), SESSION, session_id)
     session = merchant.get(SESSION, session_id)
-    if request.form.get("result") == "cancel":
+    if request.form.get("result") == "cancel" and session["cancel_url"]:
         return redirect(session["cancel_url"], 303)
     order_id = _order_of(merchant, session_id)
     outcome = _press(merchant, order_id, session["prefill"])
