@@ -1,0 +1,66 @@
+"""Verbs on services, prices and taxes. Callers commit."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from flask_babel import gettext as _
+
+from app.catalog.events import PriceRemoved, PriceSaved, ServiceSaved, TaxSaved
+from app.catalog.models import Service, ServicePrice, TaxKind, TaxRate
+from app.core.errors import Invalid
+from app.core.money import InvalidAmount, Money
+from app.core.tenant import db
+from app.events.services import publish
+from app.tenancy.queries import settings_in_scope
+
+MOST_DECIMALS = 3
+
+
+def save_service(service: Service) -> Service:
+    """Record a new or changed service."""
+    service.code = service.code.strip().upper()
+    db.session.add(service)
+    db.session.flush()
+    publish(ServiceSaved(service_id=service.id))
+    return service
+
+
+def save_price(price: ServicePrice, amount: Decimal | str, follow_up: Decimal | str | None = None) -> ServicePrice:
+    """Record what a service costs, in major units of the clinic's currency, before tax. Raises Invalid."""
+    currency = settings_in_scope().currency
+    price.price_minor = _price(amount, currency, "price")
+    price.follow_up_price_minor = None if follow_up in (None, "") else _price(follow_up, currency, "followUpPrice")
+    price.currency = currency
+    db.session.add(price)
+    db.session.flush()
+    publish(PriceSaved(price_id=price.id, service_id=price.service_id))
+    return price
+
+
+def remove_price(price: ServicePrice) -> None:
+    publish(PriceRemoved(price_id=price.id, service_id=price.service_id))
+    db.session.delete(price)
+
+
+def save_tax(rate: TaxRate) -> TaxRate:
+    """Record a new or changed tax rate. Raises Invalid for a percentage that its kind cannot have."""
+    rate.percent = Decimal(rate.percent or 0)
+    if (rate.kind == TaxKind.EXEMPT) != (rate.percent == 0) or not 0 <= rate.percent <= 100:
+        raise Invalid(fields={"percent": _("An exempt rate is 0 %%, any other above 0 and up to 100 %%.")})
+    if rate.percent != round(rate.percent, MOST_DECIMALS):
+        raise Invalid(fields={"percent": _("A rate has at most %(places)s decimals.", places=MOST_DECIMALS)})
+    db.session.add(rate)
+    db.session.flush()
+    publish(TaxSaved(tax_rate_id=rate.id))
+    return rate
+
+
+def _price(amount: Decimal | str | None, currency: str, field: str) -> int:
+    try:
+        minor = Money.parse(amount if amount is not None else "", currency).minor
+    except InvalidAmount:
+        raise Invalid(fields={field: _("This is no amount in %(currency)s.", currency=currency)}) from None
+    if minor < 0:
+        raise Invalid(fields={field: _("A price is not negative.")})
+    return minor
