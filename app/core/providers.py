@@ -136,7 +136,7 @@ class Provider(ABC, Generic[C]):
 
     def __init__(self, credentials: C, *, base_url: str | None = None, timeouts: Timeouts | None = None) -> None:
         self.credentials = credentials
-        self.base_url = (base_url or self.default_base_url).rstrip("/")
+        self.base_url = (base_url or self.default_base_url).strip().rstrip("/")
         self.timeouts = timeouts or self.default_timeouts
 
     @classmethod

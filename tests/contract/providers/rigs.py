@@ -1,0 +1,105 @@
+"""How each provider meets the sandbox. A new one fails the contract until its rig is here."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from app.core.providers import Provider, ProviderError, Timeouts
+from app.messaging.channels import CHANNELS
+from app.payments.gateways import GATEWAYS
+from tests.sandbox_server import RunningSandbox
+
+PROVIDERS: tuple[type[Provider[Any]], ...] = (*GATEWAYS, *CHANNELS)
+PATIENT = Timeouts(connect=2, read=5)
+HASTY = Timeouts(connect=2, read=0.4)
+# Faults that strike after the call was carried out.
+CARRIED_OUT = [("timeout", {"seconds": 2}), ("reset", {}), ("malformed", {}), ("500", {"before": False})]
+
+
+@dataclass(frozen=True)
+class Rig:
+    """How a provider meets the sandbox: the account there, our credentials for it, and what makes them wrong."""
+
+    simulator: str
+    account: dict[str, Any]
+    credentials: dict[str, Any]
+    wrong: dict[str, Any]
+    base_url: Callable[[RunningSandbox], str]
+    recipient: str = ""
+    bad_recipient: str = ""
+    refusal_code: int = 0
+
+
+RIGS = {
+    "razorpay": Rig(
+        simulator="razorpay",
+        account={"keyId": "rzp_test_contract", "keySecret": "contract-key-secret", "webhookSecret": "contract-hook"},
+        credentials={
+            "key_id": "rzp_test_contract",
+            "key_secret": "contract-key-secret",
+            "webhook_secret": "contract-hook",
+        },
+        wrong={"key_secret": "another-secret"},
+        base_url=lambda sandbox: sandbox.razorpay_url,
+    ),
+    "smtp": Rig(
+        simulator="smtp",
+        account={"username": "contract", "password": "contract-password"},
+        credentials={
+            "username": "contract",
+            "password": "contract-password",
+            "from_address": "desk@sunrise.test",
+        },
+        wrong={"password": "another-password"},
+        base_url=lambda sandbox: f"smtp://{sandbox.smtp_host}:{sandbox.smtp_port}",
+        recipient="asha@example.org",
+        bad_recipient="nobody@example.org",
+        refusal_code=550,
+    ),
+    "whatsapp_cloud": Rig(
+        simulator="whatsapp",
+        account={
+            "phoneNumberId": "106540352242922",
+            "accessToken": "contract-token",
+            "appSecret": "contract-app-secret",
+            "deliverySeconds": 0,
+        },
+        credentials={
+            "phone_number_id": "106540352242922",
+            "access_token": "contract-token",
+            "app_secret": "contract-app-secret",
+        },
+        wrong={"access_token": "another-token"},
+        base_url=lambda sandbox: sandbox.whatsapp_url,
+        recipient="+919876543210",
+        bad_recipient="+919876500000",
+        refusal_code=131026,
+    ),
+}
+
+every_provider = pytest.mark.parametrize("adapter", PROVIDERS, ids=lambda adapter: adapter.code)
+every_gateway = pytest.mark.parametrize("adapter", GATEWAYS, ids=lambda adapter: adapter.code)
+every_channel = pytest.mark.parametrize("adapter", CHANNELS, ids=lambda adapter: adapter.code)
+
+
+def opened(adapter: type[Any], sandbox: RunningSandbox, timeouts: Timeouts = PATIENT, **changes: Any) -> Any:
+    rig = RIGS[adapter.code]
+    return adapter.open({**rig.credentials, **changes}, base_url=rig.base_url(sandbox), timeouts=timeouts)
+
+
+def failure_of(call: Callable[[], object]) -> ProviderError:
+    with pytest.raises(ProviderError) as caught:
+        call()
+    return caught.value
+
+
+def wait_until(met: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not met():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
