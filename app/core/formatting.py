@@ -5,6 +5,8 @@ The locale and the zone come from Flask-Babel (app/core/i18n.py decides both); t
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -25,6 +27,24 @@ from app.core.vocabulary import kind_name, label_of, role_name, tone_of
 
 NOTHING = "–"
 NO_BREAK_SPACE = "\u00a0"
+CODE = re.compile(r"[A-Z][A-Z0-9]+(_[A-Z0-9]+)*")
+CODE_COLUMNS = frozenset(
+    (
+        "role",
+        "type",
+        "kind",
+        "gender",
+        "category",
+        "priority",
+        "channel",
+        "method",
+        "tender",
+        "direction",
+        "outcome",
+        "appointment_type",
+    )
+)
+IDENTIFIER = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{64}")
 
 
 def init_app(app: Flask) -> None:
@@ -40,6 +60,8 @@ def init_app(app: Flask) -> None:
         initials=initials,
         pill=status_pill,
         display=display,
+        display_column=display_column,
+        translated=translated,
         is_number=is_number,
         role_name=role_name,
         kind_name=kind_name,
@@ -136,11 +158,28 @@ def display(value: Any) -> Any:
     """Any column value, for screens that know nothing about it: what generated lists and records fall back on."""
     if isinstance(value, Markup):
         return value
-    if value is None or value == "":
+    if value is None or value == "" or value == {}:
         return Markup('<span class="none">{}</span>').format(NOTHING)
     if isinstance(value, bool):
-        return pill(_("Yes"), "ok") if value else pill(_("No"))
+        return _("Yes") if value else Markup('<span class="none">{}</span>').format(_("No"))
     return _display_by_type(value)
+
+
+def display_column(value: Any, column: str, *, short: bool = False) -> Any:
+    """Like `display`, and a code in a column whose name says what it is becomes words; `short` cuts ids for lists."""
+    if not isinstance(value, str) or not value or isinstance(value, Enum | Markup):
+        return display(value)
+    name = column.rpartition(".")[2]
+    if name == "status" or name.endswith("_status"):
+        return status_pill(value)
+    if name in CODE_COLUMNS and CODE.fullmatch(value):
+        return role_name(value) if name == "role" else kind_name(value)
+    return _identifier(value, short) if IDENTIFIER.fullmatch(value) else value
+
+
+def translated(words: Any) -> str:
+    """Words made by a program (a column's name, FAB's messages) in the reader's language, where a catalogue has them."""
+    return _(str(words))
 
 
 def is_number(value: Any) -> bool:
@@ -164,6 +203,8 @@ def _display_by_type(value: Any) -> Any:
             return status_pill(value)
         case int() | float() | Decimal():
             return number(value)
+        case dict():
+            return _pairs(value)
         case list() | tuple() | set() | frozenset():
             return _joined(value)
     return value
@@ -171,6 +212,25 @@ def _display_by_type(value: Any) -> Any:
 
 def _joined(values: Iterable[Any]) -> Markup | str:
     return Markup(", ").join(escape(display(value)) for value in values) or NOTHING
+
+
+def _pairs(values: dict[str, Any]) -> Markup:
+    """A stored document, line by line; [old, new] reads 'old → new'."""
+    line = Markup("<li><b>{}</b> {}</li>")
+    return Markup('<ul class="pairs">{}</ul>').format(
+        Markup("").join(line.format(key, _document_value(value)) for key, value in values.items())
+    )
+
+
+def _document_value(value: Any) -> Any:
+    if isinstance(value, list) and len(value) == 2:
+        return Markup("{} → {}").format(*(_document_value(part) for part in value))
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else display(value)
+
+
+def _identifier(value: str, short: bool) -> Markup:
+    shown = f"…{value[-8:]}" if short else value
+    return Markup('<code class="id" title="{}">{}</code>').format(value, shown)
 
 
 def _time_element(value: datetime | date, text: str) -> Markup:

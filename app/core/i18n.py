@@ -22,6 +22,8 @@ from babel.messages.pofile import read_po
 from flask import Flask, current_app, has_request_context, request, session
 from flask_babel import get_locale
 
+from config import get_settings
+
 log = logging.getLogger(__name__)
 TRANSLATIONS = Path(__file__).resolve().parents[1] / "translations"
 LANGUAGES = {"en": {"flag": "gb", "name": "English"}, "hi": {"flag": "in", "name": "हिन्दी"}}
@@ -37,10 +39,12 @@ class ClinicLocale(NamedTuple):
 
 
 def prepare(app: Flask, cache_dir: Path | None = None) -> None:
-    """Compile the catalogues and set what Flask-AppBuilder's Babel reads while it is bound."""
+    """Compile the catalogues (into DATA_DIR/cache) and set what Flask-AppBuilder's Babel reads while it is bound."""
     app.config["LANGUAGES"] = LANGUAGES
     app.config.setdefault("BABEL_DEFAULT_LOCALE", f"{DEFAULT_LANGUAGE}_{DEFAULT_TERRITORY}")
-    app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(compiled_catalogues(TRANSLATIONS, cache_dir))
+    app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(
+        compiled_catalogues(TRANSLATIONS, cache_dir or get_settings().data_dir / "cache")
+    )
 
 
 def init_app(app: Flask, clinic_locale: Callable[[], ClinicLocale | None] = lambda: None) -> None:

@@ -7,12 +7,14 @@ from typing import Any
 from flask import Blueprint, Flask, render_template
 
 from app.core.vocabulary import STATUSES
+from config import get_settings
 
 blueprint = Blueprint("styleguide", __name__)
 
 
 def init_app(app: Flask) -> None:
-    app.register_blueprint(blueprint)
+    if not get_settings().production:
+        app.register_blueprint(blueprint)
 
 
 @blueprint.get("/console/styleguide")

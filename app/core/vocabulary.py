@@ -118,13 +118,14 @@ def label_of(status: str) -> str:
     return str(known[1]) if known else _in_words(status)
 
 
-def role_name(role: str) -> str:
-    return str(ROLES.get(role) or _in_words(role))
+def role_name(role: str) -> Any:
+    """Translated when it is shown, so that choices may be made while the application starts."""
+    return ROLES.get(role) or _in_words(role)
 
 
-def kind_name(kind: str) -> str:
-    """An appointment type or a tender in words."""
-    return str(KINDS.get(kind) or _in_words(kind))
+def kind_name(kind: str) -> Any:
+    """An appointment type, a gender or a tender in words, translated when it is shown."""
+    return KINDS.get(kind) or _in_words(kind)
 
 
 def _in_words(code: str) -> str:
