@@ -89,6 +89,10 @@ class CrudView(ModelView):
 
     # ---- forms ----
 
+    def _prettify_column(self, name: str) -> str:
+        """'created_at' -> 'Created at'."""
+        return name.replace(".", " ").replace("_", " ").capitalize()
+
     def _init_forms(self) -> None:
         converter, searching = FormConverter(self), FormConverter(self, searching=True)
         self.search_form = self.search_form or searching.create_form(
