@@ -196,13 +196,13 @@ def crowd(in_clinic: Any) -> Any:
             text(
                 """
                 insert into patient (id, clinic_id, mrn, first_name, last_name, search_name, search_last_first, gender,
-                  date_of_birth, phone, address, city, state, postal_code, language, preferred_channel, tags, alerts, active,
-                  created_at, updated_at)
+                  date_of_birth, phone, address, city, state, postal_code, language, preferred_channel, tags, alerts,
+                  active, created_at, updated_at)
                 select gen_random_uuid(), :clinic, lpad(n::text, 6, '0'), first, last, first || ' ' || last,
-                  last || ' ' || first, 'female', date '1950-01-01' + n, '+9198' || lpad(n::text, 8, '0'), '', '', '', '',
-                  'en', 'EMAIL', '[]', '[]', true, now(), now()
-                from (select n, 'kav' || chr(97 + n % 26) || n % 97 as first, 'nai' || chr(97 + n % 25) || n % 89 as last
-                      from generate_series(1, 20000) n) names
+                  last || ' ' || first, 'female', date '1950-01-01' + n, '+9198' || lpad(n::text, 8, '0'),
+                  '', '', '', '', 'en', 'EMAIL', '[]', '[]', true, now(), now()
+                from (select n, 'kav' || chr(97 + n % 26) || n % 97 as first,
+                        'nai' || chr(97 + n % 25) || n % 89 as last from generate_series(1, 20000) n) names
                 """
             ),
             {"clinic": in_clinic.id},

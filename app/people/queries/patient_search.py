@@ -28,6 +28,7 @@ from app.tenancy.queries import settings_in_scope
 from app.tenancy.settings import ClinicSettings
 
 MRN_DIGITS = 6
+LAST_RESORT_ROWS = 5_000
 Criterion = ColumnElement[bool]
 NAME_COLUMNS = (Patient.search_name, Patient.search_last_first)
 SHOWN = (Patient.id, Patient.mrn, Patient.first_name, Patient.last_name, Patient.phone, Patient.date_of_birth)
@@ -35,12 +36,16 @@ SHOWN = (Patient.id, Patient.mrn, Patient.first_name, Patient.last_name, Patient
 
 @dataclass(frozen=True)
 class Arm:
-    """Patients in the order of an indexed name. `whole`: its matches are few, find them all before ordering."""
+    """Patients in the order of an indexed name.
+
+    `whole`: find all before ordering, because what narrows them is not what orders them (the planner would walk the
+    order). `words`: the last resort where nothing was found: of LAST_RESORT_ROWS of `where`, those with every word.
+    """
 
     where: Criterion
     order: Any = field(default_factory=lambda: Patient.search_name)
     whole: bool = False
-    last_resort: bool = False
+    words: tuple[str, ...] = ()
 
 
 class Place(NamedTuple):
@@ -78,7 +83,7 @@ def count_patients(text: str) -> int:
     search = parse_search(text, settings.phone_region)
     if text.strip() and not search:
         return 0
-    arms = [arm for arm in arms_of(search, settings) if not arm.last_resort]
+    arms = [arm for arm in arms_of(search, settings) if not arm.words]
     wanted = (
         select(func.count()).select_from(Patient).where(or_(*(arm.where for arm in arms)), Patient.active.is_(True))
     )
@@ -94,10 +99,11 @@ def arms_of(search: SearchQuery, settings: ClinicSettings) -> tuple[Arm, ...]:
     if len(names) == 1 and not others:
         return _one_name(names[0])
     if not names:
-        return (Arm(and_(*others), whole=True),)
+        return (Arm(and_(*others)),)
     strict = Arm(and_(_names(names), *others), whole=True)
-    loose = Arm(and_(_any_words(names), *others), whole=True, last_resort=True)
-    return (strict, loose) if len(names) > 1 else (strict,)
+    if len(names) == 1:
+        return (strict,)
+    return strict, Arm(and_(or_(*map(_begins_a_name, names)), *others), whole=True, words=tuple(names))
 
 
 def _one_name(name: str) -> tuple[Arm, Arm]:
@@ -110,12 +116,6 @@ def _names(names: list[str]) -> Criterion:
     """Each word begins the first or the last name, or all of them as typed begin the name."""
     each = and_(*(_begins_a_name(name) for name in names))
     return or_(each, _begins_a_name(" ".join(names))) if len(names) > 1 else each
-
-
-def _any_words(names: list[str]) -> Criterion:
-    """One word begins the first or the last name, the others any word between."""
-    words = func.concat(" ", Patient.search_name)
-    return and_(or_(*(_begins_a_name(name) for name in names)), *(words.like(f"% {name}%") for name in names))
 
 
 def _begins_a_name(prefix: str) -> Criterion:
@@ -158,7 +158,7 @@ def _found(arms: tuple[Arm, ...], limit: int, after: Place | None) -> Iterator[t
     """At most `limit` rows with their places, arm after arm; a last resort only where nothing else was found."""
     found = 0
     for number, arm in enumerate(arms):
-        if (after and number < after.arm) or (arm.last_resort and (found or (after and after.arm < number))):
+        if (after and number < after.arm) or (arm.words and (found or (after and after.arm < number))):
             continue
         start = after if after and after.arm == number else None
         for row in db.session.execute(_select(arm, limit - found, start)):
@@ -175,8 +175,9 @@ def _select(arm: Arm, limit: int, after: Place | None) -> Select[Any]:
         later = arm.order.bool_op("~>~")(after.name) | and_(arm.order == after.name, Patient.id > after.id)
         wanted = wanted.where(arm.order.bool_op("~>=~")(after.name), later)
     if arm.whole:
-        rows = wanted.cte("found").prefix_with("materialized")
-        return select(rows).order_by(_octets(rows.c.place), rows.c.id).limit(limit)
+        rows = wanted.limit(LAST_RESORT_ROWS if arm.words else None).cte("found").prefix_with("materialized")
+        named = (func.concat(" ", rows.c.place).like(f"% {word}%") for word in arm.words)
+        return select(rows).where(*named).order_by(_octets(rows.c.place), rows.c.id).limit(limit)
     return wanted.order_by(_octets(arm.order), Patient.id).limit(limit)
 
 
