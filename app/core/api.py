@@ -6,7 +6,7 @@ Base class of bodies and queries, one transaction per changing request, and the 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Any, ClassVar
 
@@ -112,7 +112,6 @@ def endpoint(method: str, path: str, **options: Any) -> Callable[[Callable[..., 
     def declare(function: Callable[..., Any]) -> Callable[..., Any]:
         summary = (function.__doc__ or "").strip().partition("\n")[0]
         about = Endpoint(method, path, **{"resource": None, "action": None, "summary": summary, **options})
-        ENDPOINTS.append(about)
 
         @wraps(function)
         def handle(self: Api, **path_values: Any) -> Response:
@@ -220,6 +219,13 @@ class Api(BaseApi):
     csrf_exempt = True  # the cookie form of a session is checked in app/access/edge.py
     allow_browser_login = True
     openapi_tag: ClassVar[str] = ""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for method in vars(cls).values():
+            about = getattr(method, "endpoint", None)
+            if about is not None:
+                ENDPOINTS.append(replace(about, path=cls.route_base + about.path, tag=about.tag or cls.openapi_tag))
 
     def add_api_spec(self, api_spec: Any) -> None:
         """Documentation comes from ENDPOINTS (app/core/openapi.py), not from docstrings."""

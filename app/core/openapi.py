@@ -66,7 +66,7 @@ def specification() -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {"title": "Clinic Console", "version": "1", "description": "JSON API for patient apps and integrations."},
-        "servers": [{"url": "/api/v1"}],
+        "servers": [{"url": "/"}],
         "paths": dict(sorted(paths.items())),
         "components": {
             "schemas": schemas,
@@ -79,7 +79,7 @@ def specification() -> dict[str, Any]:
 def _operation(item: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "summary": item.summary,
-        "tags": [item.tag or item.path.split("/")[1].capitalize()],
+        "tags": [item.tag or "Other"],
         "parameters": _parameters(item),
         "responses": _responses(item, schemas),
     }

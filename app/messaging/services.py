@@ -1,0 +1,127 @@
+"""Queueing a message, and what becomes of it. Callers commit; the provider is called by app/messaging/jobs.py."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from flask_babel import gettext as _
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+
+from app.core import clock
+from app.core.errors import Conflict
+from app.core.ids import new_id
+from app.core.tenant import db, require_clinic
+from app.messaging.channels.base import DeliveryReceipt, DeliveryStatus
+from app.messaging.models import Channel, Message, MessageStatus
+from app.messaging.templates import TEMPLATES
+
+PROGRESS = {
+    DeliveryStatus.SENT: MessageStatus.SENT,
+    DeliveryStatus.DELIVERED: MessageStatus.DELIVERED,
+    DeliveryStatus.READ: MessageStatus.READ,
+    DeliveryStatus.FAILED: MessageStatus.FAILED,
+}
+
+
+def queue_message(
+    channel: str,
+    to: str,
+    template: str,
+    variables: Mapping[str, str],
+    *,
+    dedupe_key: str,
+    patient_id: str | None = None,
+    user_id: str | None = None,
+    attachments: Sequence[str] = (),
+    language: str = "en",
+    priority: str = "NORMAL",
+    event_id: str | None = None,
+) -> Message:
+    """Put a message into the outbox; a second call with the same dedupe key gives the first one back.
+
+    `to` is an e-mail address, an E.164 number or, in-app, a user id. Raises KeyError for a template that does not exist.
+    """
+    missing = [name for name in TEMPLATES[template].variables if name not in variables]
+    if missing:
+        raise KeyError(f"message template {template} needs {', '.join(missing)}")
+    statement = insert(Message).values(
+        id=new_id(),
+        clinic_id=require_clinic(),
+        channel=Channel(channel),
+        recipient=to,
+        template=template,
+        variables=dict(variables),
+        dedupe_key=dedupe_key,
+        patient_id=patient_id,
+        user_id=user_id,
+        attachment_ids=list(attachments),
+        language=language,
+        priority=priority,
+        event_id=event_id,
+        status=MessageStatus.QUEUED,
+    )
+    made = db.session.execute(
+        statement.on_conflict_do_nothing(index_elements=["clinic_id", "channel", "dedupe_key"]).returning(Message.id)
+    ).scalar()
+    message = _with_key(channel, dedupe_key)
+    if made:
+        _wake(message)
+    return message
+
+
+def _with_key(channel: str, dedupe_key: str) -> Message:
+    return db.session.scalars(
+        select(Message).where(Message.channel == str(channel), Message.dedupe_key == dedupe_key)
+    ).one()
+
+
+def _wake(message: Message) -> None:
+    from app.messaging.jobs import sender_for
+
+    sender_for(message.channel).enqueue(message.clinic_id, message.id)
+
+
+def resend_message(message: Message) -> None:
+    """Send again what failed or was parked; a person decides that it may arrive twice. Raises Conflict otherwise."""
+    if message.status not in (MessageStatus.FAILED, MessageStatus.PARKED):
+        raise Conflict(_("Only failed and parked messages can be sent again."))
+    message.become(MessageStatus.QUEUED)
+    message.attempts, message.next_at, message.reason = 0, clock.now(), ""
+    _wake(message)
+
+
+def apply_receipt(receipt: DeliveryReceipt) -> bool:
+    """Move a message as far as the receipt says, never back; False when it is not one of ours."""
+    message = _message_of(receipt)
+    if message is None:
+        return False
+    wanted = PROGRESS[receipt.status]
+    if message.status == MessageStatus.PARKED and not message.provider_message_id:
+        message.provider_message_id = receipt.provider_message_id
+    if message.can_become(wanted):
+        message.become(wanted)
+        message.reason = f"{receipt.error_code}"[:300] if wanted == MessageStatus.FAILED else ""
+        message.sent_at = message.sent_at or receipt.at or clock.now()
+    return True
+
+
+def _message_of(receipt: DeliveryReceipt) -> Message | None:
+    """By our own id where the provider gives it back (it may come before the id of theirs is stored), else by theirs."""
+    from app.core.ids import is_id
+
+    wanted = select(Message).with_for_update()
+    if is_id(receipt.reference):
+        found = db.session.scalar(wanted.where(Message.id == receipt.reference))
+        if found is not None:
+            return found
+    return db.session.scalar(wanted.where(Message.provider_message_id == receipt.provider_message_id))
+
+
+def mark_read(message: Message) -> None:
+    """The person saw an in-app notification."""
+    message.read_at = message.read_at or clock.now()
+    if message.can_become(MessageStatus.READ):
+        message.become(MessageStatus.READ)
+
+

@@ -1,0 +1,116 @@
+"""What our messages say, by name and language. WhatsApp sends the approved template of the same name with `variables` in order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+import css_inline
+from flask import render_template
+from jinja2 import StrictUndefined
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+DEFAULT_LANGUAGE = "en"
+
+
+@dataclass(frozen=True)
+class MessageTemplate:
+    """`subject` and `text` by language, in Jinja over `variables`."""
+
+    name: str
+    variables: tuple[str, ...]
+    subject: Mapping[str, str]
+    text: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Rendered:
+    subject: str
+    text: str
+    html: str
+
+
+_ALL = (
+    MessageTemplate(
+        "appointment_confirmed",
+        ("patient", "doctor", "when", "clinic"),
+        {
+            "en": "Your visit with {{ doctor }} is confirmed",
+            "hi": "{{ doctor }} के साथ आपकी अपॉइंटमेंट पक्की हो गई है",
+        },
+        {
+            "en": "Dear {{ patient }},\n\nyour visit with {{ doctor }} on {{ when }} is confirmed.\n\n{{ clinic }}",
+            "hi": "प्रिय {{ patient }},\n\n{{ doctor }} के साथ {{ when }} की आपकी अपॉइंटमेंट पक्की हो गई है।\n\n{{ clinic }}",
+        },
+    ),
+    MessageTemplate(
+        "appointment_cancelled",
+        ("patient", "doctor", "when", "clinic"),
+        {"en": "Your visit with {{ doctor }} is cancelled", "hi": "{{ doctor }} के साथ आपकी अपॉइंटमेंट रद्द हो गई है"},
+        {
+            "en": "Dear {{ patient }},\n\nyour visit with {{ doctor }} on {{ when }} is cancelled.\n\n{{ clinic }}",
+            "hi": "प्रिय {{ patient }},\n\n{{ doctor }} के साथ {{ when }} की आपकी अपॉइंटमेंट रद्द हो गई है।\n\n{{ clinic }}",
+        },
+    ),
+    MessageTemplate(
+        "invoice_paid",
+        ("patient", "number", "amount", "clinic"),
+        {"en": "Receipt for invoice {{ number }}", "hi": "इनवॉइस {{ number }} की रसीद"},
+        {
+            "en": "Dear {{ patient }},\n\nthank you. We received {{ amount }} for invoice {{ number }}; "
+            "the document is attached.\n\n{{ clinic }}",
+            "hi": "प्रिय {{ patient }},\n\nधन्यवाद। इनवॉइस {{ number }} के लिए {{ amount }} प्राप्त हुए; "
+            "दस्तावेज़ संलग्न है।\n\n{{ clinic }}",
+        },
+    ),
+    MessageTemplate(
+        "invoice_due",
+        ("patient", "number", "amount", "link", "clinic"),
+        {"en": "Invoice {{ number }}", "hi": "इनवॉइस {{ number }}"},
+        {
+            "en": "Dear {{ patient }},\n\ninvoice {{ number }} over {{ amount }} can be paid here:\n{{ link }}\n\n{{ clinic }}",
+            "hi": "प्रिय {{ patient }},\n\nइनवॉइस {{ number }} ({{ amount }}) का भुगतान यहाँ करें:\n{{ link }}\n\n{{ clinic }}",
+        },
+    ),
+    MessageTemplate(
+        "refund_settled",
+        ("patient", "amount", "number", "clinic"),
+        {"en": "Your refund of {{ amount }}", "hi": "आपका {{ amount }} का रिफ़ंड"},
+        {
+            "en": "Dear {{ patient }},\n\nwe refunded {{ amount }} of invoice {{ number }}.\n\n{{ clinic }}",
+            "hi": "प्रिय {{ patient }},\n\nहमने इनवॉइस {{ number }} में से {{ amount }} वापस कर दिए हैं।\n\n{{ clinic }}",
+        },
+    ),
+)
+TEMPLATES = {template.name: template for template in _ALL}
+_environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)  # noqa: S701 plain text
+_inliner = css_inline.CSSInliner(load_remote_stylesheets=False)
+
+
+def render_message(name: str, language: str, variables: Mapping[str, str]) -> Rendered:
+    """Subject, plain text and HTML. Raises KeyError for an unknown template, jinja2.UndefinedError for a missing variable."""
+    template = TEMPLATES[name]
+    subject = _fill(_in_language(template.subject, language), variables)
+    text = _fill(_in_language(template.text, language), variables)
+    html = render_template("messaging/email.html", subject=subject, paragraphs=text.split("\n\n"), language=language)
+    return Rendered(subject, text, _inliner.inline(html))
+
+
+def _in_language(texts: Mapping[str, str], language: str) -> str:
+    return texts.get(language.partition("_")[0]) or texts[DEFAULT_LANGUAGE]
+
+
+@lru_cache(maxsize=256)
+def _compiled(source: str) -> object:
+    return _environment.from_string(source)
+
+
+def _fill(source: str, variables: Mapping[str, str]) -> str:
+    return str(_compiled(source).render(**variables))  # type: ignore[attr-defined]
+
+
+def positional(name: str, variables: Mapping[str, str]) -> dict[str, str]:
+    """The variables by position, as an approved WhatsApp template wants them: one line, no runs of spaces."""
+    names = TEMPLATES[name].variables
+    return {str(position): " ".join(str(variables[key]).split()) for position, key in enumerate(names, 1)}

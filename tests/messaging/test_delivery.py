@@ -1,0 +1,160 @@
+"""The outbox: sent once, retried when that is safe, parked when nobody can know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from app.core import clock
+from app.core.files import store_file
+from app.core.tenant import db, tenant_scope
+from app.core.transaction import unit_of_work
+from app.messaging.channels import CHANNELS
+from app.messaging.delivery import LEASE, _claim, send
+from app.messaging.jobs import sweep_messages
+from app.messaging.models import Message, MessageAttempt, MessageStatus
+from app.messaging.services import queue_message, resend_message
+from app.tenancy.models import ProviderAccount
+from app.tenancy.providers import save_account
+from tests.sandbox_server import running_sandbox
+
+VARIABLES = {"patient": "Meera Iyer", "number": "INV/1", "amount": "₹ 800.00", "clinic": "Sunrise Clinic"}
+PHONE = "+919876543210"
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    with running_sandbox() as running:
+        running.account(
+            "whatsapp", phoneNumberId="1001", accessToken="token-1", appSecret="secret-1", verifyToken="verify-1", webhookUrl=""
+        )
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def accounts(clinic: Any, sandbox: Any) -> None:
+    sandbox.post("/_control/reset")
+    with tenant_scope(clinic.id), unit_of_work():
+        save_account(
+            ProviderAccount(channel="whatsapp", provider="whatsapp_cloud"),
+            CHANNELS,
+            credentials={
+                "phone_number_id": "1001",
+                "access_token": "token-1",
+                "app_secret": "secret-1",
+                "verify_token": "verify-1",
+            },
+            base_url=sandbox.whatsapp_url,
+        )
+        save_account(
+            ProviderAccount(channel="email", provider="smtp"),
+            CHANNELS,
+            credentials={"host": sandbox.smtp_host, "port": sandbox.smtp_port, "security": "none", "sender": "desk@sunrise.test"},
+        )
+
+
+def queue(clinic_id: str, channel: str = "whatsapp", to: str = PHONE, key: str = "one", **options: Any) -> str:
+    with tenant_scope(clinic_id), unit_of_work():
+        return queue_message(channel, to, "invoice_paid", VARIABLES, dedupe_key=key, **options).id
+
+
+def state(clinic_id: str, message_id: str) -> Message:
+    with tenant_scope(clinic_id):
+        row = db.session.get_one(Message, message_id)
+        db.session.expunge(row)
+        return row
+
+
+def test_a_document_arrives_by_whatsapp_once(clinic: Any, sandbox: Any) -> None:
+    with tenant_scope(clinic.id), unit_of_work():
+        document = store_file("invoice-pdf", None, "INV-1.pdf", "application/pdf", b"%PDF-1.7 a document").id
+    message_id = queue(clinic.id, attachments=[document])
+    send(clinic.id, message_id)
+    send(clinic.id, message_id)
+    arrived = sandbox.messages(channel="whatsapp", to=PHONE)
+    assert len(arrived) == 1
+    assert [item["filename"] for item in arrived[0]["attachments"]] == ["INV-1.pdf"]
+    assert state(clinic.id, message_id).status == MessageStatus.SENT
+
+
+def test_the_same_message_is_queued_once(clinic: Any) -> None:
+    assert queue(clinic.id) == queue(clinic.id)
+    assert queue(clinic.id, key="two") != queue(clinic.id)
+
+
+def test_an_email_has_text_and_html(clinic: Any, sandbox: Any) -> None:
+    message_id = queue(clinic.id, "email", "meera@example.com")
+    send(clinic.id, message_id)
+    (mail,) = sandbox.messages(channel="email", to="meera@example.com")
+    assert mail["subject"] == "Receipt for invoice INV/1"
+    assert state(clinic.id, message_id).status == MessageStatus.SENT
+
+
+def test_a_refused_call_is_tried_three_times(clinic: Any, sandbox: Any) -> None:
+    sandbox.fault("whatsapp", "500", count=10)
+    message_id = queue(clinic.id)
+    for attempt in range(1, 4):
+        with clock.travel(timedelta(minutes=attempt)):
+            send(clinic.id, message_id)
+    row = state(clinic.id, message_id)
+    with tenant_scope(clinic.id):
+        outcomes = db.session.scalars(select(MessageAttempt.outcome)).all()
+    # A 5xx answer of a provider without idempotency key is either retried or parked; never both.
+    assert row.status in (MessageStatus.FAILED, MessageStatus.PARKED)
+    assert set(outcomes) <= {"retry", "unknown"}
+    assert sandbox.messages(channel="whatsapp") == []
+
+
+def test_no_clear_answer_parks_the_message(clinic: Any, sandbox: Any) -> None:
+    sandbox.fault("whatsapp", "reset", count=1)
+    message_id = queue(clinic.id)
+    send(clinic.id, message_id)
+    row = state(clinic.id, message_id)
+    assert row.status == MessageStatus.PARKED
+    assert "may have been sent" in row.reason
+    with clock.travel(timedelta(hours=1)):
+        assert sweep_messages() == 0
+    assert len(sandbox.messages(channel="whatsapp")) <= 1
+
+
+def test_a_worker_that_died_while_sending_repeats_nothing(clinic: Any, sandbox: Any) -> None:
+    message_id = queue(clinic.id)
+    with tenant_scope(clinic.id), unit_of_work():
+        assert _claim(message_id) is not None
+    assert state(clinic.id, message_id).status == MessageStatus.SENDING
+    with clock.travel(LEASE + timedelta(seconds=1)):
+        sweep_messages()
+    row = state(clinic.id, message_id)
+    assert (row.status, row.reason) == (MessageStatus.PARKED, "A worker stopped while sending: it may have been sent.")
+    assert sandbox.messages(channel="whatsapp") == []
+
+
+def test_a_parked_message_can_be_sent_again_by_a_person(clinic: Any, sandbox: Any) -> None:
+    sandbox.fault("whatsapp", "reset", count=1)
+    message_id = queue(clinic.id)
+    send(clinic.id, message_id)
+    with tenant_scope(clinic.id), unit_of_work():
+        resend_message(db.session.get_one(Message, message_id))
+    send(clinic.id, message_id)
+    assert state(clinic.id, message_id).status == MessageStatus.SENT
+
+
+def test_a_message_whose_wake_up_was_lost_is_found(clinic: Any) -> None:
+    from app.core.jobs import queue_named, redis_connection
+
+    message_id = queue(clinic.id)
+    redis_connection().flushdb()
+    with clock.travel(timedelta(seconds=20)):
+        assert sweep_messages() >= 1
+    assert any(message_id in job.args for job in queue_named("notification").jobs)
+
+
+def test_without_a_provider_the_message_fails_with_words(other_clinic: Any) -> None:
+    message_id = queue(other_clinic.id)
+    send(other_clinic.id, message_id)
+    row = state(other_clinic.id, message_id)
+    assert (row.status, row.reason) == (MessageStatus.FAILED, "No provider is set up for this channel.")
