@@ -15,6 +15,7 @@ from app.sandbox.webhooks import Notice
 
 control = Blueprint("control", __name__, url_prefix="/_control")
 MOST = 1000
+MOST_COPIES = 100
 DEFAULT_PROVIDERS = {"settling": "razorpay", "messaging": "whatsapp"}
 
 
@@ -127,7 +128,9 @@ def send_webhook() -> tuple[Response, int]:
     event_id = str(wanted.get("eventId") or prefixed("evt"))
     headers = simulator.sign_webhook(account, raw, event_id)
     notice = Notice(str(wanted.get("event", "custom")), event_id, raw, headers)
-    copies = min(max(int(wanted.get("copies", 1)), 1), 100)
+    copies = wanted.get("copies", 1)
+    if not isinstance(copies, int) or not 1 <= copies <= MOST_COPIES:
+        raise SandboxError(f"copies must be a number from 1 to {MOST_COPIES}")
     sandbox.announce(simulator.code, account, event_id, [notice] * copies)
     return jsonify({"eventId": event_id, "copies": copies}), 202
 

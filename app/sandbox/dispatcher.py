@@ -83,12 +83,13 @@ class Dispatcher:
             self.wake()
 
     def _post(self, delivery: Delivery) -> tuple[int | None, str | None]:
+        """The status, or why there was none; nobody reads the body, however long it is."""
         with requests.Session() as session:
             session.trust_env = False
             try:
                 answer = session.post(
                     delivery.url, data=delivery.body, headers=delivery.headers,
-                    timeout=self._answer_within, allow_redirects=False,
+                    timeout=self._answer_within, allow_redirects=False, stream=True,
                 )  # fmt: skip
             except requests.RequestException as error:
                 return None, type(error).__name__

@@ -119,6 +119,7 @@ def test_any_body_can_be_sent_rightly_signed(merchant: TestMerchant, sandbox: Ru
         ({"provider": "razorpay", "account": "rzp_test_none", "body": {}}, 404),
         ({"provider": "razorpay", "account": KEY_ID, "body": 7}, 400),
         ({"provider": "nobody", "account": KEY_ID, "body": {}}, 400),
+        ({"provider": "razorpay", "account": KEY_ID, "body": {}, "copies": "many"}, 400),
     ],
 )
 def test_a_wrong_custom_webhook_is_refused(

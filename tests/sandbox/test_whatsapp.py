@@ -143,6 +143,7 @@ def test_a_linked_document_keeps_its_address(business: Business, sandbox: Runnin
         ({"type": "template", "template": {"name": "x"}}, 100),
         ({"type": "template", "template": {**TEMPLATE, "components": [{"type": "hat"}]}}, 132012),
         ({"type": "template", "template": {**TEMPLATE, "components": [{"type": "body", "parameters": [{}]}]}}, 132012),
+        ({"type": "template", "template": {**TEMPLATE, "components": ["text"]}}, 100),
         ({"type": "text", "text": {"body": "x"}, "biz_opaque_callback_data": "x" * 513}, 100),
     ],
 )  # fmt: skip

@@ -50,6 +50,8 @@ def _check(body: dict[str, Any]) -> None:
         raise RazorpayError("Partial payment is not enabled for the merchant", field="accept_partial")
     if body.get("callback_url") and body.get("callback_method") != "get":
         raise RazorpayError("The callback method must be get when a callback url is sent.", field="callback_method")
+    if not isinstance(body.get("customer") or {}, dict):
+        raise RazorpayError("The customer must be an array.", field="customer")
     expire_by = body.get("expire_by") or 0
     if not isinstance(expire_by, int) or (expire_by and expire_by < clock.timestamp() + LEAST_LIFE):
         raise RazorpayError("expire_by should be at least 15 minutes after current time", field="expire_by")

@@ -89,7 +89,7 @@ def _text(content: dict[str, Any]) -> Content:
 def _document(content: dict[str, Any]) -> Content:
     _check_media(content)
     caption = content.get("caption") or ""
-    if len(caption) > LONGEST_CAPTION:
+    if not isinstance(caption, str) or len(caption) > LONGEST_CAPTION:
         raise _invalid(f"Param caption must be at most {LONGEST_CAPTION} characters long.")
     return caption, None, [content]
 
@@ -114,14 +114,21 @@ def _template(content: dict[str, Any]) -> Content:
 
 
 def _parameters(template: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for component in template.get("components") or []:
+    for component in _dicts(template.get("components")):
         if component.get("type") not in ("header", "body", "button"):
             raise GraphError(132012, "Unknown component type.")
-        for parameter in component.get("parameters") or []:
-            kind = parameter.get("type") if isinstance(parameter, dict) else None
-            if not isinstance(kind, str) or not isinstance(parameter.get(kind), str | dict):
+        for parameter in _dicts(component.get("parameters")):
+            kind = str(parameter.get("type"))
+            if not isinstance(parameter.get(kind), str if kind in ("text", "payload") else dict):
                 raise GraphError(132012, "A parameter lacks the value named by its type.")
             yield parameter
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    items = value or []
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise _invalid("Components and parameters are lists of objects.")
+    return items
 
 
 def _parameter_text(parameter: dict[str, Any]) -> str:
