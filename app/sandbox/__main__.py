@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -20,6 +21,8 @@ def main() -> int:
     except CannotStart as error:
         print(error, file=sys.stderr)
         return REFUSED
+    # aiosmtpd warns at every log-in about a field of its own that nobody here reads.
+    logging.getLogger("mail.log").setLevel(logging.ERROR)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
