@@ -112,8 +112,8 @@ def is_installed(wanted: dict[str, str]) -> bool:
 
 def environment_works() -> bool:
     """Whether .venv is a working environment of this place: a moved clone or a removed interpreter break it."""
-    home = [line for line in read_lines(VENV / "bin" / "activate") if "VIRTUAL_ENV=" in line]
-    if not VENV_PYTHON.exists() or not any(str(VENV) in line for line in home):
+    activate = "\n".join(read_lines(VENV / "bin" / "activate"))
+    if not VENV_PYTHON.exists() or str(VENV.resolve()) not in activate:
         return False
     question = "import sys; sys.exit(sys.version_info < (3, 11))"
     return subprocess.run([VENV_PYTHON, "-c", question], check=False, capture_output=True).returncode == 0

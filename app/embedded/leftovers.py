@@ -11,7 +11,7 @@ import psutil
 from app.embedded.places import DataDirectory
 
 MARK = "CLINIC_CONSOLE_DATA_ID"
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 5.0
 
 
 def mark(data: DataDirectory) -> dict[str, str]:

@@ -56,8 +56,9 @@ def open_data_directory(path: Path) -> DataDirectory:
             pass
         return DataDirectory(path.resolve(), _identity(path / "id"))
     except OSError as error:
+        reason = "a file is in its way" if isinstance(error, FileExistsError | NotADirectoryError) else error.strerror
         raise StartFailed(
-            f"DATA_DIR {path} cannot be written: {error.strerror}. Choose another one: DATA_DIR=~/clinic-data make run"
+            f"DATA_DIR {path} cannot be written: {reason}. Choose another one: DATA_DIR=~/clinic-data make run"
         ) from None
 
 
