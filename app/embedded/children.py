@@ -67,6 +67,11 @@ class Child:
             os.close(self.output)
             self.output = -1
 
+    def close_log(self) -> None:
+        if self._log:
+            self._log.close()
+            self._log = None
+
     def plan_restart(self) -> float:
         """Notes a crash; the seconds to wait: doubling up to half a minute."""
         if time.monotonic() - self.started_at > HEALTHY_SECONDS:

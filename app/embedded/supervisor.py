@@ -55,6 +55,7 @@ class Supervisor:
         finally:
             self._end([child])
             self._read_rest(child)
+            child.close_log()
         if child.process is None or child.process.returncode:
             raise StartFailed(f"'{' '.join(program.command[1:])}' failed: {child.last_words} (see {child.log_path})")
         return child
@@ -90,6 +91,9 @@ class Supervisor:
         self._end([child for child in self.children if child not in servers])
         for server in reversed(servers):
             self._end([server])
+        for child in self.children:
+            self._read_rest(child)
+            child.close_log()
 
     def _log_path(self, program: Program) -> Path:
         return self.logs / f"{program.log_name or program.name}.log"

