@@ -11,7 +11,6 @@ import pytest
 
 from app.embedded import bootstrap
 
-
 NPM = """#!/bin/sh
 [ "$1" = --version ] && echo 10.0.0 && exit
 mkdir -p node_modules
