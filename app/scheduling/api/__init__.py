@@ -1,0 +1,1 @@
+"""The schedule's JSON API (SPEC 7, 20)."""

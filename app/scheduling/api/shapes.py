@@ -1,0 +1,102 @@
+"""How visits, hours and holds look in JSON."""
+
+from __future__ import annotations
+
+from datetime import time
+from typing import Any
+
+from app.scheduling.models import Appointment, AvailabilityException, AvailabilityRule, SlotHold
+
+
+def show_appointment(visit: Appointment) -> dict[str, Any]:
+    """A visit as its verbs answer it."""
+    return {
+        "id": visit.id,
+        "status": visit.status,
+        "type": visit.type,
+        "startsAt": visit.starts_at,
+        "endsAt": visit.ends_at,
+        "doctorId": visit.doctor_id,
+        "patientId": visit.patient_id,
+        "locationId": visit.location_id,
+        "roomId": visit.room_id,
+        "overbooked": visit.overbooked,
+        "paymentDueAt": visit.payment_due_at,
+        "notes": visit.notes,
+        "checkedInAt": visit.checked_in_at,
+        "startedAt": visit.started_at,
+        "completedAt": visit.completed_at,
+        "cancelledAt": visit.cancelled_at,
+        "cancelledReason": visit.cancelled_reason,
+    }
+
+
+def show_row(row: Any) -> dict[str, Any]:
+    """A visit in a list, with the names that a schedule shows."""
+    return {
+        "id": row.id,
+        "status": row.status,
+        "type": row.type,
+        "startsAt": row.starts_at,
+        "endsAt": row.ends_at,
+        "doctorId": row.doctor_id,
+        "doctorName": " ".join(filter(None, (row.title, row.first_name, row.last_name))),
+        "patientId": row.patient_id,
+        "patientName": f"{row.patient_first_name} {row.patient_last_name}".strip(),
+        "mrn": row.mrn,
+        "locationId": row.location_id,
+        "roomId": row.room_id,
+        "overbooked": row.overbooked,
+        "paymentDueAt": row.payment_due_at,
+    }
+
+
+def show_rule(rule: AvailabilityRule) -> dict[str, Any]:
+    return {
+        "id": rule.id,
+        "weekday": rule.weekday,
+        **_hours(rule),
+        "validFrom": rule.valid_from,
+        "validUntil": rule.valid_until,
+    }
+
+
+def show_exception(item: AvailabilityException) -> dict[str, Any]:
+    """A holiday of the clinic has no doctor."""
+    return {
+        "id": item.id,
+        "kind": item.kind,
+        "holiday": item.doctor_id is None,
+        "startsOn": item.starts_on,
+        "endsOn": item.ends_on,
+        **_hours(item),
+        "reason": item.reason,
+    }
+
+
+def _hours(row: AvailabilityRule | AvailabilityException) -> dict[str, Any]:
+    return {
+        "opens": _wall_clock(row.opens),
+        "closes": _wall_clock(row.closes),
+        "locationId": row.location_id,
+        "roomId": row.room_id,
+        "types": row.types,
+        "slotMinutes": row.slot_minutes,
+        "capacity": row.capacity,
+    }
+
+
+def _wall_clock(value: time | None) -> str | None:
+    return None if value is None else f"{value:%H:%M}"
+
+
+def show_hold(hold: SlotHold) -> dict[str, Any]:
+    return {
+        "id": hold.id,
+        "doctorId": hold.doctor_id,
+        "type": hold.type,
+        "startsAt": hold.starts_at,
+        "endsAt": hold.ends_at,
+        "locationId": hold.location_id,
+        "expiresAt": hold.expires_at,
+    }

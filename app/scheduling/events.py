@@ -1,0 +1,89 @@
+"""What happens to a visit. Payloads hold ids and times, nothing clinical (SPEC EVT-2)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+from app.events.base import Category, Event, Priority
+
+
+class AppointmentEvent(Event):
+    """What all events of a visit tell."""
+
+    category: ClassVar[Category] = Category.APPOINTMENT
+    subject: ClassVar[str] = "appointment_id"
+
+    appointment_id: str
+    patient_id: str
+    doctor_id: str
+    location_id: str
+    appointment_type: str
+    status: str
+    starts_at: datetime
+    ends_at: datetime
+
+    @classmethod
+    def about(cls, appointment: Any, **more: Any) -> Any:
+        """The event of this kind for an appointment row."""
+        return cls(
+            appointment_id=appointment.id,
+            patient_id=appointment.patient_id,
+            doctor_id=appointment.doctor_id,
+            location_id=appointment.location_id,
+            appointment_type=appointment.type,
+            status=appointment.status,
+            starts_at=appointment.starts_at,
+            ends_at=appointment.ends_at,
+            **more,
+        )
+
+
+class AppointmentCreated(AppointmentEvent):
+    type: ClassVar[str] = "appointment.created"
+
+
+class AppointmentApproved(AppointmentEvent):
+    """A person accepted a request; its status says whether it waits for money now."""
+
+    type: ClassVar[str] = "appointment.approved"
+
+
+class AppointmentDeclined(AppointmentEvent):
+    type: ClassVar[str] = "appointment.declined"
+
+
+class AppointmentConfirmed(AppointmentEvent):
+    type: ClassVar[str] = "appointment.confirmed"
+
+
+class AppointmentRescheduled(AppointmentEvent):
+    type: ClassVar[str] = "appointment.rescheduled"
+
+    old_starts_at: datetime
+    old_doctor_id: str
+
+
+class AppointmentCheckedIn(AppointmentEvent):
+    type: ClassVar[str] = "appointment.checked_in"
+
+
+class AppointmentStarted(AppointmentEvent):
+    type: ClassVar[str] = "appointment.started"
+
+
+class AppointmentCompleted(AppointmentEvent):
+    type: ClassVar[str] = "appointment.completed"
+
+
+class AppointmentCancelled(AppointmentEvent):
+    """`reason` is a code of CancelReason; UNPAID is the release of a visit that nobody paid for."""
+
+    type: ClassVar[str] = "appointment.cancelled"
+    priority: ClassVar[Priority] = Priority.HIGH
+
+    reason: str
+
+
+class AppointmentNoShow(AppointmentEvent):
+    type: ClassVar[str] = "appointment.no_show"

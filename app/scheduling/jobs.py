@@ -1,0 +1,44 @@
+"""What the schedule does by itself."""
+
+from __future__ import annotations
+
+import logging
+
+from sqlalchemy import delete
+
+from app.core import clock
+from app.core.jobs import job
+from app.core.tenant import all_tenants, db, tenant_scope
+from app.core.transaction import unit_of_work
+from app.scheduling.models import SlotHold
+from app.scheduling.services.release import due_for_release, may_be_released, release_if_still_unpaid
+
+log = logging.getLogger(__name__)
+
+
+@job("payment", attempts=1, timeout=300, every=30)
+def release_unpaid_visits() -> int:
+    """Release unpaid visits whose time is over; the gateway is asked first, outside any transaction."""
+    with all_tenants():
+        due = due_for_release()
+    return sum(_release(clinic_id, appointment_id) for clinic_id, appointment_id in due)
+
+
+def _release(clinic_id: str, appointment_id: str) -> bool:
+    """One that fails (a gateway that is down) keeps its slot and does not hold up the others."""
+    with tenant_scope(clinic_id):
+        try:
+            if not may_be_released(appointment_id):
+                return False
+            with unit_of_work():
+                return release_if_still_unpaid(appointment_id)
+        except Exception:
+            log.exception("a visit could not be released")
+            return False
+
+
+@job("event", attempts=1, every=60)
+def sweep_slot_holds() -> int:
+    """Delete holds that are void; they stopped counting when they expired."""
+    with all_tenants(), unit_of_work():
+        return int(db.session.execute(delete(SlotHold).where(SlotHold.expires_at <= clock.now())).rowcount)

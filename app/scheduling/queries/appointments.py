@@ -1,0 +1,109 @@
+"""Visits that the person who asks may see, one by one and in lists."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Select, select
+
+from app.core.errors import NotFound
+from app.core.principal import find_principal, own_patient_id
+from app.core.tenant import db
+from app.people.models import Doctor, Patient
+from app.scheduling.models import Appointment, AppointmentChange
+from app.scheduling.queries.slots import local_bounds
+
+LISTED = (
+    Appointment.id,
+    Appointment.status,
+    Appointment.type,
+    Appointment.starts_at,
+    Appointment.ends_at,
+    Appointment.doctor_id,
+    Appointment.patient_id,
+    Appointment.location_id,
+    Appointment.room_id,
+    Appointment.overbooked,
+    Appointment.payment_due_at,
+    Doctor.title,
+    Doctor.first_name,
+    Doctor.last_name,
+    Patient.mrn,
+    Patient.first_name.label("patient_first_name"),
+    Patient.last_name.label("patient_last_name"),
+)
+
+
+def visible(statement: Any) -> Any:
+    """Narrow a select over Appointment: a PATIENT sees their own visits, a LOCATION_HEAD those of their location."""
+    own = own_patient_id()
+    if own is not None:
+        return statement.where(Appointment.patient_id == own)
+    principal = find_principal()
+    location_id = principal.active.location_id if principal and principal.active else None
+    return statement.where(Appointment.location_id == location_id) if location_id else statement
+
+
+def find_appointment(appointment_id: str) -> Appointment | None:
+    return db.session.scalar(visible(select(Appointment).where(Appointment.id == appointment_id)))
+
+
+def get_appointment(appointment_id: str) -> Appointment:
+    """Raises NotFound, also for a visit that the person may not see."""
+    appointment = find_appointment(appointment_id)
+    if appointment is None:
+        raise NotFound
+    return appointment
+
+
+def lock_appointment(appointment_id: str) -> Appointment:
+    """The visit as it is now, locked until the transaction ends. Raises NotFound."""
+    wanted = visible(select(Appointment).where(Appointment.id == appointment_id)).with_for_update(of=Appointment)
+    appointment = db.session.scalar(wanted.execution_options(populate_existing=True))
+    if appointment is None:
+        raise NotFound
+    return appointment
+
+
+def appointment_rows(
+    *,
+    first: date | datetime | None = None,
+    last: date | datetime | None = None,
+    doctor_id: str | None = None,
+    patient_id: str | None = None,
+    location_id: str | None = None,
+    statuses: tuple[str, ...] = (),
+    type: str | None = None,
+) -> Select[Any]:
+    """LISTED columns of visible visits with the names of doctor and patient. Dates are the clinic's and inclusive."""
+    wanted = (
+        select(*LISTED)
+        .join(Doctor, Doctor.id == Appointment.doctor_id)
+        .join(Patient, Patient.id == Appointment.patient_id)
+    )
+    if first is not None:
+        wanted = wanted.where(Appointment.starts_at >= (_moment(first)))
+    if last is not None:
+        wanted = wanted.where(Appointment.starts_at < (_moment(last, after=True)))
+    equal = {
+        Appointment.doctor_id: doctor_id,
+        Appointment.patient_id: patient_id,
+        Appointment.location_id: location_id,
+        Appointment.type: type,
+    }
+    wanted = wanted.where(*(column == value for column, value in equal.items() if value is not None))
+    if statuses:
+        wanted = wanted.where(Appointment.status.in_(statuses))
+    return visible(wanted)
+
+
+def _moment(value: date | datetime, *, after: bool = False) -> datetime:
+    """A moment as it is; of a date its first moment, or the first one after it."""
+    return value if isinstance(value, datetime) else local_bounds(value, value)[1 if after else 0]
+
+
+def history_of(appointment_id: str) -> list[AppointmentChange]:
+    """Every change of a visit, oldest first."""
+    wanted = select(AppointmentChange).where(AppointmentChange.appointment_id == appointment_id)
+    return list(db.session.scalars(wanted.order_by(AppointmentChange.created_at, AppointmentChange.id)))

@@ -1,0 +1,46 @@
+"""The verbs of the schedule. Callers commit."""
+
+from app.scheduling.services.availability import add_time, remove_time, set_exceptions, set_weekly_hours
+from app.scheduling.services.booking import book_appointment, check_patient, reschedule, retake_slot
+from app.scheduling.services.holds import drop_hold, hold_slot
+from app.scheduling.services.lifecycle import (
+    approve_appointment,
+    cancel_appointment,
+    check_in,
+    complete,
+    confirm_appointment,
+    decline_appointment,
+    needs_payment,
+    no_show,
+    start,
+    update_notes,
+)
+from app.scheduling.services.placing import SlotTaken, slot_json
+from app.scheduling.services.release import PaymentAnswer, ask_before_release
+
+__all__ = [
+    "PaymentAnswer",
+    "SlotTaken",
+    "add_time",
+    "approve_appointment",
+    "ask_before_release",
+    "book_appointment",
+    "cancel_appointment",
+    "check_in",
+    "check_patient",
+    "complete",
+    "confirm_appointment",
+    "decline_appointment",
+    "drop_hold",
+    "hold_slot",
+    "needs_payment",
+    "no_show",
+    "remove_time",
+    "reschedule",
+    "retake_slot",
+    "set_exceptions",
+    "set_weekly_hours",
+    "slot_json",
+    "start",
+    "update_notes",
+]

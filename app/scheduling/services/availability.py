@@ -1,0 +1,147 @@
+"""Keeping a doctor's hours: the weekly plan as a whole, exceptions one by one or as a whole."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date, time
+from typing import Any
+
+from flask_babel import gettext as _
+from sqlalchemy import select
+
+from app.core import clock
+from app.core.errors import Invalid, NotFound
+from app.core.ids import new_id
+from app.core.tenant import db
+from app.people.models import Doctor
+from app.scheduling.models import AvailabilityException, AvailabilityRule, ExceptionKind
+from app.scheduling.queries.availability import exceptions_from, weekly_hours
+from app.tenancy.models import Location, Room
+from app.tenancy.queries import settings_in_scope
+
+
+def set_weekly_hours(doctor_id: str, plan: Sequence[dict[str, Any]]) -> list[AvailabilityRule]:
+    """Replace a doctor's weekly hours; booked visits stay as they are. Raises NotFound, Invalid."""
+    _check_doctor(doctor_id)
+    _check_places(plan, "weekly")
+    _refuse_overlaps(plan)
+    for rule in weekly_hours(doctor_id):
+        db.session.delete(rule)
+    db.session.add_all([AvailabilityRule(id=new_id(), doctor_id=doctor_id, **_with_slot(item)) for item in plan])
+    db.session.flush()
+    return weekly_hours(doctor_id)
+
+
+def set_exceptions(doctor_id: str, plan: Sequence[dict[str, Any]]) -> list[AvailabilityException]:
+    """Replace a doctor's exceptions from today on; the clinic's holidays stay. Raises NotFound, Invalid."""
+    _check_doctor(doctor_id)
+    _check_places(plan, "exceptions")
+    today = clock.today(settings_in_scope().zone)
+    for item in exceptions_from(doctor_id, today):
+        if item.doctor_id == doctor_id:
+            db.session.delete(item)
+    rows = [AvailabilityException(id=new_id(), doctor_id=doctor_id, **_with_slot(item)) for item in plan]
+    db.session.add_all(rows)
+    db.session.flush()
+    return exceptions_from(doctor_id, today)
+
+
+def remove_time(
+    doctor_id: str | None, starts_on: date, ends_on: date | None = None, *, reason: str = "", **hours: time
+) -> AvailabilityException:
+    """Close one doctor's days, or everybody's (a holiday); `opens` and `closes` narrow it to part of each day."""
+    return _add_exception(ExceptionKind.REMOVE, doctor_id, starts_on, ends_on, reason=reason, **hours)
+
+
+def add_time(
+    doctor_id: str, starts_on: date, opens: time, closes: time, location_id: str, **more: Any
+) -> AvailabilityException:
+    """Open extra hours on one day, or on each day until `ends_on`."""
+    return _add_exception(
+        ExceptionKind.ADD,
+        doctor_id,
+        starts_on,
+        more.pop("ends_on", None),
+        opens=opens,
+        closes=closes,
+        location_id=location_id,
+        **more,
+    )
+
+
+def _add_exception(
+    kind: ExceptionKind, doctor_id: str | None, starts_on: date, ends_on: date | None, **values: Any
+) -> AvailabilityException:
+    if doctor_id:
+        _check_doctor(doctor_id)
+    values = {"kind": kind, "starts_on": starts_on, "ends_on": ends_on or starts_on, **values}
+    _check_places([values], "exceptions")
+    item = AvailabilityException(doctor_id=doctor_id, **_with_slot(values))
+    db.session.add(item)
+    db.session.flush()
+    return item
+
+
+def _check_doctor(doctor_id: str) -> None:
+    if db.session.scalar(select(Doctor.id).where(Doctor.id == doctor_id)) is None:
+        raise NotFound
+
+
+def _with_slot(item: dict[str, Any]) -> dict[str, Any]:
+    """Where no slot length is given the clinic's usual one counts."""
+    values = {key: value for key, value in item.items() if value is not None}
+    return {"slot_minutes": settings_in_scope().slot_minutes, **values}
+
+
+def _check_places(plan: Sequence[dict[str, Any]], name: str) -> None:
+    """Hours of the day in order, at places that the clinic has. Raises Invalid with a text per field."""
+    locations = set(db.session.scalars(select(Location.id).where(Location.active.is_(True))))
+    rooms = {row.id: row.location_id for row in db.session.execute(select(Room.id, Room.location_id))}
+    problems: dict[str, str] = {}
+    for number, item in enumerate(plan):
+        for field, text in _problems_of(item, locations, rooms):
+            problems[f"{name}.{number}.{field}"] = text
+    if problems:
+        raise Invalid(fields=problems)
+
+
+def _problems_of(item: dict[str, Any], locations: set[str], rooms: dict[str, str]) -> list[tuple[str, str]]:
+    problems = []
+    opens, closes = item.get("opens"), item.get("closes")
+    if (opens is None) != (closes is None) or (opens and closes and opens >= closes):
+        problems.append(("closes", _("Must be after the opening time.")))
+    if item.get("location_id") is not None and item["location_id"] not in locations:
+        problems.append(("locationId", _("Unknown location.")))
+    if item.get("room_id") is not None and rooms.get(item["room_id"]) != item.get("location_id"):
+        problems.append(("roomId", _("Unknown room of this location.")))
+    if item.get("kind") == ExceptionKind.ADD and not (opens and closes and item.get("location_id")):
+        problems.append(("opens", _("Added time needs hours and a location.")))
+    for first, last, field in (("starts_on", "ends_on", "endsOn"), ("valid_from", "valid_until", "validUntil")):
+        if item.get(first) and item.get(last) and item[first] > item[last]:
+            problems.append((field, _("Must not be before the first day.")))
+    return problems
+
+
+def _refuse_overlaps(plan: Sequence[dict[str, Any]]) -> None:
+    """A doctor cannot be in two places, nor keep two grids, at one time."""
+    by_day: dict[int, list[tuple[int, dict[str, Any]]]] = defaultdict(list)
+    for number, item in enumerate(plan):
+        by_day[item["weekday"]].append((number, item))
+    for items in by_day.values():
+        for position, (number, item) in enumerate(items):
+            if any(_overlap(item, other) for _number, other in items[:position]):
+                raise Invalid(fields={f"weekly.{number}.opens": _("Overlaps other hours of the same day.")})
+
+
+def _overlap(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    hours = one["opens"] < other["closes"] and other["opens"] < one["closes"]
+    return hours and _starts(one) <= _ends(other) and _starts(other) <= _ends(one)
+
+
+def _starts(item: dict[str, Any]) -> date:
+    return item.get("valid_from") or date.min
+
+
+def _ends(item: dict[str, Any]) -> date:
+    return item.get("valid_until") or date.max

@@ -1,0 +1,132 @@
+"""Booking a visit, moving it, and taking its slot back after a release."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from flask_babel import gettext as _
+from sqlalchemy import select
+
+from app.core import clock
+from app.core.errors import Invalid, NotFound
+from app.core.principal import find_principal, may, own_patient_id, require
+from app.core.state import WrongState
+from app.core.tenant import db
+from app.events.services import publish
+from app.people.models import Patient
+from app.scheduling.events import AppointmentConfirmed, AppointmentCreated, AppointmentRescheduled
+from app.scheduling.models import Appointment, AppointmentStatus, CancelReason, ChangeKind
+from app.scheduling.services.history import note_change, step
+from app.scheduling.services.lifecycle import ask_for_payment
+from app.scheduling.services.placing import Overlap, Place, no_overlap_or_rollback, occupy
+from app.tenancy.queries import settings_in_scope
+
+MOVABLE = (AppointmentStatus.REQUESTED, AppointmentStatus.SCHEDULED, AppointmentStatus.CONFIRMED)
+
+
+def book_appointment(
+    *,
+    patient_id: str,
+    doctor_id: str,
+    type: str,
+    starts_at: datetime,
+    location_id: str | None = None,
+    notes: str = "",
+    overbook_reason: str = "",
+) -> Appointment:
+    """Book one slot for a patient. Raises NotFound, Invalid, SlotTaken; with an `overbook_reason` also Forbidden.
+
+    An overbooked visit stands beside what is there already; it needs the permission and a reason, which is kept.
+    """
+    if overbook_reason:
+        require("appointment", "overbook")
+    check_patient(patient_id)
+    place = Place(doctor_id, type, starts_at, location_id)
+    principal = find_principal()
+    appointment = Appointment(
+        patient_id=patient_id,
+        type=type,
+        status=_first_status(),
+        notes=notes,
+        overbooked=bool(overbook_reason),
+        overbook_reason=overbook_reason,
+        booked_by_id=principal.user_id if principal else None,
+        booked_by_patient=own_patient_id() is not None,
+    )
+    appointment.doctor_id = doctor_id
+    if appointment.status == AppointmentStatus.SCHEDULED:
+        ask_for_payment(appointment)
+    occupy(appointment, place, overbook=appointment.overbooked)
+    note_change(appointment, ChangeKind.BOOKED, reason=overbook_reason)
+    publish(AppointmentCreated.about(appointment))
+    return appointment
+
+
+def _first_status() -> AppointmentStatus:
+    """Where the clinic asks for approval, whoever cannot give it books a request (SPEC 0)."""
+    if settings_in_scope().approval_required and find_principal() and not may("appointment", "approve"):
+        return AppointmentStatus.REQUESTED
+    return AppointmentStatus.SCHEDULED
+
+
+def check_patient(patient_id: str) -> None:
+    """Whether visits can be booked for the patient by whoever asks. Raises NotFound, Invalid."""
+    own = own_patient_id()
+    wanted = select(Patient.active, Patient.deceased_on).where(Patient.id == patient_id)
+    patient = db.session.execute(wanted).one_or_none()
+    if patient is None or own not in (None, patient_id):
+        raise NotFound(_("This patient does not exist."), code="PATIENT_NOT_FOUND")
+    if patient.deceased_on is not None:
+        problem = _("This patient has died.")
+        raise Invalid(problem, code="PATIENT_DECEASED", fields={"patientId": problem})
+    if not patient.active:
+        problem = _("This patient's record is closed.")
+        raise Invalid(problem, code="PATIENT_INACTIVE", fields={"patientId": problem})
+
+
+def reschedule(
+    appointment: Appointment,
+    starts_at: datetime,
+    *,
+    doctor_id: str | None = None,
+    location_id: str | None = None,
+    reason: str = "",
+) -> None:
+    """Move a visit that has not begun to another slot. Raises WrongState, Invalid, SlotTaken."""
+    if appointment.status not in MOVABLE:
+        raise WrongState(_("Only a visit that has not begun can be moved."), status=str(appointment.status))
+    if doctor_id not in (None, appointment.doctor_id) and own_patient_id() is not None:
+        raise Invalid(fields={"doctorId": _("Please ask the clinic for another doctor.")})
+    old_time, old_doctor = appointment.starts_at, appointment.doctor_id
+    place = Place(doctor_id or appointment.doctor_id, appointment.type, starts_at, location_id)
+    occupy(appointment, place, overbook=appointment.overbooked)
+    note_change(
+        appointment,
+        ChangeKind.RESCHEDULED,
+        from_status=appointment.status,
+        from_starts_at=old_time,
+        from_doctor_id=old_doctor,
+        reason=reason,
+    )
+    publish(AppointmentRescheduled.about(appointment, old_starts_at=old_time, old_doctor_id=old_doctor))
+
+
+def retake_slot(appointment: Appointment) -> bool:
+    """Confirm a released visit because its money came late after all; False if its slot is gone (SPEC 0)."""
+    released = appointment.status == AppointmentStatus.CANCELLED and appointment.cancelled_reason == CancelReason.UNPAID
+    if not released or appointment.starts_at <= clock.now():
+        return False
+    try:
+        with no_overlap_or_rollback():
+            step(
+                appointment,
+                AppointmentStatus.CONFIRMED,
+                ChangeKind.RETAKEN,
+                confirmed_at=clock.now(),
+                cancelled_at=None,
+                cancelled_reason=None,
+            )
+    except Overlap:
+        return False
+    publish(AppointmentConfirmed.about(appointment))
+    return True

@@ -1,0 +1,185 @@
+"""Putting a visit on a slot: the timetable says what a slot is, the exclusion constraints say who gets it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from flask_babel import gettext as _
+from psycopg.errors import DeadlockDetected, ExclusionViolation
+from sqlalchemy import delete, func, select, text
+from sqlalchemy.dialects.postgresql import Range
+from sqlalchemy.exc import DBAPIError
+
+from app.core import clock
+from app.core.errors import Conflict, Invalid
+from app.core.principal import find_principal
+from app.core.tenant import db
+from app.scheduling.models import ALL_SEATS, HOLDING, Appointment, SlotHold
+from app.scheduling.queries.slots import (
+    Diary,
+    buffers_of,
+    diary_of,
+    free_slots_from,
+    last_bookable,
+    local_day,
+    occupancy_of,
+    slots_at,
+)
+from app.scheduling.timetable import Slot
+
+
+class SlotTaken(Conflict):
+    """Somebody else has the slot; `alternatives` are the next free ones."""
+
+    code = "SLOT_TAKEN"
+
+
+def slot_json(slot: Slot) -> dict[str, Any]:
+    """A bookable slot as the API shows it."""
+    return {
+        "startsAt": slot.starts_at,
+        "endsAt": slot.ends_at,
+        "locationId": slot.location_id,
+        "available": True,
+        "seatsLeft": slot.free_seats,
+    }
+
+
+class Place:
+    """One wanted time in a doctor's diary, checked against the timetable. Raises NotFound, Invalid."""
+
+    def __init__(self, doctor_id: str, type: str, starts_at: datetime, location_id: str | None) -> None:
+        self.diary: Diary = diary_of(doctor_id, local_day(starts_at))
+        self.type, self.starts_at, self.location_id = type, starts_at, location_id
+        self.slots = self._slots()
+        self.buffers = buffers_of(doctor_id, type)
+
+    def _slots(self) -> list[Slot]:
+        if not self.diary.active:
+            raise _refusal("doctorId", _("This doctor does not take appointments."), "DOCTOR_INACTIVE")
+        if self.type not in self.diary.types:
+            raise _refusal("type", _("This doctor does not offer this kind of visit."), "TYPE_NOT_OFFERED")
+        if self.starts_at <= clock.now():
+            raise _refusal("startsAt", _("This time has passed."), "TIME_PASSED")
+        if self.starts_at >= last_bookable():
+            raise _refusal("startsAt", _("This is further ahead than the clinic books."), "TOO_FAR_AHEAD")
+        found = slots_at(self.diary, self.starts_at, self.type, self.location_id)
+        if not found:
+            raise _refusal("startsAt", _("The doctor has no slot that begins at this time."), "NOT_A_SLOT")
+        return found
+
+    def choose(self, *, except_appointment_id: str | None = None) -> tuple[Slot, Range[int]]:
+        """A free slot at that time, and the seats to take. Raises SlotTaken."""
+        occupancy = occupancy_of(
+            self.diary.doctor_id, self.slots, self.buffers, except_appointment_id=except_appointment_id
+        )
+        for slot in self.slots:
+            if occupancy.free_seats(slot):
+                seat = occupancy.first_free_seat(slot) if slot.capacity > 1 else None
+                return slot, ALL_SEATS if seat is None else Range(seat, seat + 1)
+        raise self.taken()
+
+    def taken(self) -> SlotTaken:
+        """The refusal that names what is free instead."""
+        free = free_slots_from(self.diary, self.starts_at, self.type, self.location_id)
+        return SlotTaken(_("This slot has just been taken."), alternatives=[slot_json(slot) for slot in free])
+
+    def busy(self, slot: Slot) -> Range[datetime]:
+        return Range(slot.starts_at - self.buffers.before, slot.ends_at + self.buffers.after)
+
+
+def _refusal(field: str, message: str, code: str) -> Invalid:
+    return Invalid(message, code=code, fields={field: message})
+
+
+def occupy(appointment: Appointment, place: Place, *, overbook: bool = False) -> None:
+    """Write the visit at the place. Whoever loses a race gets SlotTaken; the transaction goes on.
+
+    In a group each loser tries the next seat: a seat lost is a seat that somebody got, so that this ends.
+    """
+    moving = appointment.id if appointment in db.session else None
+    while True:
+        if overbook:
+            slot, seats = place.slots[0], ALL_SEATS
+        else:
+            slot, seats = place.choose(except_appointment_id=moving)
+        if slot.capacity > 1 and slot.room_id and not overbook:
+            _keep_room_for_one_group(appointment, slot, place.diary.doctor_id)
+        try:
+            with no_overlap_or_rollback():
+                _sit(appointment, place, slot, seats)
+                db.session.add(appointment)
+                db.session.flush()
+        except Overlap:
+            if slot.capacity == 1:
+                raise place.taken() from None
+        else:
+            _drop_own_holds(appointment)
+            return
+
+
+class Overlap(Exception):
+    """An exclusion constraint refused the row; the savepoint is rolled back."""
+
+
+@contextmanager
+def no_overlap_or_rollback() -> Iterator[None]:
+    """A savepoint that turns a violated exclusion constraint into Overlap. What is flushed must be inside.
+
+    Two inserts that meet may wait for each other: whom PostgreSQL picks to end the deadlock has lost the same race.
+    """
+    try:
+        with db.session.begin_nested():
+            yield
+    except DBAPIError as error:
+        if not isinstance(error.orig, ExclusionViolation | DeadlockDetected):
+            raise
+        raise Overlap from None
+
+
+def _sit(appointment: Appointment, place: Place, slot: Slot, seats: Range[int]) -> None:
+    appointment.doctor_id = place.diary.doctor_id
+    appointment.location_id, appointment.room_id = slot.location_id, slot.room_id
+    appointment.starts_at, appointment.ends_at = slot.starts_at, slot.ends_at
+    appointment.busy, appointment.seats = place.busy(slot), seats
+
+
+def _keep_room_for_one_group(appointment: Appointment, slot: Slot, doctor_id: str) -> None:
+    """Single seats of two doctors' groups do not exclude each other in the room's constraint: a lock per room does."""
+    db.session.execute(text("select pg_advisory_xact_lock(hashtextextended(:room, 0))"), {"room": slot.room_id})
+    other = select(Appointment.id).where(
+        Appointment.room_id == slot.room_id,
+        Appointment.doctor_id != doctor_id,
+        Appointment.starts_at < slot.ends_at,
+        Appointment.ends_at > slot.starts_at,
+        Appointment.status.in_(HOLDING),
+    )
+    if db.session.scalar(select(other.exists())):
+        raise SlotTaken(_("The room is taken at this time."), alternatives=[])
+
+
+def _drop_own_holds(appointment: Appointment) -> None:
+    principal = find_principal()
+    if principal is not None:
+        db.session.execute(
+            delete(SlotHold).where(
+                SlotHold.doctor_id == appointment.doctor_id,
+                SlotHold.held_by_id == principal.user_id,
+                SlotHold.starts_at == appointment.starts_at,
+            )
+        )
+
+
+def clear_expired_holds(doctor_id: str, busy: Range[datetime]) -> None:
+    """Void holds would still exclude new ones."""
+    db.session.execute(
+        delete(SlotHold).where(
+            SlotHold.doctor_id == doctor_id,
+            SlotHold.expires_at <= clock.now(),
+            func.lower(SlotHold.busy) < busy.upper,
+            func.upper(SlotHold.busy) > busy.lower,
+        )
+    )
