@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, NamedTuple
 
 import orjson
 from flask_babel import gettext as _
-from sqlalchemy import ColumnElement, Row, Select, UnaryExpression, and_, func, not_, or_, select, true
+from sqlalchemy import ColumnElement, Row, Select, UnaryExpression, and_, false, func, or_, select, true
 from sqlalchemy.sql.operators import custom_op
 
 from app.core.errors import BadRequest
@@ -92,60 +92,70 @@ def count_patients(text: str) -> int:
 
 def arms_of(search: SearchQuery, settings: ClinicSettings) -> tuple[Arm, ...]:
     """How to find what was typed."""
-    names = [group[0].value for group in search.groups if [term.kind for term in group] == [TermKind.NAME]]
-    others = [_any_of(group, settings) for group in search.groups if [term.kind for term in group] != [TermKind.NAME]]
     if not search:
         return (Arm(true()),)
-    if len(names) == 1 and not others:
-        return _one_name(names[0])
-    if not names:
-        return (Arm(and_(*others)),)
+    if len(search.groups) == 1:
+        return _disjoint(_readings(search.groups[0], settings))
+    names = [group[0].value for group in search.groups if _is_name(group)]
+    others = [_any_reading(group, settings) for group in search.groups if not _is_name(group)]
     strict = Arm(and_(_names(names), *others), whole=True)
-    if len(names) == 1:
+    if len(names) < 2:
         return (strict,)
     return strict, Arm(and_(or_(*map(_begins_a_name, names)), *others), whole=True, words=tuple(names))
 
 
-def _one_name(name: str) -> tuple[Arm, Arm]:
-    """First names, then last names: each the reading of one index from where the prefix begins."""
-    first, last = (_starts(column, name) for column in NAME_COLUMNS)
-    return Arm(first), Arm(and_(last, not_(first)), Patient.search_last_first)
+def _is_name(group: tuple[Term, ...]) -> bool:
+    return [term.kind for term in group] == [TermKind.NAME]
+
+
+def _readings(group: tuple[Term, ...], settings: ClinicSettings) -> list[Arm]:
+    """What a word can mean, each narrowed and ordered by one index."""
+    return [arm for term in group for arm in _arms_of_term(term, settings)]
+
+
+def _arms_of_term(term: Term, settings: ClinicSettings) -> list[Arm]:
+    match term.kind:
+        case TermKind.NAME:
+            return [Arm(_starts(column, term.value), column) for column in NAME_COLUMNS]
+        case TermKind.PHONE:
+            return [Arm(Patient.phone == term.value, whole=True)]
+        case TermKind.PHONE_PREFIX:
+            return [Arm(_starts(Patient.phone, term.value), Patient.phone)]
+        case TermKind.BORN_ON:
+            return [Arm(Patient.date_of_birth == date.fromisoformat(term.value), whole=True)]
+        case TermKind.MRN:
+            return _record_numbers(term.value, settings.mrn_prefix)
+
+
+def _record_numbers(typed: str, prefix: str) -> list[Arm]:
+    """A record number as printed, from its beginning; or its digits without the clinic's prefix and leading zeros."""
+    starts = [Arm(_starts(Patient.mrn, text), Patient.mrn) for text in dict.fromkeys((prefix + typed, typed))]
+    if not typed.isdigit():
+        return starts[-1:]
+    return [Arm(Patient.mrn == prefix + typed.zfill(MRN_DIGITS), Patient.mrn), *starts]
+
+
+def _disjoint(arms: list[Arm]) -> tuple[Arm, ...]:
+    """The arms without what an earlier one has found."""
+    earlier = [false(), *(arm.where for arm in arms)]
+    return tuple(
+        replace(arm, where=and_(arm.where, or_(*earlier[: number + 1]).is_not(true())) if number else arm.where)
+        for number, arm in enumerate(arms)
+    )
+
+
+def _any_reading(group: tuple[Term, ...], settings: ClinicSettings) -> Criterion:
+    return or_(*(arm.where for arm in _readings(group, settings)))
 
 
 def _names(names: list[str]) -> Criterion:
     """Each word begins the first or the last name, or all of them as typed begin the name."""
-    each = and_(*(_begins_a_name(name) for name in names))
+    each = and_(true(), *(_begins_a_name(name) for name in names))
     return or_(each, _begins_a_name(" ".join(names))) if len(names) > 1 else each
 
 
 def _begins_a_name(prefix: str) -> Criterion:
     return or_(*(_starts(column, prefix) for column in NAME_COLUMNS))
-
-
-def _any_of(group: tuple[Term, ...], settings: ClinicSettings) -> Criterion:
-    return or_(*(_matches(term, settings) for term in group))
-
-
-def _matches(term: Term, settings: ClinicSettings) -> Criterion:
-    match term.kind:
-        case TermKind.NAME:
-            return _begins_a_name(term.value)
-        case TermKind.PHONE:
-            return Patient.phone == term.value
-        case TermKind.PHONE_PREFIX:
-            return _starts(Patient.phone, term.value)
-        case TermKind.BORN_ON:
-            return Patient.date_of_birth == date.fromisoformat(term.value)
-        case TermKind.MRN:
-            return _has_record_number(term.value, settings.mrn_prefix)
-
-
-def _has_record_number(typed: str, prefix: str) -> Criterion:
-    """A record number as printed, from its beginning, or its digits without the clinic's prefix and leading zeros."""
-    if not typed.isdigit():
-        return _starts(Patient.mrn, typed)
-    whole = Patient.mrn == prefix + typed.zfill(MRN_DIGITS)
-    return or_(whole, *(_starts(Patient.mrn, start + typed) for start in {"", prefix}))
 
 
 def _starts(column: Any, prefix: str) -> Criterion:
