@@ -1,4 +1,7 @@
-"""Words that Flask-AppBuilder and WTForms show and have no Hindi for. Listed here, they get into our catalogues."""
+"""Words that no source of ours spells out: Flask-AppBuilder's, WTForms' and those made of columns' names.
+
+Listed here, they get into our catalogues; the filter `translated` finds them.
+"""
 
 from __future__ import annotations
 
@@ -33,4 +36,56 @@ WTFORMS = (
     _("Not a valid integer value."),
     _("Invalid email address."),
     _("Invalid input."),
+)
+COLUMNS = (
+    _("Created at"),
+    _("User"),
+    _("Type"),
+    _("Category"),
+    _("Priority"),
+    _("Source"),
+    _("Subject id"),
+    _("Occurred at"),
+    _("Name"),
+    _("Location"),
+    _("Room"),
+    _("Notes"),
+    _("Amount"),
+    _("Currency"),
+    _("Provider"),
+    _("Method"),
+    _("Reference"),
+    _("Reason"),
+    _("Due on"),
+    _("Issued at"),
+    _("Starts at"),
+    _("Ends at"),
+    _("Total"),
+    _("Kind"),
+    _("Channel"),
+    _("To"),
+    _("Sent at"),
+    _("Action"),
+    _("At"),
+    _("Entity"),
+    _("Changes"),
+    _("Listener"),
+    _("Next attempt at"),
+    _("Error"),
+    _("Service"),
+    _("Price"),
+    _("Tax rate"),
+    _("Speciality"),
+    _("Specialities"),
+    _("Registration number"),
+    _("MRN"),
+    _("Username"),
+    _("Day"),
+    _("Date"),
+    _("Token"),
+    _("Position"),
+    _("Invoice"),
+    _("Payment"),
+    _("Refund"),
+    _("Appointment"),
 )
