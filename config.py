@@ -34,6 +34,7 @@ class Settings(BaseSettings):
     secret_key: SecretStr = SecretStr(DEVELOPMENT_KEY)
     encryption_keys: SecretStr = SecretStr(f"1:{DEVELOPMENT_KEY}")
     audit_key: SecretStr = SecretStr(DEVELOPMENT_KEY)
+    metrics_token: SecretStr | None = None
     demo_data: bool = False
     proxy_hops: int = 0
 

@@ -21,17 +21,21 @@ from app.core import (
     list_view,
     navigation,
     openapi,
+    request_figures,
     security_headers,
     styleguide,
     widgets,
 )
+from app.core.cache.regions import CHARTS
 from app.core.form_fields import use_in_model_forms
+from app.core.logging import configure_logging
 from app.core.loader import load_declarations, load_edges
 from app.core.principal import find_principal, install_role_table, may
 from app.core.views.hooks import ConsoleHooks, install_hooks
 from app.core.row_security import APP_ROLE, SYSTEM_ROLE
 from app.core.sockets import LiveNamespace
-from app.core.tenant import SYSTEM_BIND, assume_role, current_clinic_id, db
+from app.core.tenant import SYSTEM_BIND, assume_role, current_clinic_id, db, require_clinic
+from app.tenancy.cache import shared_cache
 from config import Settings, get_settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -91,6 +95,11 @@ def _bind_extensions(app: Flask, slices: tuple[str, ...]) -> None:
     from app.desk.home import HomeView
     from app.extensions import appbuilder, csrf, migrate, socketio
 
+    settings = get_settings()
+
+    if not app.testing:
+        configure_logging(service="console", production=settings.production)
+    request_figures.init_app(app)
     install_role_table(role_may)
     install_hooks(ConsoleHooks(currency=_currency, keep=_keep_chart, note_export=_note_export))
     health.init_app(app)
@@ -150,7 +159,7 @@ def _clinic_locale() -> i18n.ClinicLocale | None:
 
 
 def _keep_chart(name: str, load: Callable[[], Any]) -> Any:
-    return load()
+    return shared_cache().get(CHARTS, require_clinic(), name, load)
 
 
 def _note_export(table: str) -> None:

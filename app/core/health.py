@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import hmac
+from collections.abc import Iterator
 from typing import Any
 
-from flask import Blueprint, Flask, Response, current_app
+from flask import Blueprint, Flask, Response, current_app, request
+from prometheus_client.core import GaugeMetricFamily, Metric
 from redis.exceptions import RedisError
 from rq import Worker
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.core import metrics
 from app.core.api import dump
-from app.core.jobs import redis_connection
+from app.core.errors import Forbidden
+from app.core.jobs import QUEUES, queue_named, redis_connection
 from app.core.tenant import db
+from config import get_settings
 
 blueprint = Blueprint("health", __name__)
 
@@ -31,6 +37,34 @@ def readyz() -> Response:
     checks = {"database": _database(), "redis": _redis(), "workers": _workers(), "migrations": _migrations()}
     ready = all(checks.values())
     return _json({"status": "ready" if ready else "not ready", "checks": checks}, 200 if ready else 503)
+
+
+@blueprint.get("/metrics")
+def figures() -> Response:
+    """For Prometheus: from this machine, or with the token of METRICS_TOKEN."""
+    token = get_settings().metrics_token
+    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    local = request.remote_addr in ("127.0.0.1", "::1") and not get_settings().proxy_hops
+    if not local and not (token and hmac.compare_digest(given.encode(), token.get_secret_value().encode())):
+        raise Forbidden
+    text, content_type = metrics.exposition()
+    return Response(text, content_type=content_type)
+
+
+@metrics.add_source
+def queue_figures() -> Iterator[Metric]:
+    """Length of every queue, dead jobs, and the workers by state (SPEC JOB-3)."""
+    waiting = GaugeMetricFamily("clinic_queue_jobs", "Jobs waiting", labels=["queue"])
+    dead = GaugeMetricFamily("clinic_queue_dead_jobs", "Jobs that failed for good", labels=["queue"])
+    for name in QUEUES:
+        queue = queue_named(name)
+        waiting.add_metric([f"{name}-queue"], queue.count)
+        dead.add_metric([f"{name}-queue"], queue.failed_job_registry.count)
+    workers = GaugeMetricFamily("clinic_workers", "Workers", labels=["state"])
+    states = [str(worker.get_state()) for worker in Worker.all(connection=redis_connection())]
+    for state in sorted(set(states)):
+        workers.add_metric([state], states.count(state))
+    yield from (waiting, dead, workers)
 
 
 def _json(value: dict[str, Any], status: int = 200) -> Response:

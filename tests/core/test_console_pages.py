@@ -57,3 +57,16 @@ def test_an_anonymous_visitor_is_sent_to_the_log_in_page(app: Any) -> None:
     answer = app.test_client().get("/roomview/list/")
     assert answer.status_code == 302
     assert answer.location.startswith("/login/?next=")
+
+
+def test_metrics_tell_requests_queues_and_workers(app: Any) -> None:
+    client = app.test_client()
+    client.get("/healthz")
+    text = client.get("/metrics").text
+    assert 'clinic_queue_jobs{queue="event-queue"} 0.0' in text
+    assert "clinic_request_seconds_count" in text
+
+
+def test_metrics_are_not_for_strangers(app: Any) -> None:
+    answer = app.test_client().get("/metrics", environ_base={"REMOTE_ADDR": "203.0.113.9"})
+    assert answer.status_code == 403

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from flask_babel import lazy_gettext as _
@@ -57,21 +58,28 @@ def _year_ago(column: InstrumentedAttribute[Any]) -> date | datetime:
     return moment if column.type.python_type is datetime else moment.date()
 
 
-def _month_words(value: date | None) -> str:
-    return value.strftime("%Y-%m") if value else "-"
+def _month_words(value: str) -> str:
+    return value[: len("2026-11")]
 
 
-def chart_rows(chart: Chart, model: Any) -> list[tuple[Any, Any]]:
-    """Group and value, at most MOST_GROUPS: in time order, or the largest first."""
+def chart_rows(chart: Chart, model: Any) -> list[list[Any]]:
+    """Group and value as plain JSON, at most MOST_GROUPS: in time order, or the largest first."""
     group, value = chart.group_by(), chart.value()
     wanted = select(group.label("group"), value.label("value")).select_from(model).group_by(group)
     if chart.only is not None:
         wanted = wanted.where(chart.only())
     order = group.asc() if chart.chronological else value.desc()
-    return [(row.group, row.value) for row in db.session.execute(wanted.order_by(order).limit(MOST_GROUPS))]
+    return [[_plain(row.group), _plain(row.value)] for row in db.session.execute(wanted.order_by(order).limit(MOST_GROUPS))]
 
 
-def chart_data(chart: Chart, rows: list[tuple[Any, Any]], currency: str) -> dict[str, Any]:
+def _plain(value: Any) -> Any:
+    """A key or figure as the cache can hold it; a date becomes its ISO text."""
+    if isinstance(value, Decimal):
+        return float(value)
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+
+
+def chart_data(chart: Chart, rows: list[list[Any]], currency: str) -> dict[str, Any]:
     """What app/static/js/charts.js draws."""
     from app.core.money import Money
 

@@ -282,7 +282,7 @@ class CrudView(ModelView):
         shown = [(chart, chart_data(chart, self._chart_rows(chart), currency)) for chart in self.charts]
         return self.render_template("base/charts.html", title=self.list_title, charts=shown, list_endpoint=self.endpoint)
 
-    def _chart_rows(self, chart: Chart) -> list[tuple[Any, Any]]:
+    def _chart_rows(self, chart: Chart) -> list[list[Any]]:
         return hooks().keep(f"{type(self).__name__}.{chart.name}", lambda: chart_rows(chart, self.model))
 
     @expose("/export", methods=["GET"])
