@@ -70,3 +70,20 @@ def test_metrics_tell_requests_queues_and_workers(app: Any) -> None:
 def test_metrics_are_not_for_strangers(app: Any) -> None:
     answer = app.test_client().get("/metrics", environ_base={"REMOTE_ADDR": "203.0.113.9"})
     assert answer.status_code == 403
+
+
+def test_a_dead_job_is_shown_and_retried(app: Any, client_as: Any) -> None:
+    from rq import SimpleWorker
+
+    from app.core.jobs import queue_named, redis_connection
+
+    queue = queue_named("report")
+    job = queue.enqueue_call("json.loads", args=("not json",))
+    SimpleWorker([queue], connection=redis_connection()).work(burst=True)
+    admin = client_as("CLINIC_ADMIN")
+    page = admin.get("/queues-and-workers/", headers={"Accept": "text/html"}).text
+    assert "JSONDecodeError" in page
+    assert client_as("RECEPTIONIST").post(f"/queues-and-workers/dead/{job.id}", data={"do": "retry"}).status_code == 403
+    assert admin.post(f"/queues-and-workers/dead/{job.id}", data={"do": "retry"}).status_code == 302
+    assert queue.count == 1
+    assert admin.post(f"/queues-and-workers/dead/{job.id}", data={"do": "discard"}).status_code == 404

@@ -1,0 +1,1 @@
+"""Screens of the machinery: events and their deliveries, queues and workers."""

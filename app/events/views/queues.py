@@ -1,0 +1,132 @@
+"""Queues, workers and dead jobs, with Retry and Discard (SPEC JOB-1, JOB-3)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from flask import flash, redirect, request, url_for
+from flask_appbuilder import expose
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext
+from redis.exceptions import RedisError
+from rq import Worker
+from rq.exceptions import InvalidJobOperation, NoSuchJobError
+from rq.job import Job as RqJob
+
+from app.core.errors import NotFound, Unavailable
+from app.core.jobs import QUEUES, queue_named, redis_connection, scheduled_jobs
+from app.core.views import ActionView
+
+SHOWN_DEAD_JOBS = 50
+
+
+class QueueView(ActionView):
+    """What waits, what runs, what died. Jobs of all clinics share the queues; they carry ids only."""
+
+    class_permission_name = "job"
+    route_base = "/queues-and-workers"
+    menu = ("Set-up", lazy_gettext("Queues and workers"))
+    menu_order = 84
+    default_view = "overview"
+
+    @expose("/")
+    def overview(self) -> str:
+        self.require()
+        try:
+            queues, workers, dead = _queues(), _workers(), _dead_jobs()
+        except RedisError:
+            raise Unavailable(_("Redis is not reachable; what waits there is not lost.")) from None
+        return self.render(
+            "events/queues.html", queues=queues, workers=workers, dead=dead, scheduled=scheduled_jobs(), chart=_chart(queues)
+        )
+
+    @expose("/dead/<job_id>", methods=["POST"])
+    def settle(self, job_id: str) -> Any:
+        """Retry or discard a dead job."""
+        self.require("retry")
+        job = _dead_job(job_id)
+        if request.form.get("do") == "discard":
+            job.delete()
+            flash(_("The job is discarded."), "success")
+        else:
+            job.requeue()
+            flash(_("The job waits in its queue again."), "success")
+        return redirect(url_for(".overview"))
+
+
+def _queues() -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name,
+            "waiting": queue.count,
+            "running": queue.started_job_registry.count,
+            "scheduled": queue.scheduled_job_registry.count,
+            "dead": queue.failed_job_registry.count,
+        }
+        for name, queue in ((name, queue_named(name)) for name in QUEUES)
+    ]
+
+
+def _workers() -> list[dict[str, Any]]:
+    return [
+        {
+            "name": worker.name[:12],
+            "state": str(worker.get_state()),
+            "queues": ", ".join(name.removesuffix("-queue") for name in worker.queue_names()),
+            "done": worker.successful_job_count,
+            "failed": worker.failed_job_count,
+            "seen_at": _aware(worker.last_heartbeat),
+        }
+        for worker in Worker.all(connection=redis_connection())
+    ]
+
+
+def _aware(moment: datetime | None) -> datetime | None:
+    from datetime import UTC
+
+    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
+
+
+def _dead_jobs() -> list[dict[str, Any]]:
+    found = []
+    for name in QUEUES:
+        queue = queue_named(name)
+        for job_id in queue.failed_job_registry.get_job_ids(0, SHOWN_DEAD_JOBS - 1, desc=True):
+            job = queue.fetch_job(job_id)
+            if job is not None:
+                found.append(_show_dead(name, job))
+    return found[:SHOWN_DEAD_JOBS]
+
+
+def _show_dead(queue: str, job: RqJob) -> dict[str, Any]:
+    result = job.latest_result()
+    last_line = (result.exc_string or "").strip().rpartition("\n")[2] if result else ""
+    return {
+        "id": job.id,
+        "queue": queue,
+        "name": job.func_name.rpartition(".")[2],
+        "ended_at": _aware(job.ended_at),
+        "error": last_line.partition(":")[0][:120],
+    }
+
+
+def _dead_job(job_id: str) -> RqJob:
+    try:
+        job = RqJob.fetch(job_id, connection=redis_connection())
+        if not job.is_failed:
+            raise NotFound
+    except (NoSuchJobError, InvalidJobOperation, ValueError):
+        raise NotFound from None
+    return job
+
+
+def _chart(queues: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "type": "bar-flat",
+        "labels": [row["name"] for row in queues],
+        "series": [
+            {"name": _("Waiting"), "data": [row["waiting"] for row in queues]},
+            {"name": _("Dead"), "data": [row["dead"] for row in queues]},
+        ],
+    }
