@@ -29,7 +29,16 @@ def cron() -> None:
     """Queue every scheduled job when it is due."""
     scheduler = CronScheduler(connection=redis_connection(), logging_level="WARNING")
     for item in scheduled_jobs():
-        scheduler.register(item.name, f"{item.queue}-queue", interval=item.every, job_timeout=item.timeout, result_ttl=0)
+        # A wake-up that nobody took within two intervals is worthless: idle queues must not fill while no worker runs.
+        scheduler.register(
+            item.function,
+            f"{item.queue}-queue",
+            interval=item.every,
+            job_timeout=item.timeout,
+            result_ttl=0,
+            ttl=2 * (item.every or 1),
+            failure_ttl=3600,
+        )
     scheduler.start()
 
 
