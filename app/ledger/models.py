@@ -1,13 +1,14 @@
 """Accounts, journal entries and their lines: written once, never changed.
 
 What makes them true lives in the database: a deferred trigger refuses, at commit, an entry whose debits and credits
-differ in any currency or that has other lines than it was written with; and both roles of the application lack UPDATE
-and DELETE.
+differ in any currency, that has other lines than it was written with, or no number; and the application's roles can
+neither delete nor change anything but give that number, once.
 """
 
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import (
     DDL,
@@ -21,6 +22,7 @@ from sqlalchemy import (
     UniqueConstraint,
     Uuid,
     event,
+    text,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -61,7 +63,10 @@ class LedgerAccount(TenantModel):
 
 
 class JournalEntry(TenantModel):
-    """One money fact. (`kind`, source) is unique, so that a fact is booked once; `booked_on` is the clinic's date."""
+    """One money fact. (`kind`, source) is unique, so that a fact is booked once; `booked_on` is the clinic's date.
+
+    `number` is gapless and given last in the transaction (DESIGN 9: serial points), so it is None until the commit.
+    """
 
     __tablename__ = "journal_entry"
     __table_args__ = (
@@ -71,10 +76,11 @@ class JournalEntry(TenantModel):
         ),
         UniqueConstraint("clinic_id", "reverses_id", name="uq_journal_entry_reverses"),
         Index("ix_journal_entry_booked_on", "clinic_id", "booked_on", "number"),
+        Index("ix_journal_entry_unnumbered", "clinic_id", postgresql_where=text("number is null")),
         CheckConstraint("line_count >= 2", name="ck_journal_entry_line_count"),
     )
 
-    number: Mapped[int] = mapped_column(BigInteger, nullable=False)
+    number: Mapped[int | None] = mapped_column(BigInteger)
     kind: Mapped[str] = mapped_column(String(40), nullable=False)
     source_table: Mapped[str] = mapped_column(String(60), nullable=False)
     source_id: Mapped[str] = mapped_column(Uuid(as_uuid=False), nullable=False)
@@ -108,6 +114,7 @@ class JournalLine(TenantModel):
             name="ck_journal_line_one_side",
         ),
     )
+    __audited__ = False  # written with its entry, which is in the trail, and never changed
 
     entry_id: Mapped[str] = tenant_reference("journal_entry")
     position: Mapped[int] = mapped_column(Integer, nullable=False)
@@ -129,12 +136,16 @@ create or replace function check_journal_entry() returns trigger language plpgsq
 declare
   checked uuid := case when tg_table_name = 'journal_line' then (to_jsonb(new) ->> 'entry_id')::uuid else new.id end;
   expected integer;
+  given bigint;
   found integer;
 begin
-  select line_count into expected from journal_entry where id = checked;
+  select line_count, number into expected, given from journal_entry where id = checked;
   select count(*) into found from journal_line where entry_id = checked;
   if expected is distinct from found then
     raise exception 'journal entry % has % lines instead of %', checked, found, expected using errcode = '23514';
+  end if;
+  if given is null then
+    raise exception 'journal entry % has no number', checked using errcode = '23514';
   end if;
   if exists (select from journal_line where entry_id = checked group by currency
              having sum(debit_minor) <> sum(credit_minor)) then
@@ -143,20 +154,45 @@ begin
   return null;
 end $$
 """
-ENTRY_TRIGGER = """
-create constraint trigger journal_entry_balanced after insert or update on journal_entry
+KEEP_FUNCTION = """
+create or replace function keep_journal() returns trigger language plpgsql as $$
+begin
+  if tg_op = 'UPDATE' and tg_table_name = 'journal_entry' then
+    if to_jsonb(old) ->> 'number' is null and (to_jsonb(new) - 'number') = (to_jsonb(old) - 'number') then
+      return new;
+    end if;
+  end if;
+  raise exception 'the journal cannot be changed, only reversed' using errcode = '23514';
+end $$
+"""
+KEEP_ENTRY = """
+create trigger journal_entry_kept before update or delete on journal_entry
+for each row execute function keep_journal()
+"""
+KEEP_LINE = """
+create trigger journal_line_kept before update or delete on journal_line
+for each row execute function keep_journal()
+"""
+CHECK_ENTRY = """
+create constraint trigger journal_entry_balanced after insert on journal_entry
 deferrable initially deferred for each row execute function check_journal_entry()
 """
-LINE_TRIGGER = """
-create constraint trigger journal_line_balanced after insert or update on journal_line
+CHECK_LINE = """
+create constraint trigger journal_line_balanced after insert on journal_line
 deferrable initially deferred for each row execute function check_journal_entry()
 """
-ENTRIES_APPEND_ONLY = f"revoke update, delete, truncate on journal_entry from {APP_ROLE}, {SYSTEM_ROLE}"
-LINES_APPEND_ONLY = f"revoke update, delete, truncate on journal_line from {APP_ROLE}, {SYSTEM_ROLE}"
+REVOKE_ENTRY = f"revoke update, delete, truncate on journal_entry from {APP_ROLE}, {SYSTEM_ROLE}"
+GRANT_NUMBER = f"grant update (number) on journal_entry to {APP_ROLE}"
+REVOKE_LINE = f"revoke update, delete, truncate on journal_line from {APP_ROLE}, {SYSTEM_ROLE}"
 
-for _table, _statements in (
-    (JournalEntry.__table__, (CHECK_FUNCTION, ENTRY_TRIGGER, ENTRIES_APPEND_ONLY)),
-    (JournalLine.__table__, (LINE_TRIGGER, LINES_APPEND_ONLY)),
-):
+# What create_all and the migration execute beside the tables, in this order.
+DATABASE_RULES: tuple[tuple[Any, tuple[str, ...]], ...] = (
+    (
+        JournalEntry.__table__,
+        (CHECK_FUNCTION, KEEP_FUNCTION, CHECK_ENTRY, KEEP_ENTRY, REVOKE_ENTRY, GRANT_NUMBER),
+    ),
+    (JournalLine.__table__, (CHECK_LINE, KEEP_LINE, REVOKE_LINE)),
+)
+for _table, _statements in DATABASE_RULES:
     for _statement in _statements:
         event.listen(_table, "after_create", DDL(_statement.replace("%", "%%")))

@@ -1,0 +1,189 @@
+"""Writing the journal: post() a balanced entry, reverse() one that was wrong. Nothing else changes the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flask_babel import gettext as _
+from sqlalchemy import select, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from app.core import clock
+from app.core.errors import Conflict
+from app.core.ids import new_id
+from app.core.money import Money
+from app.core.series import next_number
+from app.core.tenant import db, require_clinic
+from app.core.transaction import before_commit
+from app.ledger.accounts import STANDARD_CHART, AccountCode
+from app.ledger.models import JournalEntry, JournalLine, LedgerAccount
+from app.tenancy.queries import settings_in_scope
+
+REVERSAL = "reversal"
+
+
+class Unbalanced(ValueError):
+    """Debits and credits of an entry differ; always a bug of the caller."""
+
+
+class AlreadyReversed(Conflict):
+    """An entry is reversed once."""
+
+    code = "ALREADY_REVERSED"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One side of an entry; exactly one of `debit` and `credit` is given, and it is not negative."""
+
+    account_code: str
+    debit: Money | None = None
+    credit: Money | None = None
+    patient_id: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.debit is None) == (self.credit is None):
+            raise Unbalanced("a line is either a debit or a credit")
+        if self.amount.minor < 0:
+            raise Unbalanced("a line is not negative: use the other side")
+
+    @property
+    def amount(self) -> Money:
+        amount = self.debit if self.debit is not None else self.credit
+        assert amount is not None
+        return amount
+
+
+def debit(account_code: str, amount: Money, patient_id: str | None = None) -> Line:
+    return Line(account_code, debit=amount, patient_id=patient_id)
+
+
+def credit(account_code: str, amount: Money, patient_id: str | None = None) -> Line:
+    return Line(account_code, credit=amount, patient_id=patient_id)
+
+
+def post(
+    kind: str, lines: Sequence[Line], *, source: tuple[str, str], memo: str = "", source_key: str = ""
+) -> JournalEntry:
+    """Book a fact about the row `source` (table, id). A fact that is booked already is not booked again.
+
+    `source_key` tells several facts of one kind about one row apart. Lines of zero are left out. Raises Unbalanced.
+    """
+    known = find_entry(kind, source, source_key)
+    if known is not None:
+        return known
+    booked = [line for line in lines if line.amount]
+    _check_balance(booked)
+    entry = JournalEntry(
+        id=new_id(),
+        kind=kind,
+        source_table=source[0],
+        source_id=source[1],
+        source_key=source_key,
+        memo=memo[:200],
+        booked_on=clock.today(settings_in_scope().zone),
+    )
+    return _write(entry, booked, _account_ids())
+
+
+def reverse(entry: JournalEntry, reason: str) -> JournalEntry:
+    """Book the opposite of an entry; both stay. Raises AlreadyReversed."""
+    if db.session.scalar(select(JournalEntry.id).where(JournalEntry.reverses_id == entry.id)):
+        raise AlreadyReversed(_("This entry was reversed already."))
+    opposite = JournalEntry(
+        id=new_id(),
+        kind=REVERSAL,
+        source_table=JournalEntry.__tablename__,
+        source_id=entry.id,
+        memo=reason[:200],
+        booked_on=clock.today(settings_in_scope().zone),
+        reverses_id=entry.id,
+    )
+    codes = {line.account_id: line.account_id for line in entry.lines}
+    lines = [_opposite(line) for line in entry.lines]
+    return _write(opposite, lines, codes)
+
+
+def find_entry(kind: str, source: tuple[str, str], source_key: str = "") -> JournalEntry | None:
+    """The entry of a fact."""
+    return db.session.scalar(
+        select(JournalEntry).where(
+            JournalEntry.kind == kind,
+            JournalEntry.source_table == source[0],
+            JournalEntry.source_id == source[1],
+            JournalEntry.source_key == source_key,
+        )
+    )
+
+
+def open_accounts(clinic_id: str | None = None) -> None:
+    """Give a clinic (the one in scope) the accounts of the standard chart that it lacks."""
+    clinic_id = clinic_id or require_clinic()
+    rows = [
+        {"id": new_id(), "clinic_id": clinic_id, "code": code.value, "name": name, "kind": kind.value, "active": True}
+        for code, kind, name, _label in STANDARD_CHART
+    ]
+    statement = insert(LedgerAccount).values(rows)
+    db.session.execute(statement.on_conflict_do_nothing(index_elements=["clinic_id", "code"]))
+
+
+def _check_balance(lines: Sequence[Line]) -> None:
+    sums: dict[str, int] = {}
+    for line in lines:
+        sign = 1 if line.debit is not None else -1
+        sums[line.amount.currency] = sums.get(line.amount.currency, 0) + sign * line.amount.minor
+    if not lines or any(sums.values()):
+        raise Unbalanced("debits and credits differ" if lines else "an entry needs lines")
+
+
+def _account_ids() -> dict[str, str]:
+    found = _load_account_ids()
+    if not all(code in found for code in AccountCode):
+        open_accounts()
+        found = _load_account_ids()
+    return found
+
+
+def _load_account_ids() -> dict[str, str]:
+    return {row.code: row.id for row in db.session.execute(select(LedgerAccount.code, LedgerAccount.id))}
+
+
+def _write(entry: JournalEntry, lines: Sequence[Line], account_ids: dict[str, str]) -> JournalEntry:
+    """`account_ids` maps the lines' account codes to accounts."""
+    entry.line_count = len(lines)
+    for position, line in enumerate(lines):
+        entry.lines.append(
+            JournalLine(
+                id=new_id(),
+                position=position,
+                account_id=account_ids[line.account_code],
+                patient_id=line.patient_id,
+                currency=line.amount.currency,
+                debit_minor=line.debit.minor if line.debit is not None else 0,
+                credit_minor=line.credit.minor if line.credit is not None else 0,
+            )
+        )
+    db.session.add(entry)
+    db.session.flush()
+    # After the flush, so that the trail's own lock comes first in every transaction: no two orders, no deadlock.
+    before_commit("journal-numbers", _number_entries)
+    return entry
+
+
+def _opposite(line: JournalLine) -> Line:
+    amount = Money(line.debit_minor or line.credit_minor, line.currency)
+    if line.debit_minor:
+        return Line(line.account_id, credit=amount, patient_id=line.patient_id)
+    return Line(line.account_id, debit=amount, patient_id=line.patient_id)
+
+
+_UNNUMBERED = select(JournalEntry.id).where(JournalEntry.number.is_(None)).order_by(JournalEntry.id)
+_GIVE_NUMBER = text("update journal_entry set number = :number where id = :id")
+
+
+def _number_entries(session: Session) -> None:
+    """Number what this transaction wrote, last of all: other writers of the clinic wait only for its commit."""
+    for entry_id in session.scalars(_UNNUMBERED).all():
+        session.execute(_GIVE_NUMBER, {"number": next_number("journal"), "id": entry_id})
