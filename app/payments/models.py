@@ -137,6 +137,10 @@ class Payment(TenantModel):
     # We no longer wait for it (released, cancelled). Money that comes all the same is booked.
     abandoned_at: Mapped[datetime | None] = mapped_column(AwareTime)
     recorded_by_id: Mapped[str | None] = id_column()
+    # Name, e-mail and telephone to fill in the hosted page; emptied once the money is there.
+    payer: Mapped[dict[str, str]] = mapped_column(JSONB, nullable=False, default=dict)
+
+    __secret_columns__ = frozenset({"payer"})
 
     attempts: Mapped[list[PaymentAttempt]] = relationship(
         primaryjoin="foreign(PaymentAttempt.payment_id) == Payment.id",
@@ -211,12 +215,11 @@ class PaymentAttempt(TenantModel):
 
 
 class OperationKind(StrEnum):
-    """What we ask of a gateway."""
+    """What we ask of a gateway. FETCH watches a payment until it is settled, in case no notice comes."""
 
     CREATE_ORDER = "CREATE_ORDER"
     CAPTURE = "CAPTURE"
     REFUND = "REFUND"
-    VOID = "VOID"
     FETCH = "FETCH"
 
 
@@ -230,7 +233,10 @@ class OperationStatus(StrEnum):
 
 
 class PaymentOperation(TenantModel):
-    """One thing we asked of a gateway, committed before the call. `key` is its idempotency key there."""
+    """One thing we asked of a gateway, committed before the call. `key` is its idempotency key there.
+
+    STARTED with `next_at` ahead is at work, or waits for its next try; with `next_at` past, whoever did it died.
+    """
 
     __tablename__ = "payment_operation"
     __table_args__ = (
@@ -245,9 +251,12 @@ class PaymentOperation(TenantModel):
             "uq_payment_operation_refund", "clinic_id", "refund_id", unique=True,
             postgresql_where=text("status <> 'FAILED' and kind = 'REFUND'"),
         ),
+        Index("ix_payment_operation_payment", "clinic_id", "payment_id", "created_at"),
         Index("ix_payment_operation_due", "next_at", postgresql_where=text("status in ('STARTED', 'UNKNOWN')")),
         Index("ix_payment_operation_status", "clinic_id", "status", "created_at"),
     )  # fmt: skip
+
+    __audited__ = False  # machinery; what it brings about is in the trail
 
     payment_id: Mapped[str] = tenant_reference("payment")
     refund_id: Mapped[str | None] = tenant_reference("refund", nullable=True)
@@ -259,6 +268,7 @@ class PaymentOperation(TenantModel):
     attempts: Mapped[int] = mapped_column(Integer, nullable=False, default=0)
     # When the poller looks at it (again); None: only a person can settle it now.
     next_at: Mapped[datetime | None] = mapped_column(AwareTime, default=clock.now)
+    woken_at: Mapped[datetime | None] = mapped_column(AwareTime)
     finished_at: Mapped[datetime | None] = mapped_column(AwareTime)
     gateway_id: Mapped[str | None] = mapped_column(String(80))
     error_code: Mapped[str] = mapped_column(String(64), nullable=False, default="")
@@ -298,6 +308,7 @@ class Refund(Stateful, TenantModel):
         one_of("destination", [ORIGINAL, *TenderKind], "ck_refund_destination"),
         CheckConstraint("amount_minor > 0", name="ck_refund_amount"),
         Index("ix_refund_status", "clinic_id", "status", "created_at"),
+        Index("ix_refund_payment", "clinic_id", "payment_id", "created_at"),
         Index(
             "uq_refund_gateway_id", "clinic_id", "payment_id", "gateway_refund_id", unique=True,
             postgresql_where=text("gateway_refund_id is not null"),
@@ -362,6 +373,8 @@ class WebhookEvent(TenantModel):
         Index("ix_webhook_event_due", "next_at", postgresql_where=text("status in ('RECEIVED', 'WAITING')")),
         Index("ix_webhook_event_status", "clinic_id", "status", "created_at"),
     )
+
+    __audited__ = False  # machinery; what it brings about is in the trail
 
     gateway: Mapped[str] = mapped_column(String(30), nullable=False)
     account_id: Mapped[str] = mapped_column(Uuid(as_uuid=False), nullable=False)

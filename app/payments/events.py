@@ -1,0 +1,142 @@
+"""Events of payments and refunds. Amounts are in minor units of `currency`."""
+
+from __future__ import annotations
+
+from app.events.base import Category, Event, Priority
+
+
+class PaymentIntentCreated(Event):
+    """The gateway opened an order: the payer can be sent to the hosted page."""
+
+    type = "payment.intent.created"
+    category = Category.BILLING
+    subject = "payment_id"
+    payment_id: str
+    provider: str
+    amount_minor: int
+    currency: str
+
+
+class PaymentCompleted(Event):
+    """Money was captured. `amount_minor` is what came with this event; a second capture publishes again."""
+
+    type = "payment.completed"
+    category = Category.BILLING
+    priority = Priority.HIGH
+    subject = "payment_id"
+    payment_id: str
+    patient_id: str
+    invoice_id: str | None
+    appointment_id: str | None
+    amount_minor: int
+    currency: str
+
+
+class PaymentFailed(Event):
+    """The last attempt failed. Not final: a gateway may still report money for it."""
+
+    type = "payment.failed"
+    category = Category.BILLING
+    subject = "payment_id"
+    payment_id: str
+    patient_id: str
+    invoice_id: str | None
+    appointment_id: str | None
+    code: str
+
+
+class PaymentRefunded(Event):
+    """A refund reached the payer."""
+
+    type = "payment.refunded"
+    category = Category.BILLING
+    priority = Priority.HIGH
+    subject = "refund_id"
+    refund_id: str
+    payment_id: str
+    patient_id: str
+    invoice_id: str | None
+    amount_minor: int
+    currency: str
+
+
+class RefundFailed(Event):
+    """A refund did not reach the payer. `was_settled`: it had been reported as done, and came back."""
+
+    type = "payment.refund.failed"
+    category = Category.BILLING
+    priority = Priority.HIGH
+    subject = "refund_id"
+    refund_id: str
+    payment_id: str
+    patient_id: str
+    invoice_id: str | None
+    amount_minor: int
+    currency: str
+    was_settled: bool
+
+
+class RefundRequested(Event):
+    """Somebody asks for money to go back; it waits for approval."""
+
+    type = "payment.refund.requested"
+    category = Category.BILLING
+    subject = "refund_id"
+    refund_id: str
+    payment_id: str
+    amount_minor: int
+    currency: str
+
+
+class RefundDecided(Event):
+    type = "payment.refund.decided"
+    category = Category.BILLING
+    subject = "refund_id"
+    refund_id: str
+    payment_id: str
+    approved: bool
+
+
+class PaymentDisputed(Event):
+    """The payer's bank questions a payment; `state` is the gateway's word (open, under_review, won, lost, closed)."""
+
+    type = "payment.disputed"
+    category = Category.BILLING
+    priority = Priority.HIGH
+    subject = "payment_id"
+    payment_id: str
+    dispute_id: str
+    state: str
+    amount_minor: int
+    currency: str
+
+
+class BillingPaymentCreated(Event):
+    type = "billing.payment.created"
+    category = Category.BILLING
+    subject = "payment_id"
+    payment_id: str
+    patient_id: str
+    invoice_id: str | None
+    provider: str
+    amount_minor: int
+    currency: str
+
+
+class BillingPaymentUpdated(Event):
+    type = "billing.payment.updated"
+    category = Category.BILLING
+    subject = "payment_id"
+    payment_id: str
+    status: str
+
+
+class WebhookRefused(Event):
+    """Somebody posted a webhook whose signature does not hold. Nothing of it was stored."""
+
+    type = "payment.webhook.refused"
+    category = Category.SECURITY
+    priority = Priority.HIGH
+    gateway: str
+    address: str | None
+    size: int

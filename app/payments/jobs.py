@@ -1,0 +1,98 @@
+"""Background work of payments: the inbox, refunds to be sent, and what is left unclear.
+
+Each job is only a wake-up: what is to be done stands in the database, and the sweeper wakes again what was missed.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import or_, select, update
+
+from app.core import clock
+from app.core.errors import ProviderUnavailable
+from app.core.jobs import job
+from app.core.tenant import all_tenants, db, tenant_scope
+from app.core.transaction import unit_of_work
+from app.payments import services
+from app.payments.models import OperationStatus, PaymentOperation, WebhookEvent, WebhookStatus
+
+GRACE = timedelta(seconds=15)
+BATCH = 200
+
+
+@job("payment", attempts=3, timeout=60)
+def process_webhook(clinic_id: str, webhook_id: str) -> None:
+    """Take in a stored webhook."""
+    with tenant_scope(clinic_id):
+        services.process_webhook(webhook_id)
+
+
+@job("payment", attempts=1, timeout=60)
+def send_refund(clinic_id: str, refund_id: str) -> None:
+    """Send an approved refund to its gateway."""
+    with tenant_scope(clinic_id):
+        services.send_refund(refund_id)
+
+
+@job("payment", attempts=1, timeout=120)
+def check_payment(clinic_id: str, payment_id: str) -> None:
+    """Ask the gateway how a payment stands, as its operations' schedule says."""
+    with tenant_scope(clinic_id):
+        try:
+            services.ask_gateway(payment_id, at_once=False)
+        except ProviderUnavailable:
+            return  # noted on the operation, with the time of the next try
+
+
+@job("payment", attempts=1, every=5)
+def sweep_payments() -> int:
+    """Wake the jobs of webhooks and operations that are due: a lost wake-up, a dead worker, the next step."""
+    return _sweep_webhooks() + _sweep_operations()
+
+
+def _sweep_webhooks() -> int:
+    now = clock.now()
+    due = (
+        select(WebhookEvent.id)
+        .where(WebhookEvent.status.in_((WebhookStatus.RECEIVED, WebhookStatus.WAITING)), WebhookEvent.next_at <= now)
+        .order_by(WebhookEvent.next_at)
+        .limit(BATCH)
+        .with_for_update(skip_locked=True)
+    )
+    with all_tenants(), unit_of_work():
+        rows = db.session.execute(
+            update(WebhookEvent)
+            .where(WebhookEvent.id.in_(due.scalar_subquery()))
+            .values(next_at=now + GRACE)
+            .returning(WebhookEvent.clinic_id, WebhookEvent.id)
+        ).all()
+    for clinic_id, webhook_id in rows:
+        process_webhook.enqueue_now(clinic_id, webhook_id)
+    return len(rows)
+
+
+def _sweep_operations() -> int:
+    now = clock.now()
+    operation = PaymentOperation
+    due = (
+        select(operation.id)
+        .where(
+            operation.status.in_((OperationStatus.STARTED, OperationStatus.UNKNOWN)),
+            operation.next_at <= now,
+            or_(operation.woken_at.is_(None), operation.woken_at < operation.next_at, operation.woken_at < now - GRACE),
+        )
+        .order_by(operation.next_at)
+        .limit(BATCH)
+        .with_for_update(skip_locked=True)
+    )
+    with all_tenants(), unit_of_work():
+        rows = db.session.execute(
+            update(operation)
+            .where(operation.id.in_(due.scalar_subquery()))
+            .values(woken_at=now)
+            .returning(operation.clinic_id, operation.payment_id)
+        ).all()
+    for clinic_id, payment_id in {(row.clinic_id, row.payment_id) for row in rows}:
+        check_payment.enqueue_now(clinic_id, payment_id)
+    return len(rows)

@@ -1,0 +1,60 @@
+"""Verbs on payments and refunds.
+
+Inside the caller's unit of work: `create_payment`, `record_tender`, `change_payment`, `abandon_payment`,
+`request_refund`, `approve_refund`, `reject_refund`, `replay_webhook` and the `apply_*` functions.
+
+Outside any, because they call a gateway and commit in steps: `start_checkout`, `capture_payment`, `void_payment`,
+`send_refund`, `ask_gateway`, `handle_return`, `receive_webhook` and `process_webhook`.
+"""
+
+from app.payments.services.asking import ask_gateway
+from app.payments.services.captures import capture_payment
+from app.payments.services.checkout import OpenCheckout, start_checkout
+from app.payments.services.facts import apply_fact, apply_refund_fact, apply_release
+from app.payments.services.links import checkout_url, read_token, return_url
+from app.payments.services.payments import (
+    abandon_payment,
+    change_payment,
+    create_payment,
+    record_tender,
+)
+from app.payments.services.refunds import (
+    approve_refund,
+    may_decide,
+    needs_second_person,
+    reject_refund,
+    request_refund,
+)
+from app.payments.services.returns import ReturnResult, handle_return
+from app.payments.services.sending import send_refund
+from app.payments.services.voids import void_payment
+from app.payments.services.webhooks import process_webhook, receive_webhook, replay_webhook
+
+__all__ = [
+    "OpenCheckout",
+    "ReturnResult",
+    "abandon_payment",
+    "apply_fact",
+    "apply_refund_fact",
+    "apply_release",
+    "approve_refund",
+    "ask_gateway",
+    "capture_payment",
+    "change_payment",
+    "checkout_url",
+    "create_payment",
+    "handle_return",
+    "may_decide",
+    "needs_second_person",
+    "process_webhook",
+    "read_token",
+    "receive_webhook",
+    "record_tender",
+    "reject_refund",
+    "replay_webhook",
+    "request_refund",
+    "return_url",
+    "send_refund",
+    "start_checkout",
+    "void_payment",
+]

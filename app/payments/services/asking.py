@@ -1,0 +1,174 @@
+"""Asking the gateway how a payment stands: for the return page, the poller and **Check now**.
+
+What is asked is planned in one transaction and taken in by another; between them the gateway is called.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from app.core.providers import ProviderError
+from app.core.tenant import db
+from app.core.transaction import unit_of_work
+from app.payments.errors import NotKnownYet
+from app.payments.gateways.base import Gateway, GatewayOrder, GatewayRefund
+from app.payments.models import OperationKind, Payment, PaymentOperation, Refund, RefundStatus
+from app.payments.services.captures import finish_capture
+from app.payments.services.checkout import record_order
+from app.payments.services.facts import apply_fact, apply_refund_fact
+from app.payments.services.gateway import check_outside_transaction, open_gateway, unavailable
+from app.payments.services.operations import (
+    WATCH,
+    claim,
+    fail,
+    find_open,
+    finish,
+    note_error,
+    postpone,
+)
+from app.payments.services.sending import send_refund
+from app.payments.services.sums import locked, settle
+
+GONE = "not_carried_out"
+
+
+@dataclass(frozen=True)
+class _Question:
+    """What to ask about a payment. `creating`: the unknown operation that may have opened an order."""
+
+    gateway: Gateway[Any]
+    order_id: str | None
+    creating: str | None
+    with_refunds: tuple[str, ...]
+    unsent: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Answer:
+    order: GatewayOrder | None
+    refunds: tuple[GatewayRefund, ...]
+
+
+def ask_gateway(payment_id: str, *, at_once: bool = True) -> None:
+    """Bring a payment up to what its gateway knows, and finish what was left unclear. Commits in steps.
+
+    `at_once` also takes up what waits for its next step. Raises NotFound, and ProviderUnavailable without an answer.
+    """
+    with unit_of_work():
+        question = _plan(payment_id, at_once)
+    if question is None:
+        return
+    try:
+        answer = _ask(question, payment_id)
+    except ProviderError as error:
+        with unit_of_work():
+            _note_silence(payment_id, question, error)
+        raise unavailable(error, paymentId=payment_id) from None
+    with unit_of_work():
+        _take(payment_id, question, answer)
+    finish_capture(payment_id, at_once=at_once)
+    for refund_id in question.unsent:
+        send_refund(refund_id, at_once=at_once)
+
+
+def _plan(payment_id: str, at_once: bool) -> _Question | None:
+    payment = locked(payment_id)
+    if payment.at_desk:
+        return None
+    creating = None
+    if payment.order_id is None:
+        if find_open(payment, OperationKind.CREATE_ORDER) is None:
+            return None  # the gateway was never asked to do anything
+        claimed = claim(payment, OperationKind.CREATE_ORDER, payment.amount, at_once=at_once)
+        if claimed is None:
+            return None
+        creating = claimed.operation_id
+    return _Question(
+        open_gateway(payment.account_id), payment.order_id, creating, _with_refunds(payment), _unsent(payment)
+    )
+
+
+def _with_refunds(payment: Payment) -> tuple[str, ...]:
+    """The gateway's payments whose refunds we do not know for certain."""
+    waiting = {refund.gateway_payment_id for refund in payment.refunds if refund.status == RefundStatus.SENT}
+    for attempt in payment.attempts:
+        known = sum(item.amount_minor for item in payment.refunds if _settled_on(item, attempt.gateway_payment_id))
+        if attempt.refunded_minor > known:
+            waiting.add(attempt.gateway_payment_id)
+    return tuple(sorted(item for item in waiting if item))
+
+
+def _settled_on(refund: Refund, gateway_payment_id: str) -> bool:
+    return refund.status == RefundStatus.SETTLED and refund.gateway_payment_id == gateway_payment_id
+
+
+def _unsent(payment: Payment) -> tuple[str, ...]:
+    return tuple(refund.id for refund in payment.refunds if refund.status == RefundStatus.APPROVED)
+
+
+def _ask(question: _Question, payment_id: str) -> _Answer:
+    check_outside_transaction()
+    gateway = question.gateway
+    if question.order_id is not None:
+        order: GatewayOrder | None = gateway.fetch_order(question.order_id)
+    else:
+        order = gateway.find_order(payment_id)
+    wanted = set(question.with_refunds)
+    wanted.update(item.payment_id for item in order.payments if item.refunded) if order else None
+    refunds = [refund for item in sorted(wanted) for refund in gateway.refunds_of(item)]
+    return _Answer(order, tuple(refunds))
+
+
+def _take(payment_id: str, question: _Question, answer: _Answer) -> None:
+    if answer.order is None:
+        _take_missing_order(payment_id, question.creating)
+        return
+    if question.order_id is None:
+        record_order(payment_id, answer.order.order_id, question.creating)
+    for fact in answer.order.payments:
+        apply_fact(payment_id, fact)
+    for refund in answer.refunds:
+        try:
+            apply_refund_fact(payment_id, refund)
+        except NotKnownYet:
+            continue  # of an attempt that the gateway let go of: no money of ours
+    _go_on_watching(locked(payment_id))
+
+
+def _take_missing_order(payment_id: str, operation_id: str | None) -> None:
+    """Nothing was opened, as far as the gateway knows; believe it for good after the last step."""
+    payment = locked(payment_id)
+    operation = db.session.get(PaymentOperation, operation_id) if operation_id else None
+    if operation is not None and operation.open:
+        postpone(operation)
+        if operation.next_at is None:
+            fail(operation, GONE)
+    settle(payment)
+
+
+def _go_on_watching(payment: Payment) -> None:
+    operation = find_open(payment, OperationKind.FETCH)
+    if operation is None:
+        return
+    operation.attempts += 1
+    if _is_settled(payment) or operation.attempts > len(WATCH):
+        finish(operation)
+    else:
+        postpone(operation)
+
+
+def _is_settled(payment: Payment) -> bool:
+    moved = payment.captured_minor or any(attempt.voided_minor for attempt in payment.attempts)
+    return bool(moved) and not any(refund.status == RefundStatus.SENT for refund in payment.refunds)
+
+
+def _note_silence(payment_id: str, question: _Question, error: ProviderError) -> None:
+    payment = locked(payment_id)
+    if question.creating is not None:
+        note_error(db.session.get(PaymentOperation, question.creating), error)
+    watching = find_open(payment, OperationKind.FETCH)
+    if watching is not None:
+        watching.attempts += 1
+        postpone(watching)
+    settle(payment)

@@ -1,0 +1,75 @@
+"""From a stored account to an open adapter, and the guard that keeps its calls out of transactions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_babel import gettext as _
+
+from app.core.credentials import InvalidCredentials
+from app.core.errors import Invalid, ProviderUnavailable
+from app.core.providers import ProviderError, UnknownProvider
+from app.core.tenant import db
+from app.payments.gateways import gateway_with_code
+from app.payments.gateways.base import Gateway
+from app.tenancy.providers import ResolvedAccount, account_with_id, accounts_for, environment_account
+from config import Settings
+
+CHANNEL = "payment"
+
+
+class CallInsideTransaction(RuntimeError):
+    """A gateway was about to be called while a transaction is open: a bug of the caller."""
+
+
+def choose_account(provider: str | None = None) -> ResolvedAccount:
+    """The clinic's account for a new payment: the primary, or the first of the wanted provider. Raises Invalid."""
+    found = accounts_for(CHANNEL, provider)
+    if not found:
+        raise Invalid(_("No payment gateway is set up."), code="NO_GATEWAY", fields={"provider": _("not set up")})
+    return found[0]
+
+
+def next_account(account_id: str | None) -> ResolvedAccount | None:
+    """The fallback after an account, in the clinic's order."""
+    found = accounts_for(CHANNEL)
+    ids = [account.id for account in found]
+    after = found[ids.index(account_id) + 1 :] if account_id in ids else []
+    return after[0] if after else None
+
+
+def open_gateway(account_id: str | None) -> Gateway[Any]:
+    """The adapter of a payment's account. Reads the database: use it before the call, not around it."""
+    if account_id is None:
+        raise ProviderUnavailable(_("This payment has no gateway account."))
+    return open_account(account_with_id(account_id))
+
+
+def open_account(account: ResolvedAccount) -> Gateway[Any]:
+    """Raises ProviderUnavailable where the account's credentials no longer fit its adapter."""
+    try:
+        return gateway_with_code(account.provider).open(account.credentials, base_url=account.base_url)
+    except (UnknownProvider, InvalidCredentials):
+        raise ProviderUnavailable(_("The account at %(provider)s is not set up.", provider=account.provider)) from None
+
+
+def check_outside_transaction() -> None:
+    """Call it right before a gateway. Raises CallInsideTransaction."""
+    if db.session().in_transaction():
+        raise CallInsideTransaction
+
+
+def unavailable(error: ProviderError, **extra: Any) -> ProviderUnavailable:
+    """The failure as its user sees it; the gateway's own words are for staff and stand on the operation."""
+    return ProviderUnavailable(code="GATEWAY_UNAVAILABLE", reason=error.code, **extra)
+
+
+@environment_account(CHANNEL, "razorpay")
+def razorpay_from_environment(settings: Settings) -> dict[str, str] | None:
+    """RAZORPAY_KEY_ID, RAZORPAY_KEY_SECRET and RAZORPAY_WEBHOOK_SECRET make the global account."""
+    if not settings.razorpay_key_id or settings.razorpay_key_secret is None:
+        return None
+    secrets = {"key_id": settings.razorpay_key_id, "key_secret": settings.razorpay_key_secret.get_secret_value()}
+    if settings.razorpay_webhook_secret is not None:
+        secrets["webhook_secret"] = settings.razorpay_webhook_secret.get_secret_value()
+    return secrets

@@ -1,0 +1,82 @@
+"""What payments book. Only money that moved is booked: a reservation or its release is none."""
+
+from __future__ import annotations
+
+from app.core.money import Money
+from app.ledger.accounts import AccountCode
+from app.ledger.services import credit, debit, find_entry, post, reverse
+from app.payments.models import DESK, ORIGINAL, Payment, PaymentAttempt, Refund, TenderKind
+
+TENDER_ACCOUNTS = {
+    TenderKind.CASH: AccountCode.CASH,
+    TenderKind.UPI: AccountCode.UPI_CLEARING,
+    TenderKind.CARD_TERMINAL: AccountCode.CARD_CLEARING,
+    TenderKind.CHEQUE: AccountCode.CHEQUE_CLEARING,
+    TenderKind.BANK: AccountCode.BANK,
+}
+SENT, SETTLED = "refund.sent", "refund.settled"
+
+
+def account_of(payment: Payment) -> AccountCode:
+    """Where the payment's money is."""
+    return TENDER_ACCOUNTS[TenderKind(payment.method)] if payment.provider == DESK else AccountCode.GATEWAY_CLEARING
+
+
+def book_capture(payment: Payment, attempt: PaymentAttempt, amount: Money) -> None:
+    """`amount` came now; the attempt's captured sum tells this capture from an earlier part."""
+    post(
+        "payment.captured",
+        [debit(account_of(payment), amount), credit(AccountCode.PATIENT_CREDIT, amount, payment.patient_id)],
+        source=(PaymentAttempt.__tablename__, attempt.id),
+        source_key=str(attempt.captured_minor),
+    )
+
+
+def book_fee(attempt: PaymentAttempt, fee: Money, tax: Money) -> None:
+    """What the gateway keeps; `tax` is part of the fee."""
+    post(
+        "payment.fee",
+        [
+            debit(AccountCode.GATEWAY_FEES, fee - tax),
+            debit(AccountCode.INPUT_TAX, tax),
+            credit(AccountCode.GATEWAY_CLEARING, fee),
+        ],
+        source=(PaymentAttempt.__tablename__, attempt.id),
+    )
+
+
+def book_refund_sent(refund: Refund) -> None:
+    """The gateway took it from our balance; the payer does not have it yet."""
+    lines = [debit(AccountCode.REFUND_CLEARING, refund.amount), credit(AccountCode.GATEWAY_CLEARING, refund.amount)]
+    post(SENT, lines, source=_source(refund))
+
+
+def book_refund_settled(refund: Refund, payment: Payment) -> None:
+    """The payer has it, from the desk or from the gateway."""
+    taken_from = _paid_out_of(refund, payment)
+    if taken_from is AccountCode.REFUND_CLEARING:
+        book_refund_sent(refund)
+    lines = [
+        debit(AccountCode.PATIENT_CREDIT, refund.amount, payment.patient_id),
+        credit(taken_from, refund.amount),
+    ]
+    post(SETTLED, lines, source=_source(refund))
+
+
+def undo_refund(refund: Refund, reason: str) -> None:
+    """The refund came back: reverse what was booked of it."""
+    for kind in (SETTLED, SENT):
+        entry = find_entry(kind, _source(refund))
+        if entry is not None:
+            reverse(entry, reason)
+
+
+def _paid_out_of(refund: Refund, payment: Payment) -> AccountCode:
+    if refund.destination != ORIGINAL:
+        return TENDER_ACCOUNTS[TenderKind(refund.destination)]
+    own = account_of(payment)
+    return AccountCode.REFUND_CLEARING if own is AccountCode.GATEWAY_CLEARING else own
+
+
+def _source(refund: Refund) -> tuple[str, str]:
+    return (Refund.__tablename__, refund.id)

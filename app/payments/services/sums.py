@@ -1,0 +1,108 @@
+"""The payment's sums, always computed anew from its attempts and refunds; the database derives the status from them."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.orm import selectinload
+
+from app.core import clock
+from app.core.errors import NotFound
+from app.core.sockets import clinic_room, push
+from app.core.tenant import db
+from app.events.services import publish
+from app.payments.events import BillingPaymentUpdated, PaymentFailed
+from app.payments.models import Payment, PaymentAttempt, PaymentStatus, Refund, RefundStatus
+from app.payments.services.operations import in_doubt
+
+REFUND_PENDING = frozenset({RefundStatus.REQUESTED, RefundStatus.APPROVED, RefundStatus.SENT})
+
+
+def locked(payment_id: str) -> Payment:
+    """The payment under its row lock, read anew with what belongs to it. Lock it before an invoice. Raises NotFound."""
+    payment = db.session.scalar(
+        select(Payment)
+        .where(Payment.id == payment_id)
+        .with_for_update()
+        .options(selectinload(Payment.attempts), selectinload(Payment.refunds))
+        .execution_options(populate_existing=True)
+    )
+    if payment is None:
+        raise NotFound
+    return payment
+
+
+def locked_refund(refund_id: str) -> Refund:
+    """The refund with its payment locked. Raises NotFound."""
+    payment_id = db.session.scalar(select(Refund.payment_id).where(Refund.id == refund_id))
+    if payment_id is None:
+        raise NotFound
+    return next(refund for refund in locked(payment_id).refunds if refund.id == refund_id)
+
+
+def settle(payment: Payment) -> None:
+    """Recompute the sums, and tell whoever waits for the status. The last step of every change."""
+    before = payment.status
+    _add_up(payment)
+    payment.in_doubt = in_doubt(payment)
+    _describe(payment)
+    db.session.flush()
+    if payment.status != before:
+        _announce(payment)
+
+
+def _add_up(payment: Payment) -> None:
+    attempts = payment.attempts
+    payment.authorized_minor = sum(attempt.authorized_minor for attempt in attempts)
+    payment.captured_minor = sum(attempt.captured_minor for attempt in attempts)
+    payment.voided_minor = sum(attempt.voided_minor for attempt in attempts)
+    moved = payment.authorized_minor or payment.captured_minor or payment.voided_minor
+    if payment.abandoned_at and not moved:
+        payment.voided_minor = payment.amount_minor
+    failed = bool(attempts) and all(attempt.failed for attempt in attempts)
+    payment.pending_minor = 0 if moved or failed or payment.abandoned_at else payment.amount_minor
+    refunds = payment.refunds
+    payment.refunded_minor = sum(item.amount_minor for item in refunds if item.status == RefundStatus.SETTLED)
+    payment.refund_pending_minor = sum(item.amount_minor for item in refunds if item.status in REFUND_PENDING)
+
+
+def _describe(payment: Payment) -> None:
+    """Say how it was paid, or why not, by the attempt that got furthest."""
+    if payment.attempts:
+        leading = max(payment.attempts, key=_rank)
+        payment.gateway_payment_id = leading.gateway_payment_id
+        payment.method = leading.method or payment.method
+        failed = leading.failed and not leading.authorized_minor
+        payment.failure_code = leading.failure_code if failed else ""
+        payment.failure_text = leading.failure_text if failed else ""
+    if payment.captured_minor:
+        payment.completed_at = payment.completed_at or clock.now()
+        if payment.payer:
+            payment.payer = {}
+
+
+def _rank(attempt: PaymentAttempt) -> tuple[object, ...]:
+    at = attempt.attempted_at.timestamp() if attempt.attempted_at else 0
+    return (
+        attempt.captured_minor > 0,
+        attempt.authorized_minor > 0,
+        not attempt.failed,
+        at,
+        attempt.gateway_payment_id,
+    )
+
+
+def _announce(payment: Payment) -> None:
+    publish(BillingPaymentUpdated(payment_id=payment.id, status=payment.status))
+    if payment.status == PaymentStatus.FAILED:
+        publish(
+            PaymentFailed(
+                payment_id=payment.id,
+                patient_id=payment.patient_id,
+                invoice_id=payment.invoice_id,
+                appointment_id=payment.appointment_id,
+                code=payment.failure_code,
+            )
+        )
+    news = {"paymentId": payment.id, "status": payment.status, "invoiceId": payment.invoice_id}
+    push("payment", news, clinic_room(payment.clinic_id, "payments"))
+    push("payment", news, clinic_room(payment.clinic_id, "patient", payment.patient_id))
