@@ -6,7 +6,8 @@
 # The first Python from 3.11 on that can make virtual environments; PYTHON=... names another.
 PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14; do \
 	$$p -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && exit; done; echo python3)
-BOOTSTRAP = $(PYTHON) -I app/embedded/bootstrap.py
+NO_PYTHON = Python 3.11 or newer is needed and was not found. Install it, or name it: make PYTHON=/path/to/python3 $@
+BOOTSTRAP = command -v $(PYTHON) >/dev/null || { echo "$(NO_PYTHON)"; exit 1; }; exec $(PYTHON) -I app/embedded/bootstrap.py
 VENV = .venv/bin/python
 ARGS ?=
 
@@ -26,7 +27,7 @@ run: setup ## start everything and print the address and the demo log-ins (Ctrl-
 	@exec $(VENV) -m app.embedded run --stop-with-parent
 
 test: ## run all tests (ARGS="tests/billing -k refund" for some of them)
-	@exec $(BOOTSTRAP) test $(ARGS)
+	@$(BOOTSTRAP) test $(ARGS)
 
 check: setup-dev ## lint, format, types and import layers
 	$(VENV) -m ruff check .

@@ -24,6 +24,7 @@ NODE_STAMP = NODE_MODULES / ".stamp.json"
 LOG_NAME = "setup.log"
 NEEDED_MEGABYTES = 1500
 NODE_FILES = ("package.json", "package-lock.json", ".npmrc")
+CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 NETWORK_SIGNS = (
@@ -152,11 +153,9 @@ def node_fingerprint() -> dict[str, str]:
 
 
 def install_node_packages() -> None:
-    cache = {} if is_writable_home() else {"npm_config_cache": tempfile.mkdtemp(prefix="npm-")}
-    try:
-        run([find_npm(), "ci"], "install the browser libraries", cache)
-    finally:
-        shutil.rmtree(cache.get("npm_config_cache", ""), ignore_errors=True)
+    npm = find_npm()
+    with npm_cache() as cache:
+        run([npm, "ci"], "install the browser libraries", {**cache, **trusted_certificates()})
     NODE_STAMP.write_text(json.dumps(node_fingerprint()), encoding="utf-8")
 
 
@@ -167,6 +166,23 @@ def find_npm() -> str:
         return npm
     pip_install("requirements-node.txt")
     return str(VENV / "bin" / "npm")
+
+
+@contextmanager
+def npm_cache() -> Iterator[dict[str, str]]:
+    """npm insists on a cache; without a home directory it gets one for the moment."""
+    if is_writable_home():
+        yield {}
+        return
+    with tempfile.TemporaryDirectory(prefix="npm-") as directory:
+        yield {"npm_config_cache": directory}
+
+
+def trusted_certificates() -> dict[str, str]:
+    """Makes pip's Node.js trust what the machine trusts, a company's own proxy for instance."""
+    if "NODE_EXTRA_CA_CERTS" in os.environ or not CERTIFICATES.exists():
+        return {}
+    return {"NODE_EXTRA_CA_CERTS": str(CERTIFICATES)}
 
 
 def npm_major(npm: str) -> int:
@@ -270,7 +286,7 @@ def explain(purpose: str, output: str) -> str:
 
 def last_words(output: str) -> str:
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    errors = [line for line in lines if "error" in line.lower()]
+    errors = [line for line in lines if "error" in line.lower() and "complete log" not in line]
     return (errors or lines or ["no output"])[-1][:300]
 
 
