@@ -9,11 +9,12 @@ from typing import Any
 
 import orjson
 from flask_babel import gettext as _
-from sqlalchemy import Select, func, select, tuple_
+from sqlalchemy import Select, Uuid, func, literal, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.core.api import ListQuery
 from app.core.errors import BadRequest
+from app.core.ids import is_id
 from app.core.tenant import db
 
 
@@ -33,8 +34,8 @@ def page(
     if query.count:
         answer["count"] = db.session.scalar(select(func.count()).select_from(statement.subquery()))
     if query.cursor:
-        after = tuple_(*keys) < _decode(query.cursor, keys) if descending else tuple_(*keys) > _decode(query.cursor, keys)
-        statement = statement.where(after)
+        place, last = tuple_(*keys), _decode(query.cursor, keys)
+        statement = statement.where(place < last if descending else place > last)
     order = [key.desc() for key in keys] if descending else [key.asc() for key in keys]
     rows = db.session.execute(statement.order_by(*order).limit(query.limit + 1)).all()
     shown = rows[: query.limit]
@@ -53,7 +54,7 @@ def _decode(cursor: str, keys: Sequence[InstrumentedAttribute[Any]]) -> Any:
         values = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if not isinstance(values, list) or len(values) != len(keys):
             raise ValueError
-        return tuple_(*(_typed(value, key) for value, key in zip(values, keys, strict=True)))
+        return tuple_(*(literal(_typed(value, key), key.type) for value, key in zip(values, keys, strict=True)))
     except (ValueError, TypeError):
         raise BadRequest(_("The cursor is not valid."), code="BAD_CURSOR") from None
 
@@ -64,6 +65,8 @@ def _typed(value: Any, key: InstrumentedAttribute[Any]) -> Any:
         return datetime.fromisoformat(value)
     if python_type is date:
         return date.fromisoformat(value)
-    if python_type is str and not isinstance(value, str):
+    if python_type is str and (not isinstance(value, str) or "\x00" in value):
+        raise ValueError
+    if isinstance(key.type, Uuid) and not is_id(value):
         raise ValueError
     return value
