@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from typing import Any
+from uuid import UUID
 
 from pydantic import Field
 
@@ -55,7 +56,7 @@ class PatientSearch(ListQuery):
 
 class DoctorSearch(ListQuery):
     type: AppointmentType | None = None
-    location_id: str | None = Field(None, pattern="^[0-9a-fA-F-]{36}$")
+    location_id: UUID | None = None
     specialty: str | None = Field(None, max_length=80)
 
 
@@ -103,7 +104,11 @@ class DoctorApi(Api):
     @endpoint("GET", "/doctors", resource="doctor", action="read", query=DoctorSearch)
     def doctors(self, query: DoctorSearch) -> dict[str, Any]:
         """Working doctors by name."""
-        wanted = doctors_by_name(type=query.type, location_id=query.location_id, speciality=query.specialty)
+        wanted = doctors_by_name(
+            type=query.type,
+            location_id=str(query.location_id) if query.location_id else None,
+            speciality=query.specialty,
+        )
         return page(wanted, [Doctor.search_name, Doctor.id], query, _show_doctor)
 
 
