@@ -19,7 +19,7 @@ export async function mountChart(box) {
 }
 
 export function startCharts() {
-  document.addEventListener("theme:change", () => drawn.forEach(({ canvas, data }) => draw(canvas, data)));
+  document.addEventListener("theme:change", () => [...drawn].forEach(({ canvas, data }) => draw(canvas, data)));
 }
 
 async function dataOf(box, canvas) {

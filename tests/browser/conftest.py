@@ -1,0 +1,106 @@
+"""A real server and a real Chromium; a browser logs in as a person does."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from werkzeug.serving import make_server
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+AXE_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker("browser")
+            if CHROMIUM is None:
+                item.add_marker(pytest.mark.skip(reason="Chromium is not installed"))
+
+
+@pytest.fixture(scope="session")
+def server(app: Any) -> Iterator[str]:
+    """The application behind a threaded server on a free port; its address."""
+    running = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=running.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{running.server_port}"
+    running.shutdown()
+    thread.join()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_browser(chromium: Any, server: str) -> Iterator[Callable[..., Any]]:
+    """`open_browser(width=820, dark=True)`: a fresh page; what the browser complains about fails the test."""
+    contexts, complaints = [], []
+
+    def make(*, width: int = 1280, height: int = 800, dark: bool = False, locale: str = "en-GB") -> Any:
+        context = chromium.new_context(
+            base_url=server,
+            viewport={"width": width, "height": height},
+            color_scheme="dark" if dark else "light",
+            locale=locale,
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        return page
+
+    yield make
+    for context in contexts:
+        context.close()
+    assert [text for text in complaints if "the server responded with a status of" not in text] == []
+
+
+@pytest.fixture
+def log_in(open_browser: Callable[..., Any], clinic: Any) -> Callable[..., Any]:
+    """`log_in("RECEPTIONIST", dark=True)`: a page of somebody with that role in the first clinic, logged in."""
+    from tests.factories.access import PASSWORD, make_member
+
+    def make(role: str, links: dict[str, Any] | None = None, **options: Any) -> Any:
+        user = make_member(clinic.id, role, **(links or {}))
+        page = open_browser(**options)
+        page.goto("/login/?next=/console/styleguide")
+        page.fill("#username", user.username)
+        page.fill("#password", PASSWORD)
+        page.press("#password", "Enter")
+        page.wait_for_url("**/console/styleguide")
+        return page
+
+    return make
+
+
+@pytest.fixture
+def violations(project_root: Path) -> Callable[[Any], list[str]]:
+    """`violations(page)`: what axe finds wrong with the page as it stands."""
+    script = (project_root / "node_modules/axe-core/axe.min.js").read_text()
+
+    def check(page: Any) -> list[str]:
+        page.evaluate(script)
+        found = page.evaluate(
+            "rules => axe.run(document, {runOnly: rules}).then(result => result.violations.map("
+            "item => item.id + ': ' + item.nodes.map(node => node.html.slice(0, 120)).join(' | ')))",
+            AXE_RULES,
+        )
+        return [str(item) for item in found]
+
+    return check
