@@ -25,7 +25,7 @@ LOG_NAME = "setup.log"
 NEEDED_MEGABYTES = 1500
 NODE_FILES = ("package.json", "package-lock.json", ".npmrc")
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
-CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+CHROMIUM_NAMES = ("chromium", "chromium-browser")
 
 NETWORK_SIGNS = (
     "name resolution",
