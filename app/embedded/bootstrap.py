@@ -156,6 +156,7 @@ def install_node_packages() -> None:
     npm = find_npm()
     with npm_cache() as cache:
         run([npm, "ci"], "install the browser libraries", {**cache, **trusted_certificates()})
+    NODE_MODULES.mkdir(exist_ok=True)
     NODE_STAMP.write_text(json.dumps(node_fingerprint()), encoding="utf-8")
 
 
