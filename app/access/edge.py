@@ -23,7 +23,7 @@ REFRESH_COOKIE = "clinic_refresh"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 # Paths that carry no person: provider webhooks are signed, assets and probes are public.
 ANONYMOUS_PREFIXES = ("/static/", "/healthz", "/readyz", "/metrics")
-SIGNED_PREFIXES = ("/api/payments/", "/api/messaging/")
+SIGNED_PREFIXES = ("/api/payments/", "/api/messaging/", "/pay/return/")
 
 acting_principal = LocalProxy(find_principal)
 

@@ -34,7 +34,7 @@ def healthz() -> Response:
 
 @blueprint.get("/readyz")
 def readyz() -> Response:
-    checks = {"database": _database(), "redis": _redis(), "workers": _workers(), "migrations": _migrations()}
+    checks = {"database": database_answers(), "redis": redis_answers(), "workers": _workers(), "migrations": _migrations()}
     ready = all(checks.values())
     return _json({"status": "ready" if ready else "not ready", "checks": checks}, 200 if ready else 503)
 
@@ -71,7 +71,7 @@ def _json(value: dict[str, Any], status: int = 200) -> Response:
     return Response(dump(value), status=status, mimetype="application/json")
 
 
-def _database() -> bool:
+def database_answers() -> bool:
     try:
         db.session.execute(text("select 1"))
     except SQLAlchemyError:
@@ -79,7 +79,7 @@ def _database() -> bool:
     return True
 
 
-def _redis() -> bool:
+def redis_answers() -> bool:
     try:
         return bool(redis_connection().ping())
     except RedisError:

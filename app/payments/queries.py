@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from datetime import timedelta
+from typing import Any
 
+from sqlalchemy import func, select
+
+from app.core import clock
 from app.core.errors import NotFound
+from app.core.money import Money
 from app.core.principal import own_patient_id
 from app.core.tenant import db
-from app.payments.models import Payment, Refund
+from app.payments.models import Payment, PaymentStatus, Refund
 
 
 def get_payment(payment_id: str) -> Payment:
@@ -34,3 +39,38 @@ def get_refund(refund_id: str) -> Refund:
 def payments_of_invoice(invoice_id: str) -> list[Payment]:
     """Every payment that was made or begun for an invoice, the oldest first."""
     return list(db.session.scalars(select(Payment).where(Payment.invoice_id == invoice_id).order_by(Payment.id)))
+
+
+def payment_metrics(period: timedelta) -> dict[str, Any]:
+    """Counts by status and sums by currency of the payments made within a period up to now."""
+    since = clock.now() - period
+    counts: dict[str, int] = {
+        status: number
+        for status, number in db.session.execute(
+            select(Payment.status, func.count()).where(Payment.created_at >= since).group_by(Payment.status)
+        )
+    }
+    succeeded = sum(counts.get(status, 0) for status in SUCCEEDED)
+    ended = succeeded + counts.get(PaymentStatus.FAILED, 0)
+    sums = db.session.execute(
+        select(Payment.currency, func.sum(Payment.captured_minor), func.sum(Payment.refunded_minor))
+        .where(Payment.created_at >= since)
+        .group_by(Payment.currency)
+    )
+    return {
+        "days": period.days,
+        "volume": sum(counts.values()),
+        "byStatus": counts,
+        "successRate": round(succeeded / ended, 4) if ended else None,
+        "values": [
+            {
+                "currency": currency,
+                "captured": Money(int(captured), currency).to_json(),
+                "refunded": Money(int(refunded), currency).to_json(),
+            }
+            for currency, captured, refunded in sums
+        ],
+    }
+
+
+SUCCEEDED = (PaymentStatus.COMPLETED, PaymentStatus.PARTIALLY_REFUNDED, PaymentStatus.REFUNDED)

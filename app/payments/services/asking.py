@@ -17,7 +17,7 @@ from app.payments.models import OperationKind, Payment, PaymentOperation, Refund
 from app.payments.services.captures import finish_capture
 from app.payments.services.checkout import record_order
 from app.payments.services.facts import apply_fact, apply_refund_fact
-from app.payments.services.gateway import check_outside_transaction, open_gateway, unavailable
+from app.payments.services.gateway import call, open_gateway, unavailable
 from app.payments.services.operations import (
     WATCH,
     claim,
@@ -60,7 +60,7 @@ def ask_gateway(payment_id: str, *, at_once: bool = True) -> None:
     if question is None:
         return
     try:
-        answer = _ask(question, payment_id)
+        answer = call(question.gateway, lambda: _ask(question, payment_id))
     except ProviderError as error:
         with unit_of_work():
             _note_silence(payment_id, question, error)
@@ -108,7 +108,6 @@ def _unsent(payment: Payment) -> tuple[str, ...]:
 
 
 def _ask(question: _Question, payment_id: str) -> _Answer:
-    check_outside_transaction()
     gateway = question.gateway
     if question.order_id is not None:
         order: GatewayOrder | None = gateway.fetch_order(question.order_id)

@@ -17,7 +17,7 @@ from app.payments.gateways import gateway_with_code
 from app.payments.gateways.base import Gateway, GatewayPayment
 from app.payments.models import OperationKind, Payment, PaymentAttempt, PaymentOperation
 from app.payments.services.facts import apply_fact
-from app.payments.services.gateway import check_outside_transaction, open_gateway, unavailable
+from app.payments.services.gateway import call, open_gateway, unavailable
 from app.payments.services.operations import claim, find_open, finish, note_error
 from app.payments.services.sums import locked, settle
 
@@ -101,7 +101,7 @@ def _check_amount(payment: Payment, wanted: Money, reserved: Money) -> None:
 
 def _carry_out(payment_id: str, task: _Task) -> None:
     try:
-        fact = _call(task)
+        fact = call(task.gateway, lambda: _capture(task))
     except ProviderError as error:
         with unit_of_work():
             payment = locked(payment_id)
@@ -113,9 +113,8 @@ def _carry_out(payment_id: str, task: _Task) -> None:
         apply_fact(payment_id, fact)
 
 
-def _call(task: _Task) -> GatewayPayment:
+def _capture(task: _Task) -> GatewayPayment:
     """After an unclear end the gateway is asked; what it has taken is not taken again."""
-    check_outside_transaction()
     if task.ask_first:
         fact = task.gateway.fetch_payment(task.gateway_payment_id)
         if fact.captured:

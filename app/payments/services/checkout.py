@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from flask_babel import gettext as _
@@ -17,7 +18,7 @@ from app.payments.errors import UnderWay
 from app.payments.events import PaymentIntentCreated
 from app.payments.gateways.base import Checkout, CheckoutRequest, Customer, Gateway, GatewayOrder
 from app.payments.models import OperationKind, Payment, PaymentOperation
-from app.payments.services.gateway import check_outside_transaction, next_account, open_gateway, unavailable
+from app.payments.services.gateway import call, next_account, open_gateway, unavailable
 from app.payments.services.links import checkout_url, return_url
 from app.payments.services.operations import Claim, claim, fail, finish, note_error, watch
 from app.payments.services.sums import locked, settle
@@ -61,7 +62,7 @@ def start_checkout(payment_id: str) -> OpenCheckout:
         with unit_of_work():
             task = _prepare(payment_id)
         try:
-            checkout = _open(task)
+            checkout = call(task.gateway, partial(_open, task))
         except ProviderError as error:
             with unit_of_work():
                 another = _note_failure(payment_id, task, error)
@@ -134,7 +135,6 @@ def _prepare(payment_id: str) -> _Task:
 
 def _open(task: _Task) -> Checkout:
     """An order is opened once: after a try with an unclear end the gateway is asked for it first."""
-    check_outside_transaction()
     if task.order_id is not None:
         return task.gateway.resume_checkout(task.order_id, task.request)
     order: GatewayOrder | None = None

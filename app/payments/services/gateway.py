@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from flask_babel import gettext as _
 
 from app.core.credentials import InvalidCredentials
 from app.core.errors import Invalid, ProviderUnavailable
-from app.core.providers import ProviderError, UnknownProvider
+from app.core.providers import NO_ANSWER, TIMED_OUT, UNREACHABLE, UNTRUSTED, ProviderError, UnknownProvider
 from app.core.tenant import db
 from app.payments.gateways import gateway_with_code
 from app.payments.gateways.base import Gateway
+from app.payments.services.health import note_gateway
 from app.tenancy.providers import ResolvedAccount, account_with_id, accounts_for, environment_account
 from config import Settings
 
 CHANNEL = "payment"
+SILENCE = frozenset({UNREACHABLE, TIMED_OUT, NO_ANSWER, UNTRUSTED})
+T = TypeVar("T")
 
 
 class CallInsideTransaction(RuntimeError):
@@ -53,10 +57,17 @@ def open_account(account: ResolvedAccount) -> Gateway[Any]:
         raise ProviderUnavailable(_("The account at %(provider)s is not set up.", provider=account.provider)) from None
 
 
-def check_outside_transaction() -> None:
-    """Call it right before a gateway. Raises CallInsideTransaction."""
+def call(gateway: Gateway[Any], work: Callable[[], T]) -> T:
+    """Run the calls to a gateway, and remember whether it answers. Raises ProviderError, CallInsideTransaction."""
     if db.session().in_transaction():
         raise CallInsideTransaction
+    try:
+        answer = work()
+    except ProviderError as error:
+        note_gateway(gateway.code, up=error.code not in SILENCE)
+        raise
+    note_gateway(gateway.code, up=True)
+    return answer
 
 
 def unavailable(error: ProviderError, **extra: Any) -> ProviderUnavailable:

@@ -18,7 +18,7 @@ from app.payments.models import (
     RefundStatus,
 )
 from app.payments.services.facts import apply_refund_fact
-from app.payments.services.gateway import check_outside_transaction, open_gateway
+from app.payments.services.gateway import call, open_gateway
 from app.payments.services.operations import claim, finish, note_error, watch
 from app.payments.services.refund_steps import move_refund
 from app.payments.services.sums import locked, locked_refund, settle
@@ -48,7 +48,7 @@ def send_refund(refund_id: str, *, at_once: bool = False) -> None:
     if task is None:
         return
     try:
-        fact = _call(task)
+        fact = call(task.gateway, lambda: _send(task))
     except ProviderError as error:
         with unit_of_work():
             _note_failure(refund_id, task, error)
@@ -68,9 +68,8 @@ def _prepare(refund: Refund, at_once: bool) -> _Task | None:
     return _Task(open_gateway(payment.account_id), request, payment.id, claimed.operation_id, claimed.ask_first)
 
 
-def _call(task: _Task) -> GatewayRefund | None:
+def _send(task: _Task) -> GatewayRefund | None:
     """After an unclear end the gateway is asked. Only where a repeat cannot pay twice it is repeated; else it waits."""
-    check_outside_transaction()
     if task.ask_first:
         found = task.gateway.find_refund(task.request.payment_id, task.request.reference)
         if found is not None or not task.gateway.capabilities.idempotent_refund:

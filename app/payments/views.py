@@ -1,0 +1,75 @@
+"""Pages of the payer, who has a signed link and no log-in."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import redirect, render_template, request
+from flask_appbuilder import BaseView, expose
+from werkzeug.wrappers import Response
+
+from app.core import rate_limit
+from app.core.errors import Conflict, ProviderUnavailable
+from app.core.principal import acting_as
+from app.core.security_headers import allow_source
+from app.core.tenant import tenant_scope
+from app.payments import services
+from app.payments.models import PaymentStatus
+from app.payments.services import OpenCheckout, ReturnResult
+
+PAGES_PER_MINUTE = 60
+LOOK_AGAIN_SECONDS = 5
+UNDECIDED = frozenset({PaymentStatus.PENDING, PaymentStatus.UNKNOWN, PaymentStatus.AUTHORIZED})
+
+
+class PayerView(BaseView):
+    """The way to a gateway's hosted page and back."""
+
+    route_base = "/pay"
+    default_view = "checkout"
+
+    @expose("/checkout/<token>")
+    def checkout(self, token: str) -> Any:
+        clinic_id, payment_id = _read(token)
+        with acting_as(None), tenant_scope(clinic_id):
+            try:
+                return _hand_over(services.start_checkout(payment_id))
+            except Conflict:
+                return redirect(services.return_url(payment_id))  # paid already, or given up: the page says which
+            except ProviderUnavailable:
+                return render_template("payments/unavailable.html"), ProviderUnavailable.status
+
+    @expose("/return/<token>", methods=["GET", "POST"])
+    def come_back(self, token: str) -> Any:
+        clinic_id, payment_id = _read(token)
+        params = (request.form if request.method == "POST" else request.args).to_dict()
+        with acting_as(None), tenant_scope(clinic_id):
+            result = services.handle_return(payment_id, params)
+            if request.method == "POST":
+                return redirect(request.path, 303)  # so that reloading the page posts nothing again
+            return _show(result, services.checkout_url(payment_id))
+
+
+def _read(token: str) -> tuple[str, str]:
+    rate_limit.hit("pay", token[:64], PAGES_PER_MINUTE)
+    return services.read_token(token)
+
+
+def _hand_over(checkout: OpenCheckout) -> Response | str:
+    if checkout.method == "GET":
+        return redirect(checkout.url)
+    parts = urlsplit(checkout.url)
+    allow_source("form-action", f"{parts.scheme}://{parts.netloc}")
+    return render_template("payments/checkout.html", checkout=checkout)
+
+
+def _show(result: ReturnResult, pay_url: str) -> str:
+    undecided = result.status in UNDECIDED
+    return render_template(
+        "payments/return.html",
+        result=result,
+        undecided=undecided,
+        again_url=pay_url if result.status in (PaymentStatus.FAILED, PaymentStatus.PENDING) else None,
+        look_again=LOOK_AGAIN_SECONDS if undecided else None,
+    )
