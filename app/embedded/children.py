@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import time
 from contextlib import suppress
@@ -19,6 +20,7 @@ HEALTHY_SECONDS = 60.0
 LOG_LIMIT_BYTES = 20_000_000
 LONGEST_LINE_BYTES = 64_000
 READ_BYTES = 65_536
+ERROR = re.compile(r"[\w.]*(Error|Exception|MissingSetting)\b")
 
 
 @dataclass
@@ -32,7 +34,8 @@ class Child:
     failures: int = 0
     started_at: float = 0.0
     restart_at: float | None = None
-    last_words: str = ""
+    last_line: str = ""
+    last_error: str = ""
     _log: BinaryIO | None = None
     _rest: bytes = field(default=b"", repr=False)
 
@@ -46,7 +49,13 @@ class Child:
         os.set_blocking(self.output, False)
         self.started_at = time.monotonic()
         self.restart_at = None
+        self.last_error = ""
         return self.output
+
+    @property
+    def last_words(self) -> str:
+        """The last line of a traceback if there was one, else the last line of all."""
+        return self.last_error or self.last_line or "it wrote nothing"
 
     @property
     def is_running(self) -> bool:
@@ -91,11 +100,18 @@ class Child:
     def _log_lines(self, lines: list[bytes]) -> None:
         if not lines:
             return
-        self.last_words = next((line for line in reversed(lines) if line.strip()), b"").decode(errors="replace")
+        self._remember(lines)
         with suppress(OSError):  # a full disk must not stop the console
             log = self._open_log()
             log.writelines(line + b"\n" for line in lines)
             log.flush()
+
+    def _remember(self, lines: list[bytes]) -> None:
+        for line in lines:
+            text = line.decode("utf-8", errors="replace").strip()
+            self.last_line = text or self.last_line
+            if ERROR.match(text):
+                self.last_error = text
 
     def _open_log(self) -> BinaryIO:
         if self._log and self._log.tell() > LOG_LIMIT_BYTES:

@@ -88,10 +88,10 @@ class Launch:
         url = self.environment["DATABASE_URL"]
         if not is_current(url):
             with self.console.step("Database brought up to date"):
-                self.supervisor.run_once(programs.flask(programs.MIGRATE, self.environment))
+                self.supervisor.run_once(programs.migration(self.environment))
         if self.settings.demo_data and not self.settings.production and has_no_clinic(url):
             with self.console.step("Demo data: two clinics, one year"):
-                self.supervisor.run_once(programs.flask(programs.LOAD_DEMO, self.environment))
+                self.supervisor.run_once(programs.demo_data(self.environment))
 
     def _start_children(self) -> None:
         with self.console.step("Web, workers, scheduler and sandbox"):

@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from app.embedded.processes import Program
 from app.embedded.settings import ROOT, LaunchSettings
 
-MIGRATE = ("flask", "db", "upgrade")
-LOAD_DEMO = ("flask", "demo", "load")
 PRIVATE = ("SECRET_KEY", "ENCRYPTION_KEYS", "AUDIT_KEY", "DATABASE_URL", "REDIS_URL")
 
 
@@ -45,9 +43,12 @@ def sandbox(environment: Mapping[str, str]) -> Program:
     return _python("sandbox", ("-m", "app.sandbox"), outside)
 
 
-def flask(arguments: tuple[str, ...], environment: Mapping[str, str]) -> Program:
-    """A Flask command; its output is shown under the command's name."""
-    return _python(arguments[1], ("-m", *arguments), environment)
+def migration(environment: Mapping[str, str]) -> Program:
+    return _python("migrate", ("-m", "flask", "db", "upgrade"), environment)
+
+
+def demo_data(environment: Mapping[str, str]) -> Program:
+    return _python("demo", ("-m", "flask", "demo", "load"), environment)
 
 
 def _python(name: str, arguments: tuple[str, ...], environment: Mapping[str, str], log: str = "") -> Program:

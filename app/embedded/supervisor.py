@@ -57,7 +57,8 @@ class Supervisor:
             self._read_rest(child)
             child.close_log()
         if child.process is None or child.process.returncode:
-            raise StartFailed(f"'{' '.join(program.command[1:])}' failed: {child.last_words} (see {child.log_path})")
+            command = " ".join(program.command[1:]).removeprefix("-m ")
+            raise StartFailed(f"'{command}' failed: {child.last_words} (see {child.log_path})")
         return child
 
     def wait_until(self, condition: Callable[[], bool], seconds: float, children: Iterable[Child]) -> None:
