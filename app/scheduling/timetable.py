@@ -100,7 +100,7 @@ def days_from(first: date, days: int) -> list[date]:
 def timetable(
     days: Iterable[date], weekly: Sequence[Hours], added: Sequence[Hours], closures: Sequence[Closure], zone: ZoneInfo
 ) -> list[Slot]:
-    """All slots of the days in order, taken or not. A closure cuts weekly hours; added hours are deliberate, they stay."""
+    """All slots of the days in order, taken or not. A closure cuts weekly hours; added hours stay."""
     slots: set[Slot] = set()
     for day in days:
         closed = [_closed_time(item, day, zone) for item in closures if item.first_on <= day <= item.last_on]
@@ -161,7 +161,7 @@ class Occupancy:
         """The lowest seat that is free in a group slot."""
         if not self.free_seats(slot):
             return None
-        taken = {item.seat for item in self.meeting(slot)}
+        taken = {item.seat for item in self.meeting(slot) if item.room_only is None}
         return next(seat for seat in range(slot.capacity) if seat not in taken)
 
     def meeting(self, slot: Slot) -> Iterator[Occupation]:

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, func, literal, or_, select, union_all
+from sqlalchemy import Select, cast, func, null, or_, select, union_all
 
 from app.catalog.queries import visit_buffers
 from app.core import clock
@@ -33,6 +33,7 @@ from app.tenancy.models import Room
 from app.tenancy.queries import settings_in_scope
 
 ALTERNATIVES = 3
+NO_ROOM = cast(null(), Appointment.room_id.type)
 LONGEST_VISIT = timedelta(days=1)  # buffers included: slot lengths and buffers are bounded in their tables
 SEARCH_DAYS = (7, 28, 120)
 
@@ -158,7 +159,7 @@ def _busy_rows(
 
 
 def _visits(window: tuple[datetime, datetime], room: Any = None) -> Select[Any]:
-    room_only = literal(None, Appointment.room_id.type) if room is None else room
+    room_only = NO_ROOM if room is None else room
     return select(*_columns(Appointment), room_only).where(
         Appointment.starts_at >= window[0],
         Appointment.starts_at < window[1],
@@ -171,7 +172,7 @@ def _holds(doctor_id: str, window: tuple[datetime, datetime]) -> Select[Any]:
     """Live holds of other people: one's own is no obstacle."""
     principal = find_principal()
     others = or_(SlotHold.held_by_id.is_(None), SlotHold.held_by_id != (principal.user_id if principal else None))
-    return select(*_columns(SlotHold), literal(None, Appointment.room_id.type)).where(
+    return select(*_columns(SlotHold), NO_ROOM).where(
         SlotHold.doctor_id == doctor_id,
         SlotHold.starts_at >= window[0],
         SlotHold.starts_at < window[1],
