@@ -85,7 +85,7 @@ class JournalEntry(TenantModel):
     source_table: Mapped[str] = mapped_column(String(60), nullable=False)
     source_id: Mapped[str] = mapped_column(Uuid(as_uuid=False), nullable=False)
     # Tells several facts of one kind about one row apart: a second partial capture, for one.
-    source_key: Mapped[str] = mapped_column(String(40), nullable=False, default="")
+    source_key: Mapped[str] = mapped_column(String(80), nullable=False, default="")
     memo: Mapped[str] = mapped_column(String(200), nullable=False, default="")
     booked_at: Mapped[datetime] = mapped_column(AwareTime, nullable=False, default=clock.now)
     booked_on: Mapped[date] = mapped_column(Date, nullable=False)

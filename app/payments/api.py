@@ -9,7 +9,7 @@ from typing import Any
 from flask import request
 from flask_babel import gettext as _
 from pydantic import ConfigDict, Field
-from sqlalchemy import Select, select
+from sqlalchemy import select
 
 from app.access.models import Member
 from app.core.api import Api, Body, ListQuery, endpoint, read_raw
@@ -118,13 +118,12 @@ class PaymentApi(Api):
     @endpoint("GET", "/billing/payments", resource="payment", action="read", query=PaymentQuery)
     def payments(self, query: PaymentQuery) -> dict[str, Any]:
         """Payments, the newest first."""
-        return _payment_page(select(*PAYMENT_COLUMNS), query)
+        return _payment_page(_payments(), query)
 
     @endpoint("GET", "/billing/payments/user/<id:user_id>", resource="payment", action="read", query=PaymentQuery)
     def payments_of_user(self, user_id: str, query: PaymentQuery) -> dict[str, Any]:
         """Payments of a user or patient, the newest first."""
-        wanted = select(*PAYMENT_COLUMNS).where(Payment.patient_id == _patient_of(user_id))
-        return _payment_page(wanted, query)
+        return _payment_page(_payments().where(Payment.patient_id == _patient_of(user_id)), query)
 
     @endpoint("GET", "/billing/payments/<id:payment_id>", resource="payment", action="read")
     def payment(self, payment_id: str) -> dict[str, Any]:
@@ -178,7 +177,7 @@ class PaymentApi(Api):
     @endpoint("GET", "/billing/refunds", resource="refund", action="read", query=RefundQuery)
     def refunds(self, query: RefundQuery) -> dict[str, Any]:
         """Refunds, the newest first."""
-        wanted = select(*REFUND_COLUMNS)
+        wanted: Any = select(*REFUND_COLUMNS)
         own = own_patient_id()
         if own is not None:
             wanted = wanted.join(Payment, Payment.id == Refund.payment_id).where(Payment.patient_id == own)
@@ -304,7 +303,11 @@ def _amount(value: Decimal | None, currency: str) -> Money | None:
         raise Invalid(_("Please check the amount."), fields={"amount": str(error)}) from None
 
 
-def _payment_page(wanted: Select[Any], query: PaymentQuery) -> dict[str, Any]:
+def _payments() -> Any:
+    return select(*PAYMENT_COLUMNS)
+
+
+def _payment_page(wanted: Any, query: PaymentQuery) -> dict[str, Any]:
     own = own_patient_id()
     if own is not None:
         wanted = wanted.where(Payment.patient_id == own)
@@ -320,7 +323,7 @@ def _payment_page(wanted: Select[Any], query: PaymentQuery) -> dict[str, Any]:
     return page(wanted, [Payment.created_at, Payment.id], query, show_payment, descending=True)
 
 
-def _within(wanted: Select[Any], query: PaymentQuery) -> Select[Any]:
+def _within(wanted: Any, query: PaymentQuery) -> Any:
     for name in ("since", "until"):
         moment = getattr(query, name)
         if moment is not None and moment.tzinfo is None:

@@ -18,7 +18,7 @@ class PaymentIntentCreated(Event):
 
 
 class PaymentCompleted(Event):
-    """Money was captured. `amount_minor` is what came with this event; a second capture publishes again."""
+    """Money was captured: `amount_minor` came with this event, `captured_minor` is all that the payment has captured."""
 
     type = "payment.completed"
     category = Category.BILLING
@@ -29,6 +29,7 @@ class PaymentCompleted(Event):
     invoice_id: str | None
     appointment_id: str | None
     amount_minor: int
+    captured_minor: int
     currency: str
 
 

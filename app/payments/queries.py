@@ -44,12 +44,10 @@ def payments_of_invoice(invoice_id: str) -> list[Payment]:
 def payment_metrics(period: timedelta) -> dict[str, Any]:
     """Counts by status and sums by currency of the payments made within a period up to now."""
     since = clock.now() - period
-    counts: dict[str, int] = {
-        status: number
-        for status, number in db.session.execute(
-            select(Payment.status, func.count()).where(Payment.created_at >= since).group_by(Payment.status)
-        )
-    }
+    statuses = db.session.execute(
+        select(Payment.status, func.count().label("number")).where(Payment.created_at >= since).group_by(Payment.status)
+    )
+    counts = {row.status: int(row.number) for row in statuses}
     succeeded = sum(counts.get(status, 0) for status in SUCCEEDED)
     ended = succeeded + counts.get(PaymentStatus.FAILED, 0)
     sums = db.session.execute(

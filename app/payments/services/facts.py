@@ -139,6 +139,7 @@ def _publish_completed(payment: Payment, came: Money) -> None:
             invoice_id=payment.invoice_id,
             appointment_id=payment.appointment_id,
             amount_minor=came.minor,
+            captured_minor=payment.captured_minor,
             currency=came.currency,
         )
     )

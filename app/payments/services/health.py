@@ -24,7 +24,13 @@ def gateway_health() -> dict[str, str]:
         found = redis_connection().mget([_key(code) for code in codes])
     except RedisError:
         found = [None] * len(codes)
-    return {code: value.decode() if value else "unknown" for code, value in zip(codes, found, strict=True)}
+    return {code: _word(value) for code, value in zip(codes, found, strict=True)}
+
+
+def _word(value: bytes | str | None) -> str:
+    if value is None:
+        return "unknown"
+    return value.decode() if isinstance(value, bytes) else value
 
 
 def _key(code: str) -> str:
