@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
 
-from flask import Blueprint, Flask, Response, abort, current_app, request, send_from_directory, url_for
+from flask import Blueprint, Flask, Response, abort, current_app, g, request, send_from_directory, url_for
 
 ROOT = Path(__file__).resolve().parents[2]
 OWN_FILES = ROOT / "app" / "static"
@@ -44,7 +44,8 @@ def init_app(app: Flask) -> None:
 
 def asset_url(path: str) -> str:
     """Address of one of our own files, for example `asset_url("css/base.css")`."""
-    return url_for("assets.own_file", version=own_version(), path=path)
+    # Not url_for: a list page draws a hundred icons, and each of them names the sprite.
+    return f"{request.script_root}/static/v/{own_version()}/{path}"
 
 
 def npm_url(package: str, path: str) -> str:
@@ -56,7 +57,11 @@ def npm_url(package: str, path: str) -> str:
 
 def own_version() -> str:
     """Hash of our files; computed once, in debug mode whenever a file changed."""
-    return _tree_hash(_signature() if current_app.debug else ())
+    if not current_app.debug:
+        return _tree_hash(())
+    if "asset_version" not in g:
+        g.asset_version = _tree_hash(_signature())
+    return str(g.asset_version)
 
 
 @lru_cache

@@ -47,7 +47,7 @@ _extras: dict[str, ItemExtras] = {}
 
 
 def init_app(app: Flask) -> None:
-    app.jinja_env.globals.update(navigation=navigation, find_principal=find_principal)
+    app.jinja_env.globals.update(navigation=navigation, find_principal=find_principal, has_page=has_page)
 
 
 def describe_item(
@@ -55,6 +55,11 @@ def describe_item(
 ) -> None:
     """Give the menu item of that FAB name a key sequence ("g d") and a count that is asked on every page."""
     _extras[name] = ItemExtras(shortcut, badge, tone)
+
+
+def has_page(path: str) -> bool:
+    """Whether any slice answers GET at the path: the frame links only to pages that exist."""
+    return current_app.url_map.bind("").test(path, "GET")
 
 
 def navigation() -> list[NavGroup]:

@@ -75,7 +75,7 @@ function configuration(data) {
         legend: { display: round || data.series.length > 1, position: round ? "right" : "top", align: "start", labels: { color: token.ink, font: { family: token.family, size: 12 }, boxWidth: 10, boxHeight: 10 } },
         tooltip: { callbacks: { label: (item) => ` ${item.dataset.label ? `${item.dataset.label}: ` : ""}${formatted(item.raw, data.format)}` } },
       },
-      scales: round ? {} : { [flat ? "y" : "x"]: axis(token, false), [flat ? "x" : "y"]: axis(token, true, data.format) },
+      scales: round ? {} : { [flat ? "y" : "x"]: labelAxis(token, flat), [flat ? "x" : "y"]: valueAxis(token, data) },
     },
   };
 }
@@ -88,12 +88,24 @@ function dataset(type, series, index, token) {
   return { ...base, backgroundColor: colour, borderRadius: 3, maxBarThickness: 34 };
 }
 
-function axis(token, isValue, format) {
+function labelAxis(token, flat) {
+  const ticks = { color: token.soft, font: { family: token.family, size: 12 }, maxRotation: 0, autoSkipPadding: 12, autoSkip: !flat };
+  return { border: { color: token.line }, grid: { display: false }, ticks };
+}
+
+function valueAxis(token, { series, format }) {
+  const whole = !format?.currency && series.every((one) => one.data.every((value) => Number.isInteger(value ?? 0)));
   return {
     beginAtZero: true,
-    border: { display: !isValue, color: token.line },
-    grid: { display: isValue, color: token.line },
-    ticks: { color: token.soft, font: { family: token.family, size: 12 }, maxRotation: 0, autoSkipPadding: 12, ...(isValue ? { callback: (value) => formatted(value, format, true) } : {}) },
+    border: { display: false },
+    grid: { color: token.line },
+    ticks: {
+      color: token.soft,
+      font: { family: token.family, size: 12 },
+      maxRotation: 0,
+      precision: whole ? 0 : undefined,
+      callback: (value) => formatted(value, format, true),
+    },
   };
 }
 
