@@ -22,6 +22,7 @@ SLICES = (
     "billing",
     "reports",
     "desk",
+    "demo",
 )
 
 

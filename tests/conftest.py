@@ -88,3 +88,25 @@ def _clean_redis(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture
 def project_root() -> Path:
     return Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def own_database_app(app: Any, servers: tuple[str, str], worker_id: str) -> Iterator[Any]:
+    """An application on a database that only this test sees; needed for what must find the database empty."""
+    from app import create_app
+    from config import get_settings
+
+    shared = os.environ["DATABASE_URL"]
+    name = f"clinic_own_{worker_id}"
+    os.environ["DATABASE_URL"] = clone_database(servers[0], TEMPLATE, name, migrate_template)
+    get_settings.cache_clear()
+    application = create_app(TESTING=True, SOCKETIO_ASYNC_MODE="threading")
+    yield application
+    with application.app_context():
+        from app.core.tenant import db
+
+        for engine in db.engines.values():
+            engine.dispose()
+    os.environ["DATABASE_URL"] = shared
+    get_settings.cache_clear()
+    drop_database(servers[0], name)

@@ -1,0 +1,112 @@
+"""The demo clinics' accounts at the provider sandbox, on both sides: ours in the database, theirs in the sandbox."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import requests
+from sqlalchemy import select
+
+from app.core.ids import new_id
+from app.core.tenant import all_tenants, db, tenant_scope
+from app.core.transaction import unit_of_work
+from app.demo.cast import CLINICS, DemoClinic
+from app.desk.providers import REGISTRY
+from app.tenancy.models import Clinic, ProviderAccount
+from app.tenancy.providers import save_account
+from config import Settings, get_settings
+
+LABEL = "Demo"
+SECONDS = 5
+
+
+class SandboxAway(RuntimeError):
+    """The sandbox does not answer."""
+
+
+def connect_clinics() -> list[str]:
+    """Point the demo clinics' accounts at the sandbox where it runs now; names of the clinics. Raises SandboxAway."""
+    settings = get_settings()
+    done = []
+    for clinic_id, demo in _demo_clinics():
+        with tenant_scope(clinic_id), unit_of_work():
+            _save(settings, demo)
+        for account in _sandbox_accounts(settings, clinic_id, demo):
+            _register(settings, account)
+        done.append(demo.name)
+    return done
+
+
+def _demo_clinics() -> list[tuple[str, DemoClinic]]:
+    with all_tenants():
+        known = dict(db.session.execute(select(Clinic.subdomain, Clinic.id)).tuples().all())
+    return [(known[demo.subdomain], demo) for demo in CLINICS if demo.subdomain in known]
+
+
+def _save(settings: Settings, demo: DemoClinic) -> None:
+    sandbox = f"http://127.0.0.1:{settings.sandbox_port}"
+    wanted: list[tuple[str, str, str, dict[str, Any]]] = [
+        ("payment", "razorpay", f"{sandbox}/razorpay", _razorpay(demo)),
+        ("whatsapp", "whatsapp_cloud", f"{sandbox}/whatsapp", _whatsapp(demo)),
+        (
+            "email",
+            "smtp",
+            f"smtp://127.0.0.1:{settings.smtp_port}",
+            {"from_address": demo.settings["email"], "from_name": demo.name},
+        ),
+    ]
+    for channel, provider, base_url, credentials in wanted:
+        row = db.session.scalar(
+            select(ProviderAccount).where(ProviderAccount.provider == provider, ProviderAccount.label == LABEL)
+        )
+        row = row or ProviderAccount(id=new_id(), channel=channel, provider=provider, label=LABEL)
+        save_account(row, REGISTRY, credentials=credentials, base_url=base_url)
+
+
+def _razorpay(demo: DemoClinic) -> dict[str, str]:
+    name = demo.subdomain
+    return {
+        "key_id": f"rzp_test_{name}0000001",
+        "key_secret": f"{name}-demo-key-secret",
+        "webhook_secret": f"{name}-demo-webhook-secret",
+    }
+
+
+def _whatsapp(demo: DemoClinic) -> dict[str, str]:
+    name = demo.subdomain
+    return {
+        "phone_number_id": f"1{demo.phone_prefix}0001",
+        "access_token": f"{name}-demo-access-token",
+        "app_secret": f"{name}-demo-app-secret",
+        "verify_token": f"{name}-demo-verify-token",
+    }
+
+
+def _sandbox_accounts(settings: Settings, clinic_id: str, demo: DemoClinic) -> list[dict[str, Any]]:
+    razorpay, whatsapp, own = _razorpay(demo), _whatsapp(demo), f"http://127.0.0.1:{settings.port}"
+    return [
+        {
+            "provider": "razorpay",
+            "keyId": razorpay["key_id"],
+            "keySecret": razorpay["key_secret"],
+            "webhookSecret": razorpay["webhook_secret"],
+            "webhookUrl": f"{own}/api/payments/razorpay/webhook?clinicId={clinic_id}",
+        },
+        {
+            "provider": "whatsapp",
+            "phoneNumberId": whatsapp["phone_number_id"],
+            "accessToken": whatsapp["access_token"],
+            "appSecret": whatsapp["app_secret"],
+            "verifyToken": whatsapp["verify_token"],
+            "verifiedName": demo.name,
+            "webhookUrl": f"{own}/api/messaging/whatsapp_cloud/webhook?clinicId={clinic_id}",
+        },
+    ]
+
+
+def _register(settings: Settings, account: dict[str, Any]) -> None:
+    url = f"http://127.0.0.1:{settings.sandbox_port}/_control/accounts"
+    try:
+        requests.post(url, json=account, timeout=SECONDS).raise_for_status()
+    except requests.RequestException as error:
+        raise SandboxAway(f"The provider sandbox on port {settings.sandbox_port} does not answer.") from error
