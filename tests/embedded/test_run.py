@@ -17,15 +17,8 @@ import requests
 
 from tests.embedded.processes import alive, descendants, eventually
 
-OURS = (
-    "APP_ENV",
-    "DATABASE_URL",
-    "REDIS_URL",
-    "SECRET_KEY",
-    "ENCRYPTION_KEYS",
-    "AUDIT_KEY",
-    "PROMETHEUS_MULTIPROC_DIR",
-)
+SECRETS = ("SECRET_KEY", "ENCRYPTION_KEYS", "AUDIT_KEY")
+NOT_INHERITED = ("APP_ENV", "DATABASE_URL", "REDIS_URL", "PROMETHEUS_MULTIPROC_DIR", *SECRETS)
 pytestmark = pytest.mark.slow
 
 
