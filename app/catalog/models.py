@@ -59,6 +59,7 @@ class Service(TenantModel):
         CheckConstraint("buffer_after_minutes between 0 and 240", name="ck_service_buffer_after"),
         CheckConstraint("follow_up_days is null or follow_up_days > 0", name="ck_service_follow_up_days"),
     )
+    __open_to_patients__ = True
 
     code: Mapped[str] = mapped_column(String(20), nullable=False)
     name: Mapped[str] = mapped_column(String(120), nullable=False)
@@ -101,6 +102,7 @@ class ServicePrice(TenantModel):
             name="ck_service_price_amount",
         ),
     )
+    __open_to_patients__ = True
 
     service_id: Mapped[str] = tenant_reference("service")
     doctor_id: Mapped[str | None] = tenant_reference("doctor", nullable=True)

@@ -56,6 +56,7 @@ class Speciality(TenantModel):
 
     __tablename__ = "speciality"
     __table_args__ = (UniqueConstraint("clinic_id", "name", name="uq_speciality_name"),)
+    __open_to_patients__ = True
 
     name: Mapped[str] = mapped_column(String(80), nullable=False)
     active: Mapped[bool] = mapped_column(Boolean, nullable=False, default=True)
@@ -72,6 +73,7 @@ class Doctor(TenantModel):
         UniqueConstraint("clinic_id", "registration_number", name="uq_doctor_registration_number"),
         Index("ix_doctor_search_name", "clinic_id", "search_name", postgresql_ops={"search_name": "text_pattern_ops"}),
     )
+    __open_to_patients__ = True
 
     title: Mapped[str] = mapped_column(String(20), nullable=False, default="Dr")
     first_name: Mapped[str] = mapped_column(String(80), nullable=False)
@@ -171,6 +173,7 @@ class Patient(TenantModel):
         one_of("gender", Gender, "ck_patient_gender"),
         one_of("preferred_channel", ContactChannel, "ck_patient_preferred_channel"),
     )
+    __owner_column__ = "id"
 
     mrn: Mapped[str] = mapped_column(String(20), nullable=False)
     first_name: Mapped[str] = mapped_column(String(80), nullable=False)

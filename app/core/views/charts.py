@@ -14,6 +14,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from app.core import clock
 from app.core.tenant import db
+from app.core.views.datamodel import own_rows
 from app.core.vocabulary import label_of
 
 LAST_MONTHS = 12
@@ -68,6 +69,9 @@ def chart_rows(chart: Chart, model: Any) -> list[list[Any]]:
     wanted = select(group.label("group"), value.label("value")).select_from(model).group_by(group)
     if chart.only is not None:
         wanted = wanted.where(chart.only())
+    own = own_rows(model)
+    if own is not None:
+        wanted = wanted.where(own)
     order = group.asc() if chart.chronological else value.desc()
     return [[_plain(row.group), _plain(row.value)] for row in db.session.execute(wanted.order_by(order).limit(MOST_GROUPS))]
 

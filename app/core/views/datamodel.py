@@ -15,15 +15,29 @@ from flask_appbuilder.models.sqla.filters import (
 )
 from flask_appbuilder.models.sqla.interface import SQLAInterface
 from flask_babel import lazy_gettext as _
-from sqlalchemy import func, literal, select
+from sqlalchemy import ColumnElement, func, literal, select
 from sqlalchemy.orm import joinedload
 
 from app.core.errors import BadRequest
 from app.core.ids import is_id
 from app.core.models import TenantModel
+from app.core.principal import own_patient_id
 
 COUNT_CAP = 1000
 DEEPEST_ROW = 20_000
+
+
+def own_rows(model: Any) -> ColumnElement[bool] | None:
+    """What narrows a PATIENT to their own rows; None for staff.
+
+    The owner is in `patient_id`, or in the model's `__owner_column__`. Rows without an owner are closed to patients
+    unless the model says `__open_to_patients__`.
+    """
+    own = own_patient_id()
+    if own is None or getattr(model, "__open_to_patients__", False):
+        return None
+    column = getattr(model, "__owner_column__", "patient_id")
+    return getattr(model, column) == own if column in model.__mapper__.columns else literal(False)
 
 
 class FilterRelated(FilterEqual):
@@ -92,6 +106,11 @@ class ScopedInterface(SQLAInterface):
             return (page or 0) * page_size + shown
         inner = query.with_entities(literal(1)).order_by(None).limit(COUNT_CAP + 1).subquery()
         return int(self.session.scalar(select(func.count()).select_from(inner)) or 0)
+
+    def apply_filters(self, query: Any, filters: Any) -> Any:
+        own = own_rows(self.obj)
+        narrowed = super().apply_filters(query, filters)
+        return narrowed if own is None else narrowed.filter(own)
 
     def get(self, id: Any, filters: Any = None, select_columns: Any = None) -> Any:
         """The row, or None for a malformed id, another clinic's id or no such row."""
