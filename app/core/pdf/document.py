@@ -50,7 +50,7 @@ def render_pdf(document: PdfDocument) -> bytes:
 
 
 def measured_height(html: str) -> float:
-    """How much of its only page the HTML fills, in millimetres from the upper edge to the last line's lower one."""
+    """How much of its page the HTML fills, in millimetres from the upper edge to the last line's lower one."""
     return _build(PdfDocument(html, title=""))[1] / mm
 
 
@@ -76,8 +76,8 @@ def _lay_out(document: PdfDocument, out: io.BytesIO) -> float:
     body = story.templateList.pop("body")
     pages.addPageTemplates([body, *story.templateList.values()])
     pages.build(story.story, canvasmaker=_canvas_with(document.page_label))
-    frame = pages.frame
-    return float(story.pageSize[1] - frame._y + frame._bottomPadding)
+    height = float(story.pageSize[1])
+    return height if pages.page > 1 else height - pages.frame._y + pages.frame._bottomPadding
 
 
 def _canvas_with(label: PageLabel | None) -> type[ShapingCanvas]:

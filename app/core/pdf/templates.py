@@ -30,9 +30,9 @@ class PdfTemplates:
         )
         self._environment.filters["colour"] = colour
 
-    def render(self, name: str, gettext: Callable[[str], str], **values: Any) -> str:
+    def render(self, template: str, gettext: Callable[[str], str], /, **values: Any) -> str:
         """The HTML, its labels through `gettext`."""
-        return self._environment.get_template(name).render(_=gettext, **values)
+        return self._environment.get_template(template).render(_=gettext, **values)
 
 
 def colour(value: str, otherwise: str = "#0b6e6e") -> str:

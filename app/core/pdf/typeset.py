@@ -67,6 +67,8 @@ def _placed(text: str) -> Iterator[tuple[Face, str]]:
 
 
 def _drawn(char: str, main: Face) -> tuple[Face, str]:
+    if unicodedata.category(char) == "Cf":  # direction marks, soft hyphens: the typeface has empty glyphs for some
+        return main, ""
     if ord(char) in main.characters:
         return main, char
     other = script_face(char)
@@ -79,7 +81,7 @@ def _substitute(char: str, main: Face) -> str:
     category = unicodedata.category(char)
     if category[0] == "Z" or char in _LINE_ENDS:
         return " "
-    if category in ("Cc", "Cf", "Mn", "Me"):
+    if category in ("Cc", "Mn", "Me"):
         return ""
     latin = anyascii(char)
     return latin if latin and all(ord(letter) in main.characters for letter in latin) else UNKNOWN
