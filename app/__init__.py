@@ -27,7 +27,9 @@ SLICES = (
 
 
 def create_app(**overrides: Any) -> Flask:
-    """The web application. `overrides` are Flask settings, for tests. Raises MissingSetting with words for the operator."""
+    """The web application. `overrides` are Flask settings, for tests. Raises MissingSetting with words for the
+    operator.
+    """
     from app import wiring
 
     return wiring.build(SLICES, overrides)

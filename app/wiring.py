@@ -28,13 +28,13 @@ from app.core import (
 )
 from app.core.cache.regions import CHARTS
 from app.core.form_fields import use_in_model_forms
-from app.core.logging import configure_logging
 from app.core.loader import load_declarations, load_edges
+from app.core.logging import configure_logging
 from app.core.principal import find_principal, install_role_table, may
-from app.core.views.hooks import ConsoleHooks, install_hooks
 from app.core.row_security import APP_ROLE, SYSTEM_ROLE
 from app.core.sockets import LiveNamespace
 from app.core.tenant import SYSTEM_BIND, assume_role, current_clinic_id, db, require_clinic
+from app.core.views.hooks import ConsoleHooks, install_hooks
 from app.tenancy.cache import shared_cache
 from config import Settings, get_settings
 

@@ -19,7 +19,9 @@ def run() -> None:
         connection.execute(text("select pg_advisory_lock(:lock)"), {"lock": LOCK})
         prepare_database(connection)
         connection.commit()
-        context.configure(connection=connection, target_metadata=Model.metadata, compare_type=True, transaction_per_migration=True)
+        context.configure(
+            connection=connection, target_metadata=Model.metadata, compare_type=True, transaction_per_migration=True
+        )
         with context.begin_transaction():
             context.run_migrations()
         connection.commit()

@@ -74,7 +74,7 @@ def authenticate(asking: Request) -> tuple[Principal | None, bool]:
 
 
 def _from_cookie(asking: Request) -> Principal | None:
-    session_id = session.get(SESSION_COOKIE_KEY)
+    session_id: Any = session.get(SESSION_COOKIE_KEY)
     if not is_id(session_id):
         token = asking.cookies.get(ACCESS_COOKIE)
         if not token:

@@ -34,7 +34,9 @@ def _decoy() -> str:
 
 
 def check_new_password(password: str) -> None:
-    """Raises Invalid for a password that is too short, too long, or a single repeated pattern (NIST SP 800-63B 5.1.1.2)."""
+    """Raises Invalid for a password that is too short, too long, or a single repeated pattern (NIST SP 800-63B
+    5.1.1.2).
+    """
     if not MINIMUM_LENGTH <= len(password) <= MAXIMUM_LENGTH:
         text = _("Use %(least)s to %(most)s characters.", least=MINIMUM_LENGTH, most=MAXIMUM_LENGTH)
         raise Invalid(fields={"password": text})

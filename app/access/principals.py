@@ -21,7 +21,8 @@ from app.core.tenant import all_tenants, db
 from app.tenancy.models import Clinic
 from config import get_settings
 
-# A session entry lives 24 h, but is checked against the database this often: a revocation that could not reach Redis still holds.
+# A session entry lives 24 h, but is checked against the database this often: a revocation that could not reach Redis
+# still holds.
 RECHECK_SECONDS = 60
 
 
@@ -113,6 +114,7 @@ def _from_entry(entry: dict[str, Any]) -> Principal:
 
 def load_memberships(user_id: str, super_admin: bool) -> list[Membership]:
     """The user's clinics, oldest membership first; a SUPER_ADMIN has that role in every clinic. Needs all_tenants()."""
+    wanted: Any
     if super_admin:
         wanted = select(
             Clinic.id, Clinic.name, literal(str(Role.SUPER_ADMIN)), literal(None), literal(None), literal(None)
@@ -128,7 +130,9 @@ def load_memberships(user_id: str, super_admin: bool) -> list[Membership]:
 
 
 def in_clinic(principal: Principal, clinic_id: str) -> Principal:
-    """The principal acting in the clinic that a request names. Raises Forbidden (SPEC 0: X-Clinic-Id of no member is 403)."""
+    """The principal acting in the clinic that a request names. Raises Forbidden (SPEC 0: X-Clinic-Id of no member
+    is 403).
+    """
     for membership in principal.memberships:
         if membership.clinic_id == clinic_id:
             return principal.acting_in(membership)

@@ -1,6 +1,7 @@
 """The role matrix: the one table that menus, screens, buttons, API and sockets obey (SPEC ACC-2, section 21).
 
-A row is a resource, its columns the actions, each with the letters of the roles that may. Ownership narrows further: P sees only
+A row is a resource, its columns the actions, each with the letters of the roles that may. Ownership narrows
+further: P sees only
 what is theirs. SYSTEM_AUDITOR (U) reads all and changes nothing, which tests hold against this table.
 """
 

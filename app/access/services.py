@@ -121,5 +121,3 @@ def demo_log_ins() -> list[str]:
         return []
     with all_tenants():
         return list(db.session.scalars(select(User.username).where(User.demo.is_(True)).order_by(User.username)))
-
-

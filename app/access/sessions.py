@@ -194,7 +194,9 @@ def list_sessions(user_id: str) -> list[LoginSession]:
 
 
 def enter_clinic(session_id: str, clinic_id: str) -> None:
-    """Make a clinic the active one of a session. Raises Forbidden where the user is no member (SUPER_ADMIN may anywhere)."""
+    """Make a clinic the active one of a session. Raises Forbidden where the user is no member (SUPER_ADMIN may
+    anywhere).
+    """
     with all_tenants(), unit_of_work():
         session = db.session.get_one(LoginSession, session_id, with_for_update=True)
         member = db.session.scalar(

@@ -39,7 +39,9 @@ def verify_command() -> None:
 
 @audit.command("anchor")
 def anchor_command() -> None:
-    """Print the sealed end of every chain, to be kept elsewhere: with it, even a restored old copy of the database shows."""
+    """Print the sealed end of every chain, to be kept elsewhere: with it, even a restored old copy of the database
+    shows.
+    """
     for clinic_id, name in _clinics():
         with tenant_scope(clinic_id):
             head = db.session.scalar(select(AuditChain))

@@ -57,8 +57,8 @@ def _note_event(session: Session, record: EventRecord) -> None:
 
 
 def _changes(row: Any, action: str) -> dict[str, Any]:
-    secret = getattr(row, "__secret_columns__", frozenset())
-    changes = {}
+    secret: frozenset[str] = getattr(row, "__secret_columns__", frozenset())
+    changes: dict[str, Any] = {}
     for attribute in inspect(row).mapper.column_attrs:
         if attribute.key in _SILENT_COLUMNS:
             continue

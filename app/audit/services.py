@@ -1,4 +1,6 @@
-"""Writing the trail: changes are collected from the session, events and reads are added, all sealed last in the transaction."""
+"""Writing the trail: changes are collected from the session, events and reads are added, all sealed last in the
+transaction.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,13 @@ class Note:
 
 
 def record(
-    action: str, entity: str, entity_id: str | None, *, reason: str | None = None, clinic_id: str | None = None, **changes: Any
+    action: str,
+    entity: str,
+    entity_id: str | None,
+    *,
+    reason: str | None = None,
+    clinic_id: str | None = None,
+    **changes: Any,
 ) -> None:
     """Note something that changes no row: a read of a clinical record, an export, a refusal."""
     note(db.session(), Note(clinic_id or require_clinic(), action, entity, entity_id, changes, reason))

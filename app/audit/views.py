@@ -24,9 +24,20 @@ class AuditEntryView(ReadOnlyView):
     base_order = ("number", "desc")
     list_columns = ["number", "at", "username", "role", "action", "entity", "entity_id"]
     show_columns = [
-        "number", "at", "username", "role", "action", "entity", "entity_id", "changes", "reason", "address", "request_id",
-        "event_id", "mac",
-    ]  # fmt: skip
+        "number",
+        "at",
+        "username",
+        "role",
+        "action",
+        "entity",
+        "entity_id",
+        "changes",
+        "reason",
+        "address",
+        "request_id",
+        "event_id",
+        "mac",
+    ]
     search_columns = ["username", "action", "entity", "entity_id", "at", "request_id"]
     charts = (
         Chart("action", _("Entries by action"), lambda: AuditEntry.action, kind="bar-flat", words=str),

@@ -104,9 +104,10 @@ ENDPOINTS: list[Endpoint] = []
 def endpoint(method: str, path: str, **options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare an endpoint.
 
-    resource, action: the permission it needs (`public=True`: none). body, query: pydantic models, passed as keyword arguments
-    `body` and `query`. status: of success. idempotent: honours Idempotency-Key. steps: the handler commits several units of work
-    itself, because a provider is called between them; otherwise the whole request is one.
+    resource, action: the permission it needs (`public=True`: none). body, query: pydantic models, passed as keyword
+    arguments
+    `body` and `query`. status: of success. idempotent: honours Idempotency-Key. steps: the handler commits several
+    units of work itself, because a provider is called between them; otherwise the whole request is one.
     """
 
     def declare(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -122,5 +122,3 @@ def _bug_text() -> str:
     from flask_babel import gettext as _
 
     return _("Something went wrong on our side. Nothing was half done; please try again or tell us the request number.")
-
-

@@ -34,7 +34,12 @@ def healthz() -> Response:
 
 @blueprint.get("/readyz")
 def readyz() -> Response:
-    checks = {"database": database_answers(), "redis": redis_answers(), "workers": _workers(), "migrations": _migrations()}
+    checks = {
+        "database": database_answers(),
+        "redis": redis_answers(),
+        "workers": _workers(),
+        "migrations": _migrations(),
+    }
     ready = all(checks.values())
     return _json({"status": "ready" if ready else "not ready", "checks": checks}, 200 if ready else 503)
 

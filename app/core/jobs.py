@@ -1,7 +1,7 @@
 """Background work: RQ queues, jobs declared by a decorator, schedules beside them.
 
-A job carries ids only. Redis is a wake-up, never the truth: whatever must happen has a row in the database, and a scheduled
-sweeper finds rows whose wake-up was lost.
+A job carries ids only. Redis is a wake-up, never the truth: whatever must happen has a row in the database, and a
+scheduled sweeper finds rows whose wake-up was lost.
 """
 
 from __future__ import annotations

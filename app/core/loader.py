@@ -1,4 +1,6 @@
-"""Finds what a slice declares: models, events, listeners, jobs, sockets by import; API classes and views by base class."""
+"""Finds what a slice declares: models, events, listeners, jobs, sockets by import; API classes and views by base
+class.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,8 @@ def load_declarations(slices: tuple[str, ...]) -> list[ModuleType]:
 def load_edges(builder: AppBuilder, slices: tuple[str, ...]) -> None:
     """Register every API class and every view of the slices.
 
-    A view with `menu = ("Billing", "Invoices")` gets that menu entry, others none. The order of the menu is MENU in app/core/menu.py.
+    A view with `menu = ("Billing", "Invoices")` gets that menu entry, others none. The order of the menu is MENU in
+    app/core/menu.py.
     """
     views = [view for name in slices for view in _edges_of(name)]
     for view in views:
@@ -61,9 +64,13 @@ def _classes_in(package: ModuleType) -> Iterator[Any]:
         modules += [import_module(f"{package.__name__}.{item.name}") for item in iter_modules(package.__path__)]
     for module in modules:
         for value in vars(module).values():
-            if isinstance(value, type) and issubclass(value, Api | BaseView) and value.__module__ == module.__name__:
-                if not value.__dict__.get("abstract", False):
-                    yield value
+            if _is_edge(value) and value.__module__ == module.__name__:
+                yield value
+
+
+def _is_edge(value: Any) -> bool:
+    """An API or view class that is meant to be registered, not one to derive from."""
+    return isinstance(value, type) and issubclass(value, Api | BaseView) and not value.__dict__.get("abstract", False)
 
 
 def _import(name: str) -> ModuleType | None:

@@ -82,7 +82,8 @@ def _refer_within_clinic(table: Table, column: str, target: str) -> None:
     table.append_constraint(
         ForeignKeyConstraint(["clinic_id", column], [f"{target}.clinic_id", f"{target}.id"], name=name)
     )
-    Index(f"ix_{table.name}_{column}", table.c.clinic_id, table.c[column])
+    if not any(list(index.columns.keys())[:2] == ["clinic_id", column] for index in table.indexes):
+        Index(f"ix_{table.name}_{column}", table.c.clinic_id, table.c[column])
 
 
 def tenant_reference(target: str, *, nullable: bool = False, **kwargs: Any) -> Any:

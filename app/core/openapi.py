@@ -65,7 +65,11 @@ def specification() -> dict[str, Any]:
         paths.setdefault(path, {})[item.method.lower()] = _operation(item, schemas)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Clinic Console", "version": "1", "description": "JSON API for patient apps and integrations."},
+        "info": {
+            "title": "Clinic Console",
+            "version": "1",
+            "description": "JSON API for patient apps and integrations.",
+        },
         "servers": [{"url": "/"}],
         "paths": dict(sorted(paths.items())),
         "components": {

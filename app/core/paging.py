@@ -19,7 +19,7 @@ from app.core.tenant import db
 
 
 def page(
-    statement: Select[Any],
+    statement: Select[*tuple[Any, ...]],
     keys: Sequence[InstrumentedAttribute[Any]],
     query: ListQuery,
     show: Callable[[Any], dict[str, Any]],

@@ -1,7 +1,7 @@
 """The second wall: PostgreSQL row-level security and the two roles it knows.
 
-`clinic_console_app` sees the rows of the clinic in `app.clinic_id`; `clinic_console_system` sees all rows; any other role
-that is no superuser sees none. Both are entered with SET ROLE, so that one DATABASE_URL is enough.
+`clinic_console_app` sees the rows of the clinic in `app.clinic_id`; `clinic_console_system` sees all rows; any
+other role that is no superuser sees none. Both are entered with SET ROLE, so that one DATABASE_URL is enough.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ begin
   if not exists (select from pg_roles where rolname = '{APP_ROLE}') then create role {APP_ROLE} nologin; end if;
   if not exists (select from pg_roles where rolname = '{SYSTEM_ROLE}') then create role {SYSTEM_ROLE} nologin; end if;
 end $$;
-"""
+"""  # noqa: S608 constants of this file
 
 GRANTS = f"""
 grant {APP_ROLE}, {SYSTEM_ROLE} to current_user;

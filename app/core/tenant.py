@@ -1,7 +1,7 @@
 """Whose data a piece of code may touch: the scope, its session, and the first wall (the session hook).
 
-The second wall is PostgreSQL's row-level security (app/core/row_security.py). Both answer to the same scope. DESIGN 9 says why
-the criterion has a deferred parameter and why every scope has a session of its own.
+The second wall is PostgreSQL's row-level security (app/core/row_security.py). Both answer to the same scope. DESIGN
+9 says why the criterion has a deferred parameter and why every scope has a session of its own.
 """
 
 from __future__ import annotations

@@ -55,7 +55,9 @@ SUNRISE = DemoClinic(
         DemoDoctor("Anand", "Rao", "General medicine", "KMC-48213", "Room 2", 800),
         DemoDoctor("Priya", "Sen", "Paediatrics", "KMC-51877", "Room 4", 900),
         DemoDoctor("Thomas", "Kurian", "Dermatology", "KMC-60211", "Room 1", 1000),
-        DemoDoctor("Fatima", "Sheikh", "Gynaecology", "KMC-57349", "Room 3", 1200, ("IN_PERSON", "VIDEO_CALL", "HOME_VISIT")),
+        DemoDoctor(
+            "Fatima", "Sheikh", "Gynaecology", "KMC-57349", "Room 3", 1200, ("IN_PERSON", "VIDEO_CALL", "HOME_VISIT")
+        ),
     ),
     "98450",
 )
@@ -109,6 +111,15 @@ SURNAMES = (
     "Pillai", "Rao", "Singh", "Mehta", "Joshi", "Thomas", "Fernandes", "Chopra", "Malik", "Banerjee", "Hegde", "Gowda", "Naik", "Jain",
     "Mukherjee", "Saxena", "Kaur", "Ahmed", "Varghese", "Pai", "Bhatt", "Desai", "Kamath", "Prasad", "Ghosh", "Chandra",
 )  # fmt: skip
-STREETS = ("MG Road", "Church Street", "Lake View Road", "Temple Street", "Station Road", "Park Avenue", "Hill Road", "Market Lane")
+STREETS = (
+    "MG Road",
+    "Church Street",
+    "Lake View Road",
+    "Temple Street",
+    "Station Road",
+    "Park Avenue",
+    "Hill Road",
+    "Market Lane",
+)
 ALERTS = ("Penicillin allergy", "Asthma", "Uses a wheelchair", "Hard of hearing", "Latex allergy")
 CANCEL_REASONS = ("PATIENT_REQUEST", "PATIENT_REQUEST", "PATIENT_UNWELL", "DOCTOR_UNAVAILABLE")

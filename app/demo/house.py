@@ -126,7 +126,13 @@ def _services() -> dict[str, str]:
         ("HOME_VISIT", "HOME", "Home visit"),
     ):
         service = Service(
-            id=new_id(), code=code, name=name, visit=True, hsn="999312", tax_rate_id=exempt.id, duration_minutes=SLOT_MINUTES
+            id=new_id(),
+            code=code,
+            name=name,
+            visit=True,
+            hsn="999312",
+            tax_rate_id=exempt.id,
+            duration_minutes=SLOT_MINUTES,
         )
         db.session.add(service)
         ids[type] = service.id

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from random import Random
@@ -98,7 +99,13 @@ def _visit(
         "ends_at": ends_at,
         "created_at": starts_at - timedelta(days=random.randint(0, 9), hours=random.randint(1, 20)),
     }
-    blank = {"checked_in_at": None, "started_at": None, "completed_at": None, "cancelled_at": None, "cancelled_reason": None}
+    blank = {
+        "checked_in_at": None,
+        "started_at": None,
+        "completed_at": None,
+        "cancelled_at": None,
+        "cancelled_reason": None,
+    }
     books.rows.add(Appointment, **visit, status=status, busy=Range(starts_at, ends_at), **{**blank, **more})
     if status == AppointmentStatus.COMPLETED:
         _bill(books, house, visit, fee_of(doctor, type), random)
@@ -167,7 +174,13 @@ def _bill(books: Books, house: House, visit: dict[str, Any], total: int, random:
 def _pay(books: Books, visit: dict[str, Any], invoice_id: str, total: int, tender: str) -> None:
     payment_id, attempt_id, at = new_id(), new_id(), visit["ends_at"] + timedelta(minutes=3)
     patient_id = visit["patient_id"]
-    sums = {"currency": "INR", "amount_minor": total, "authorized_minor": total, "captured_minor": total, "created_at": at}
+    sums = {
+        "currency": "INR",
+        "amount_minor": total,
+        "authorized_minor": total,
+        "captured_minor": total,
+        "created_at": at,
+    }
     books.rows.add(
         Payment,
         id=payment_id,
@@ -206,7 +219,12 @@ def _pay(books: Books, visit: dict[str, Any], invoice_id: str, total: int, tende
 
 
 def _book(
-    books: Books, kind: str, source: tuple[str, str], key: str, at: datetime, lines: list[tuple[str, int, str | None]]
+    books: Books,
+    kind: str,
+    source: tuple[str, str],
+    key: str,
+    at: datetime,
+    lines: Sequence[tuple[str, int, str | None]],
 ) -> None:
     """A journal entry; a positive amount is a debit."""
     books.entries += 1

@@ -120,9 +120,7 @@ def sweep_deliveries() -> int:
     with all_tenants(), unit_of_work():
         due = _due_deliveries(clock.now())
         ids = [row.id for row in due]
-        db.session.execute(
-            update(EventDelivery).where(EventDelivery.id.in_(ids)).values(next_at=overdue_at())
-        )
+        db.session.execute(update(EventDelivery).where(EventDelivery.id.in_(ids)).values(next_at=overdue_at()))
     by_queue: dict[str, list[str]] = {}
     for row in due:
         listener = LISTENERS.get(row.listener)

@@ -13,7 +13,6 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from app.core import clock
 from app.core.models import AwareTime, TenantModel, one_of, tenant_reference, tenant_relationship
 
-
 # How long a first wake-up may take before the sweeper repeats it: longer than a busy queue's usual wait.
 GRACE = timedelta(seconds=15)
 
@@ -81,5 +80,3 @@ class EventDelivery(TenantModel):
 
     def __str__(self) -> str:
         return self.listener.rpartition(".")[2]
-
-

@@ -48,7 +48,9 @@ def sweep_messages() -> int:
 
 def _overdue(status: MessageStatus) -> list[Any]:
     now = clock.now()
-    wanted = select(Message.id, Message.clinic_id, Message.channel).where(Message.status == status, Message.next_at <= now)
+    wanted = select(Message.id, Message.clinic_id, Message.channel).where(
+        Message.status == status, Message.next_at <= now
+    )
     if status == MessageStatus.QUEUED:
         wanted = wanted.where((Message.attempts > 0) | (Message.created_at <= now - GRACE))
     return list(db.session.execute(wanted.order_by(Message.next_at).limit(BATCH)))

@@ -38,7 +38,9 @@ class MessageStatus(StrEnum):
 
 
 class Message(Stateful, TenantModel):
-    """One message to one person on one channel. `dedupe_key` makes a second request for the same message find the first."""
+    """One message to one person on one channel. `dedupe_key` makes a second request for the same message find the
+    first.
+    """
 
     __tablename__ = "message"
     __table_args__ = (
@@ -60,7 +62,13 @@ class Message(Stateful, TenantModel):
         MessageStatus.DELIVERED: frozenset({MessageStatus.READ}),
         MessageStatus.FAILED: frozenset({MessageStatus.QUEUED, MessageStatus.DELIVERED, MessageStatus.READ}),
         MessageStatus.PARKED: frozenset(
-            {MessageStatus.QUEUED, MessageStatus.SENT, MessageStatus.DELIVERED, MessageStatus.READ, MessageStatus.FAILED}
+            {
+                MessageStatus.QUEUED,
+                MessageStatus.SENT,
+                MessageStatus.DELIVERED,
+                MessageStatus.READ,
+                MessageStatus.FAILED,
+            }
         ),
     }
 

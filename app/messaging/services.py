@@ -40,7 +40,8 @@ def queue_message(
 ) -> Message:
     """Put a message into the outbox; a second call with the same dedupe key gives the first one back.
 
-    `to` is an e-mail address, an E.164 number or, in-app, a user id. Raises KeyError for a template that does not exist.
+    `to` is an e-mail address, an E.164 number or, in-app, a user id. Raises KeyError for a template that does not
+    exist.
     """
     missing = [name for name in TEMPLATES[template].variables if name not in variables]
     if missing:
@@ -107,7 +108,9 @@ def apply_receipt(receipt: DeliveryReceipt) -> bool:
 
 
 def _message_of(receipt: DeliveryReceipt) -> Message | None:
-    """By our own id where the provider gives it back (it may come before the id of theirs is stored), else by theirs."""
+    """By our own id where the provider gives it back (it may come before the id of theirs is stored), else by
+    theirs.
+    """
     from app.core.ids import is_id
 
     wanted = select(Message).with_for_update()
@@ -123,5 +126,3 @@ def mark_read(message: Message) -> None:
     message.read_at = message.read_at or clock.now()
     if message.can_become(MessageStatus.READ):
         message.become(MessageStatus.READ)
-
-

@@ -1,4 +1,6 @@
-"""What our messages say, by name and language. WhatsApp sends the approved template of the same name with `variables` in order."""
+"""What our messages say, by name and language. WhatsApp sends the approved template of the same name with
+`variables` in order.
+"""
 
 from __future__ import annotations
 
@@ -89,7 +91,9 @@ _inliner = css_inline.CSSInliner(load_remote_stylesheets=False)
 
 
 def render_message(name: str, language: str, variables: Mapping[str, str]) -> Rendered:
-    """Subject, plain text and HTML. Raises KeyError for an unknown template, jinja2.UndefinedError for a missing variable."""
+    """Subject, plain text and HTML. Raises KeyError for an unknown template, jinja2.UndefinedError for a missing
+    variable.
+    """
     template = TEMPLATES[name]
     subject = _fill(_in_language(template.subject, language), variables)
     text = _fill(_in_language(template.text, language), variables)

@@ -18,7 +18,16 @@ class MessageAttemptView(ReadOnlyView):
     class_permission_name = "message"
     list_title = _("Attempts")
     list_columns = ["created_at", "message", "provider", "outcome", "code", "text", "finished_at"]
-    show_columns = ["message", "provider", "outcome", "code", "text", "provider_message_id", "created_at", "finished_at"]
+    show_columns = [
+        "message",
+        "provider",
+        "outcome",
+        "code",
+        "text",
+        "provider_message_id",
+        "created_at",
+        "finished_at",
+    ]
     search_columns = ["provider", "outcome", "code", "created_at"]
 
 
@@ -32,9 +41,23 @@ class MessageView(ReadOnlyView):
     list_title = _("Outbox")
     list_columns = ["created_at", "template", "channel", "recipient", "status_code", "attempts", "provider", "reason"]
     show_columns = [
-        "status_code", "template", "channel", "recipient", "language", "subject", "body", "priority", "attempts", "reason",
-        "provider", "provider_message_id", "created_at", "sent_at", "read_at", "next_at",
-    ]  # fmt: skip
+        "status_code",
+        "template",
+        "channel",
+        "recipient",
+        "language",
+        "subject",
+        "body",
+        "priority",
+        "attempts",
+        "reason",
+        "provider",
+        "provider_message_id",
+        "created_at",
+        "sent_at",
+        "read_at",
+        "next_at",
+    ]
     search_columns = ["status", "channel", "template", "recipient", "provider", "created_at"]
     label_columns = {"status_code": _("Status"), "template": _("Message")}
     related_views = [MessageAttemptView]

@@ -31,7 +31,9 @@ class RoomView(CrudView):
     show_columns = ["name", "location", "active"]
     add_columns = edit_columns = ["location", "name", "active"]
     search_columns = ["name", "location", "active"]
-    charts = (Chart("location", _("Rooms by location"), lambda: Room.location_id, words=lambda value: _location_name(value)),)
+    charts = (
+        Chart("location", _("Rooms by location"), lambda: Room.location_id, words=lambda value: _location_name(value)),
+    )
 
 
 def _location_name(location_id: str) -> str:
@@ -99,5 +101,3 @@ def _read(name: str, info: FieldInfo) -> Any:
     if info.annotation is bool:
         return name in request.form
     return request.form.get(name, "").strip()
-
-

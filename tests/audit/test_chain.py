@@ -91,7 +91,8 @@ def test_a_cut_tail_shows(clinic: Any, trail: list[str]) -> None:
 def test_a_cut_tail_with_a_forged_head_shows(clinic: Any, trail: list[str]) -> None:
     tamper("delete from audit_entry where id = any(:ids)", ids=trail[3:])
     tamper(
-        "update audit_chain set length = 3, mac = (select mac from audit_entry where id = :id) where clinic_id = :clinic",
+        "update audit_chain set length = 3, mac = (select mac from audit_entry where id = :id) "
+        "where clinic_id = :clinic",
         id=trail[2],
         clinic=clinic.id,
     )

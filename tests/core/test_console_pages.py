@@ -22,7 +22,9 @@ def test_every_list_add_form_and_chart_answers(app: Any, client_as: Any, screens
     failed = []
     for view in screens:
         paths = ["list/"]
-        if "add" not in view.exclude_route_methods and role_may("CLINIC_ADMIN", str(view.class_permission_name), "create"):
+        if "add" not in view.exclude_route_methods and role_may(
+            "CLINIC_ADMIN", str(view.class_permission_name), "create"
+        ):
             paths.append("add")
         if view.charts:
             paths.append("chart/")

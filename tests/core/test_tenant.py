@@ -66,7 +66,9 @@ def test_a_reference_cannot_leave_the_clinic(clinic: Any, other_clinic: Any) -> 
 def test_every_tenant_table_is_behind_the_wall(app_context: Any) -> None:
     from app.core.models import TenantModel
 
-    tables = {mapper.local_table.name for mapper in TenantModel.registry.mappers if issubclass(mapper.class_, TenantModel)}
+    tables = {
+        mapper.local_table.name for mapper in TenantModel.registry.mappers if issubclass(mapper.class_, TenantModel)
+    }
     with all_tenants():
         rows = db.session.execute(
             text("select relname from pg_class where relrowsecurity and relforcerowsecurity and relkind = 'r'")

@@ -1,4 +1,6 @@
-"""The demo data is what the console's own rules allow: balanced, gapless, verifiable; and it never loads in production."""
+"""The demo data is what the console's own rules allow: balanced, gapless, verifiable; and it never loads in
+production.
+"""
 
 from __future__ import annotations
 
@@ -29,15 +31,20 @@ def test_two_clinics_with_a_balanced_year_and_a_log_in_per_role(demo: Any) -> No
             text("select entry_id from journal_line group by entry_id having sum(debit_minor) <> sum(credit_minor)")
         ).all()
         gaps = db.session.scalar(
-            text("select count(*) from (select clinic_id, max(number) m, count(*) c from journal_entry group by 1) x where m <> c")
+            text(
+                "select count(*) from (select max(number) m, count(*) c from journal_entry group by clinic_id) x "
+                "where m <> c"
+            )
         )
         receivable = db.session.scalar(
             text(
-                "select sum(l.debit_minor - l.credit_minor) from journal_line l join ledger_account a on a.id = l.account_id "
-                "where a.code = 'RECEIVABLE'"
+                "select sum(l.debit_minor - l.credit_minor) from journal_line l "
+                "join ledger_account a on a.id = l.account_id where a.code = 'RECEIVABLE'"
             )
         )
-        due = db.session.scalar(text("select sum(total_minor - paid_minor - credited_minor) from invoice where number is not null"))
+        due = db.session.scalar(
+            text("select sum(total_minor - paid_minor - credited_minor) from invoice where number is not null")
+        )
         roles = db.session.scalar(text("select count(distinct role) from member"))
         visits = db.session.scalar(text("select count(*) from appointment"))
     assert (unbalanced, gaps, roles) == ([], 0, 12)
@@ -47,13 +54,16 @@ def test_two_clinics_with_a_balanced_year_and_a_log_in_per_role(demo: Any) -> No
         with tenant_scope(row.id):
             assert list(verify(row.id)) == []
     client = demo.test_client()
-    for username in ("receptionist@sunrise.demo", "patient@lakeside.demo", "finance-billing@sunrise.demo", "super-admin@demo"):
+    for username in (
+        "receptionist@sunrise.demo",
+        "patient@lakeside.demo",
+        "finance-billing@sunrise.demo",
+        "super-admin@demo",
+    ):
         answer = client.post("/api/v1/auth/login", json={"username": username, "password": "Demo-pass-2026"})
         assert answer.status_code == 200, username
 
-
-def test_a_second_load_is_refused(demo: Any) -> None:
-    result = demo.test_cli_runner().invoke(args=["demo", "load"])
-    assert result.exit_code == 1
+    second = demo.test_cli_runner().invoke(args=["demo", "load"])
+    assert second.exit_code == 1
     with all_tenants():
         assert db.session.scalar(select(func.count()).select_from(Clinic)) == 2

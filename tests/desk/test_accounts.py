@@ -71,7 +71,9 @@ def test_secrets_are_sealed_in_the_database_and_masked_on_the_page(account: tupl
 
 def test_an_untouched_secret_is_kept(account: tuple[Any, str], sandbox: Any) -> None:
     client, account_id = account
-    client.post(f"/provider-accounts/{account_id}", data=form(sandbox, credential_key_secret="", label="Renamed"), headers=HTML)
+    client.post(
+        f"/provider-accounts/{account_id}", data=form(sandbox, credential_key_secret="", label="Renamed"), headers=HTML
+    )
     client.post(f"/provider-accounts/{account_id}/test", headers=HTML)
     page = client.get(f"/provider-accounts/{account_id}", headers=HTML).text
     assert "The provider accepted these credentials" in page

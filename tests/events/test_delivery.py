@@ -87,7 +87,11 @@ def test_a_failing_listener_keeps_nothing_and_is_parked_in_the_end(clinic: Any, 
         assert delivery(clinic.id, delivery_id).status == DeliveryStatus.PENDING, attempt
         deliver(clinic.id, delivery_id)
     parked = delivery(clinic.id, delivery_id)
-    assert (parked.status, parked.attempts, parked.error) == (DeliveryStatus.PARKED, MAX_ATTEMPTS, "RuntimeError: no ears")
+    assert (parked.status, parked.attempts, parked.error) == (
+        DeliveryStatus.PARKED,
+        MAX_ATTEMPTS,
+        "RuntimeError: no ears",
+    )
     with tenant_scope(clinic.id):
         assert db.session.scalars(select(Location)).all() == []
 

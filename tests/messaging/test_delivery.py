@@ -30,7 +30,12 @@ PHONE = "+919876543210"
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     with running_sandbox() as running:
         running.account(
-            "whatsapp", phoneNumberId="1001", accessToken="token-1", appSecret="secret-1", verifyToken="verify-1", webhookUrl="http://127.0.0.1:9/nowhere"
+            "whatsapp",
+            phoneNumberId="1001",
+            accessToken="token-1",
+            appSecret="secret-1",
+            verifyToken="verify-1",
+            webhookUrl="http://127.0.0.1:9/nowhere",
         )
         yield running
 

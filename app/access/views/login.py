@@ -49,7 +49,11 @@ class LoginView(BaseView):
 
     def _form(self, error: AppError | None = None, username: str = "") -> str:
         return self.render_template(
-            "access/login.html", error=error, username=username, demo_logins=demo_log_ins(), next=request.args.get("next")
+            "access/login.html",
+            error=error,
+            username=username,
+            demo_logins=demo_log_ins(),
+            next=request.args.get("next"),
         )
 
     @expose("/logout/", methods=["POST"])
@@ -85,4 +89,3 @@ def safe_target(url: str | None) -> str:
     if not parts.path.startswith("/") or parts.path.startswith("//"):
         return "/"
     return parts.path + (f"?{parts.query}" if parts.query else "")
-

@@ -32,7 +32,9 @@ class ActionView(BaseView):
         return principal.require(str(self.class_permission_name), action)
 
     def render(self, template: str, **context: Any) -> str:
-        return render_template(template, appbuilder=self.appbuilder, base_template=self.appbuilder.base_template, **context)
+        return render_template(
+            template, appbuilder=self.appbuilder, base_template=self.appbuilder.base_template, **context
+        )
 
 
 def row_action(
@@ -40,8 +42,8 @@ def row_action(
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """An action on selected rows; the permission is `name` on the view's resource.
 
-    The method takes one row and may return a text to show. It runs in one unit of work, except with `steps=True`, where it takes
-    the row's id and commits itself (a provider is called in between).
+    The method takes one row and may return a text to show. It runs in one unit of work, except with `steps=True`,
+    where it takes the row's id and commits itself (a provider is called in between).
     """
 
     def declare(method: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,4 +1,6 @@
-"""Charts over a model, aggregated in SQL and kept for some minutes; drawn in the browser from our own origin (SPEC REP-2)."""
+"""Charts over a model, aggregated in SQL and kept for some minutes; drawn in the browser from our own origin (SPEC
+REP-2).
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,8 @@ MOST_GROUPS = 24
 class Chart:
     """One chart: rows of the view's model grouped by an expression.
 
-    group_by: a column or SQL expression over it. value: what is aggregated (default: the number of rows). minor: the value is
+    group_by: a column or SQL expression over it. value: what is aggregated (default: the number of rows). minor:
+    the value is
     money in minor units of the clinic's currency. only: a criterion. words: turns a group's value into its label.
     """
 
@@ -55,7 +58,9 @@ def monthly(name: str, title: Any, column: InstrumentedAttribute[Any], **options
 
 
 def _year_ago(column: InstrumentedAttribute[Any]) -> date | datetime:
-    moment = (clock.now() - timedelta(days=31 * (LAST_MONTHS - 1))).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    moment = (clock.now() - timedelta(days=31 * (LAST_MONTHS - 1))).replace(
+        day=1, hour=0, minute=0, second=0, microsecond=0
+    )
     return moment if column.type.python_type is datetime else moment.date()
 
 
@@ -73,7 +78,9 @@ def chart_rows(chart: Chart, model: Any) -> list[list[Any]]:
     if own is not None:
         wanted = wanted.where(own)
     order = group.asc() if chart.chronological else value.desc()
-    return [[_plain(row.group), _plain(row.value)] for row in db.session.execute(wanted.order_by(order).limit(MOST_GROUPS))]
+    return [
+        [_plain(row.group), _plain(row.value)] for row in db.session.execute(wanted.order_by(order).limit(MOST_GROUPS))
+    ]
 
 
 def _plain(value: Any) -> Any:

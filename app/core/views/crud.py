@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 from flask import Response, abort, flash, redirect, request, stream_with_context, url_for
@@ -42,9 +42,11 @@ ACTIONS = {
 
 
 class CrudView(ModelView):
-    """Set `model`, `class_permission_name` (the resource), `menu` and the column lists; override the verbs to call services.
+    """Set `model`, `class_permission_name` (the resource), `menu` and the column lists; override the verbs to call
+    services.
 
-    `list_columns` and `show_columns` may name columns, relations and properties (a property that returns Money is shown as money).
+    `list_columns` and `show_columns` may name columns, relations and properties (a property that returns Money is
+    shown as money).
     """
 
     abstract = True
@@ -56,6 +58,11 @@ class CrudView(ModelView):
     base_order = ("id", "desc")
     lede: ClassVar[Any] = ""
     exclude_route_methods = frozenset({"download"})
+    method_permission_name: Any = None
+    search_exclude_columns: Any = None
+    search_form: Any = None
+    add_form: Any = None
+    edit_form: Any = None
 
     def __init__(self) -> None:
         relations = tuple(name for name in self.list_columns or () if _is_many_to_one(self.model, name))
@@ -104,7 +111,9 @@ class CrudView(ModelView):
             self.edit_form = self.edit_form or self._form(converter, self.edit_columns, self.edit_form_extra_fields)
 
     def _form(self, converter: FormConverter, columns: Any, extra: Any) -> Any:
-        return converter.create_form(self.label_columns, columns, self.description_columns, self.validators_columns, extra)
+        return converter.create_form(
+            self.label_columns, columns, self.description_columns, self.validators_columns, extra
+        )
 
     # ---- list ----
 
@@ -280,9 +289,11 @@ class CrudView(ModelView):
             raise NotFound
         currency = hooks().currency()
         shown = [(chart, chart_data(chart, self._chart_rows(chart), currency)) for chart in self.charts]
-        return self.render_template("base/charts.html", title=self.list_title, charts=shown, list_endpoint=self.endpoint)
+        return self.render_template(
+            "base/charts.html", title=self.list_title, charts=shown, list_endpoint=self.endpoint
+        )
 
-    def _chart_rows(self, chart: Chart) -> list[list[Any]]:
+    def _chart_rows(self, chart: Chart) -> Any:
         if own_patient_id() is not None:
             return chart_rows(chart, self.model)  # their own rows: nothing to share with others through the cache
         return hooks().keep(f"{type(self).__name__}.{chart.name}", lambda: chart_rows(chart, self.model))
@@ -330,7 +341,7 @@ class CrudView(ModelView):
         self._run(request.form.get("action", ""), request.form.getlist("rowid")[:LARGEST_PAGE])
         return redirect(url_for(f"{self.endpoint}.list"))  # type: ignore[return-value]
 
-    def _run(self, name: str, pks: list[str]) -> None:
+    def _run(self, name: str, pks: Sequence[str]) -> None:
         item = self.actions.get(name)
         if item is None:
             raise NotFound

@@ -1,4 +1,6 @@
-"""Flask-AppBuilder's window on a model, without what makes it slow at a million rows: whole counts, lazy loads, unbounded pages."""
+"""Flask-AppBuilder's window on a model, without what makes it slow at a million rows: whole counts, lazy loads,
+unbounded pages.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Choosing a related row: a combobox that asks the server, never a drop-down of a whole table.
 
-The submitted id is looked up in the clinic's scope; what is not there is an error beside the field (FAB's own field saves NULL).
+The submitted id is looked up in the clinic's scope; what is not there is an error beside the field (FAB's own field
+saves NULL).
 """
 
 from __future__ import annotations
@@ -140,7 +141,13 @@ class FormConverter(GeneralModelConverter):
         self._view, self._searching = view, searching
 
     def _convert_many_to_one(
-        self, col_name: str, label: Any, description: Any, lst_validators: list[Any], filter_rel_fields: Any, form_props: Any
+        self,
+        col_name: str,
+        label: Any,
+        description: Any,
+        lst_validators: list[Any],
+        filter_rel_fields: Any,
+        form_props: Any,
     ) -> Any:
         required = not self._searching and not self._is_optional(col_name)
         form_props[col_name] = LookupField(
@@ -153,7 +160,13 @@ class FormConverter(GeneralModelConverter):
         return form_props
 
     def _convert_many_to_many(
-        self, col_name: str, label: Any, description: Any, lst_validators: list[Any], filter_rel_fields: Any, form_props: Any
+        self,
+        col_name: str,
+        label: Any,
+        description: Any,
+        lst_validators: list[Any],
+        filter_rel_fields: Any,
+        form_props: Any,
     ) -> Any:
         model = self.datamodel.get_related_model(col_name)
         form_props[col_name] = ShortListField(label, model=model, description=description, validators=lst_validators)
@@ -163,7 +176,9 @@ class FormConverter(GeneralModelConverter):
         columns = self.datamodel.list_properties[relation].local_columns
         return all(column.nullable for column in columns)
 
-    def _convert_simple(self, col_name: str, label: Any, description: Any, lst_validators: list[Any], form_props: Any) -> Any:
+    def _convert_simple(
+        self, col_name: str, label: Any, description: Any, lst_validators: list[Any], form_props: Any
+    ) -> Any:
         """A check box is never "required": unchecked is an answer."""
         if self.datamodel.is_boolean(col_name) and not self._searching:
             from wtforms import BooleanField

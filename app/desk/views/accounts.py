@@ -1,4 +1,6 @@
-"""Provider accounts: forms drawn from each provider's credential schema, and Test connection, which makes a real call."""
+"""Provider accounts: forms drawn from each provider's credential schema, and Test connection, which makes a real
+call.
+"""
 
 from __future__ import annotations
 
@@ -134,9 +136,7 @@ def _new(adapter: type[Provider[Any]]) -> ProviderAccount:
 
 def _next_priority(channel: str) -> int:
     """A new account goes behind those that are there."""
-    last = db.session.scalar(
-        select(func.max(ProviderAccount.priority)).where(ProviderAccount.channel == channel)
-    )
+    last = db.session.scalar(select(func.max(ProviderAccount.priority)).where(ProviderAccount.channel == channel))
     return 0 if last is None else last + 1
 
 

@@ -41,9 +41,20 @@ class EventView(ReadOnlyView):
     list_title = _("Events")
     list_columns = ["occurred_at", "type", "category", "priority", "source", "subject_id"]
     show_columns = [
-        "id", "type", "category", "priority", "version", "source", "occurred_at", "user_id", "subject_id", "payload", "details",
-        "payload_hash", "audit_entry_id",
-    ]  # fmt: skip
+        "id",
+        "type",
+        "category",
+        "priority",
+        "version",
+        "source",
+        "occurred_at",
+        "user_id",
+        "subject_id",
+        "payload",
+        "details",
+        "payload_hash",
+        "audit_entry_id",
+    ]
     search_columns = ["type", "category", "source", "occurred_at"]
     related_views = [EventDeliveryView]
     charts = (

@@ -38,7 +38,12 @@ class QueueView(ActionView):
         except RedisError:
             raise Unavailable(_("Redis is not reachable; what waits there is not lost.")) from None
         return self.render(
-            "events/queues.html", queues=queues, workers=workers, dead=dead, scheduled=scheduled_jobs(), chart=_chart(queues)
+            "events/queues.html",
+            queues=queues,
+            workers=workers,
+            dead=dead,
+            scheduled=scheduled_jobs(),
+            chart=_chart(queues),
         )
 
     @expose("/dead/<job_id>", methods=["POST"])
@@ -105,7 +110,7 @@ def _show_dead(queue: str, job: RqJob) -> dict[str, Any]:
     return {
         "id": job.id,
         "queue": queue,
-        "name": job.func_name.rpartition(".")[2],
+        "name": (job.func_name or "").rpartition(".")[2],
         "ended_at": _aware(job.ended_at),
         "error": last_line.partition(":")[0][:120],
     }
