@@ -22,13 +22,13 @@ DEMO_ROLES = (
     "inventory-manager",
     "system-auditor",
 )
-ROLES_PER_LINE = 3
+ROLES_PER_LINE = 2
 
 
 def welcome(settings: LaunchSettings, data: Path, *, demo: bool) -> list[str]:
     lines = ["Clinic Console is ready", "", f"Console    {settings.address}", f"API        {settings.address}/api/docs"]
     if not settings.production:
-        lines.append(f"Sandbox    {settings.sandbox_address}   (plays the payment and messaging providers)")
+        lines.append(f"Sandbox    {settings.sandbox_address}  (stands in for all providers)")
     lines += [f"Data       {data}", ""]
     if demo:
         lines += _demo_logins()
@@ -38,10 +38,10 @@ def welcome(settings: LaunchSettings, data: Path, *, demo: bool) -> list[str]:
 def _demo_logins() -> list[str]:
     rows = [DEMO_ROLES[start : start + ROLES_PER_LINE] for start in range(0, len(DEMO_ROLES), ROLES_PER_LINE)]
     return [
-        f"Demo log-ins of {DEMO_CLINICS[0]}; the password of all is  {DEMO_PASSWORD}",
+        f"Demo log-ins of {DEMO_CLINICS[0]}; password of all:  {DEMO_PASSWORD}",
         "",
         *("   " + "".join(f"{role}@sunrise.demo".ljust(33) for role in row).rstrip() for row in rows),
         "",
-        f"{DEMO_CLINICS[1]} has the same under @lakeside.demo; super-admin@demo may enter both.",
+        f"{DEMO_CLINICS[1]}: the same @lakeside.demo. Both clinics: super-admin@demo",
         "",
     ]
