@@ -10,18 +10,18 @@ import psutil
 
 from app.embedded.places import DataDirectory
 
-MARK = "CLINIC_CONSOLE_DATA_ID"
+MARK = "CLINIC_CONSOLE_DATA_KEY"
 PATIENCE_SECONDS = 5.0
 
 
 def mark(data: DataDirectory) -> dict[str, str]:
     """The environment variable by which a process of this data directory is known again."""
-    return {MARK: data.id}
+    return {MARK: data.key}
 
 
 def end_leftovers(data: DataDirectory) -> list[str]:
     """Ends every process that was started on this data directory; the names of those found. Hold the lock first."""
-    found = [process for process in psutil.process_iter(["name"]) if _has_mark(process, data.id)]
+    found = [process for process in psutil.process_iter(["name"]) if _has_mark(process, data.key)]
     for process in found:
         _send(process, signal.SIGINT if process.info["name"] == "postgres" else signal.SIGTERM)
     for process in _wait(found):
@@ -44,9 +44,9 @@ def _is_alive(process: psutil.Process) -> bool:
     return False
 
 
-def _has_mark(process: psutil.Process, identity: str) -> bool:
+def _has_mark(process: psutil.Process, key: str) -> bool:
     with suppress(psutil.Error, OSError):
-        return process.environ().get(MARK) == identity
+        return process.environ().get(MARK) == key
     return False
 
 

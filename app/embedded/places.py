@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import stat
@@ -27,6 +28,11 @@ class DataDirectory:
 
     path: Path
     id: str
+
+    @property
+    def key(self) -> str:
+        """Names its processes and sockets: a copy of the directory has the same id but is not the same place."""
+        return hashlib.sha256(f"{self.id} {self.path}".encode()).hexdigest()[:16]
 
     def folder(self, name: str) -> Path:
         """A private directory inside."""

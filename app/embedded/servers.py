@@ -56,7 +56,7 @@ def open_servers(path: Path, *, durable: bool = True) -> EmbeddedServers:
     end_leftovers(data)
     home = find_home(data)
     environment = {**os.environ, **mark(data)}
-    postgres = EmbeddedPostgres(home, find_socket_directory(home, data.id), environment, durable=durable)
+    postgres = EmbeddedPostgres(home, find_socket_directory(home, data.key), environment, durable=durable)
     own = Home(data.folder("redis"), None)
-    redis = EmbeddedRedis(own.path, find_socket_directory(own, f"{data.id}-redis"), environment, durable=durable)
+    redis = EmbeddedRedis(own.path, find_socket_directory(own, f"{data.key}-redis"), environment, durable=durable)
     return EmbeddedServers(data, home, postgres, redis, lock)
