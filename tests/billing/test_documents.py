@@ -20,10 +20,10 @@ from app.billing.documents import (
     Recipient,
     State,
     TaxRow,
-    render_invoice,
-    render_receipt,
 )
 from app.billing.documents.columns import columns_of
+from app.billing.documents.invoice import render_invoice
+from app.billing.documents.receipt import render_receipt
 from tests.pdf_reading import ReadPdf
 
 HUGE = "₹\u00a09,99,99,99,99,99,999.99"

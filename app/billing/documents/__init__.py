@@ -1,4 +1,8 @@
-"""What billing hands to people on paper: invoices, credit notes, receipts. Layout only; it reads no database."""
+"""What billing hands to people on paper: invoices, credit notes, receipts. Layout only; it reads no database.
+
+This package holds their content. `render_invoice` and `render_receipt` live in the modules `invoice` and `receipt`,
+which bring the PDF engine along (40 MB): import them where a document is made, not where a process starts.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +18,6 @@ from app.billing.documents.content import (
     State,
     TaxRow,
 )
-from app.billing.documents.invoice import render_invoice
-from app.billing.documents.receipt import render_receipt
 
 __all__ = [
     "DocumentKind",
@@ -28,6 +30,4 @@ __all__ = [
     "Recipient",
     "State",
     "TaxRow",
-    "render_invoice",
-    "render_receipt",
 ]

@@ -3,10 +3,8 @@ translated. What is empty is left out."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-
-from app.core.i18n import DEFAULT_LANGUAGE
 
 
 class DocumentKind(StrEnum):
@@ -122,7 +120,7 @@ class InvoiceDocument:
     corrects: str = ""
     reason: str = ""
     notes: tuple[str, ...] = ()
-    language: str = DEFAULT_LANGUAGE
+    language: str = "en"
 
 
 @dataclass(frozen=True)
@@ -144,5 +142,5 @@ class ReceiptDocument:
     change: str = ""
     amount_due: str = ""
     pay_url: str = ""
-    notes: tuple[str, ...] = field(default=())
-    language: str = DEFAULT_LANGUAGE
+    notes: tuple[str, ...] = ()
+    language: str = "en"

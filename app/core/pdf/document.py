@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
+from reportlab import rl_config
 from reportlab.lib.colors import HexColor
 from reportlab.lib.units import mm
 from xhtml2pdf.config.resources import ResourceAccessPolicy, use_policy
@@ -22,6 +23,9 @@ from app.core.pdf.shaping import ShapingCanvas
 # Pictures come as data inside the document; nothing may be read or fetched, whatever a template says.
 _NOTHING_FROM_OUTSIDE = ResourceAccessPolicy.server(allow_remote=False)
 _LABEL_SIZE, _LABEL_COLOUR, _LABEL_MARGIN = 7.5, HexColor("#566375"), 15 * mm
+
+# Streams as bytes instead of ASCII text: a fifth smaller and faster.
+rl_config.useA85 = 0
 
 # reportlab keeps fonts and caches in module globals: one document at a time in a process.
 _rendering = Lock()
