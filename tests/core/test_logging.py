@@ -201,7 +201,7 @@ def test_the_net_lets_technical_facts_through(text):
 
 
 GIVEAWAYS = [
-    "kavya@example.org", "a@demo", "+91 98765 43210", "4111-1111-1111-1111", "eyJhbGciOi.eyJzdWIi.SflKxw", "q?name=Kavya",
+    "kavya@example.org", "a@demo", "+91 98765 43210", "4111-1111-1111-1111", "eyJhbGciOi.eyJzdW.SflK", "q?name=Kavya",
     "rzp_live_Abc123", "whsec_Abc123", "bearer Abc.123", "password=hunter2", "otp: 445566", "redis://:pw@host",
 ]  # fmt: skip
 
