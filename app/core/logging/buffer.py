@@ -144,23 +144,31 @@ class BufferedWriter:
         self._start_over()
 
 
+class _Termination:
+    """The handler of SIGTERM: writes what waits, then does what would have been done without it."""
+
+    def __init__(self, writer: BufferedWriter, before: Any) -> None:
+        self.writer = writer
+        self._before = before
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        self.writer.flush(timeout=1)
+        if callable(self._before):
+            self._before(number, frame)
+            return
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+
 def flush_on_termination(writer: BufferedWriter) -> None:
     """Write before SIGTERM ends the process; whoever handled the signal before still does."""
     if threading.current_thread() is not threading.main_thread():
         return
     before = signal.getsignal(signal.SIGTERM)
-    if before is signal.SIG_IGN or before is None:
-        return
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        writer.flush(timeout=1)
-        if callable(before):
-            before(number, frame)
-            return
-        signal.signal(number, signal.SIG_DFL)
-        os.kill(os.getpid(), number)
-
-    signal.signal(signal.SIGTERM, handle)
+    if isinstance(before, _Termination):
+        before.writer = writer
+    elif before is not signal.SIG_IGN and before is not None:
+        signal.signal(signal.SIGTERM, _Termination(writer, before))
 
 
 def _native(module: str, name: str) -> Any:
