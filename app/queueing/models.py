@@ -59,7 +59,7 @@ PRESENT = (_T.WAITING, _T.CALLED, _T.SERVING, _T.HELD, _T.SKIPPED)
 
 
 class DoctorQueue(TenantModel):
-    """One doctor's queue at one location on one day, with its letter and last number. Its row is the queue's lock."""
+    """One doctor's queue at one location on one day. Its row is the queue's lock; `moves` tells old pushes from new."""
 
     __tablename__ = "doctor_queue"
     __table_args__ = (
@@ -73,6 +73,7 @@ class DoctorQueue(TenantModel):
     queued_on: Mapped[date] = mapped_column(Date, nullable=False)
     letter: Mapped[str] = mapped_column(String(3), nullable=False)
     last_number: Mapped[int] = mapped_column(Integer, nullable=False, default=0)
+    moves: Mapped[int] = mapped_column(Integer, nullable=False, default=0)
 
     doctor: Mapped[Doctor] = tenant_relationship("Doctor", "DoctorQueue.doctor_id")
     location: Mapped[Location] = tenant_relationship("Location", "DoctorQueue.location_id")
@@ -118,6 +119,7 @@ class QueueToken(Stateful, TenantModel):
     serving_at: Mapped[datetime | None] = mapped_column(AwareTime)
     finished_at: Mapped[datetime | None] = mapped_column(AwareTime)
     calls: Mapped[int] = mapped_column(Integer, nullable=False, default=0)
+    handled_by_id: Mapped[str | None] = mapped_column(Uuid(as_uuid=False))
 
     queue: Mapped[DoctorQueue] = tenant_relationship("DoctorQueue", "QueueToken.queue_id")
     doctor: Mapped[Doctor] = tenant_relationship("Doctor", "QueueToken.doctor_id")

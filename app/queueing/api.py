@@ -1,0 +1,178 @@
+"""The live queue's JSON API, and check-in (SPEC 8, 20)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints
+
+from app.core.api import Api, Body, endpoint
+from app.core.principal import own_patient_id
+from app.queueing.models import PriorityClass, QueueToken
+from app.queueing.queries import QueueState, board_state, my_tokens, queue_state
+from app.queueing.queries.queues import patient_names, position_of
+from app.queueing.services import arrive, call_next, done, hold, issue_walk_in, leave, put_back, recall, serve, skip
+
+Id = Annotated[str, StringConstraints(to_lower=True, pattern="^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+Priority = Literal["EMERGENCY", "ELDERLY", "DISABLED", "BOOKED", "WALK_IN"]
+TOKEN = "/queues/tokens/<id:token_id>"  # noqa: S105  # a place in a queue, not a secret
+
+
+class CheckIn(Body):
+    priority: Priority = "BOOKED"
+
+
+class WalkIn(Body):
+    patient_id: Id
+    location_id: Id
+    priority: Priority = "WALK_IN"
+
+
+class Call(Body):
+    location_id: Id | None = Field(None, description="Only patients who wait at this location.")
+
+
+class Note(Body):
+    note: str = Field("", max_length=200)
+
+
+class QueueQuery(Body):
+    location_id: Id | None = None
+
+
+class BoardQuery(Body):
+    location_id: Id
+
+
+class QueueApi(Api):
+    """Tokens: who waits, who is next."""
+
+    openapi_tag = "Queue"
+
+    @endpoint(
+        "POST", "/appointments/<id:appointment_id>/check-in", resource="appointment", action="check-in", body=CheckIn
+    )
+    def check_in(self, appointment_id: str, body: CheckIn) -> dict[str, Any]:
+        """Check a visit in and give its token; a second call answers the same token."""
+        visit, token = arrive(appointment_id, PriorityClass[body.priority])
+        return {"id": visit.id, "status": visit.status, "token": _show(token)}
+
+    @endpoint("GET", "/queues/me", resource="queue", action="read")
+    def mine(self) -> dict[str, Any]:
+        """My tokens of today: how many are before me, and who is called now."""
+        return {"items": [_show_mine(*item) for item in my_tokens()], "nextCursor": None}
+
+    @endpoint("GET", "/queues/board", resource="queue", action="board", query=BoardQuery)
+    def board(self, query: BoardQuery) -> dict[str, Any]:
+        """What the waiting room of a location shows."""
+        return board_state(query.location_id)
+
+    @endpoint("GET", "/queues/<id:doctor_id>", resource="queue", action="read", query=QueueQuery)
+    def queue(self, doctor_id: str, query: QueueQuery) -> dict[str, Any]:
+        """A doctor's queue of today; a PATIENT sees numbers only."""
+        state = queue_state(doctor_id, query.location_id)
+        return state.to_json() if own_patient_id() is not None else _show_with_names(state)
+
+    @endpoint("POST", "/queues/<id:doctor_id>/call-next", resource="queue", action="call", body=Call, idempotent=True)
+    def call_next(self, doctor_id: str, body: Call) -> dict[str, Any]:
+        """Call the next patient; whom the caller had before is served."""
+        token = call_next(doctor_id, body.location_id)
+        return {"token": None if token is None else _show(token)}
+
+    @endpoint(
+        "POST",
+        "/queues/<id:doctor_id>/tokens",
+        resource="queue",
+        action="update",
+        body=WalkIn,
+        status=201,
+        idempotent=True,
+    )
+    def walk_in(self, doctor_id: str, body: WalkIn) -> dict[str, Any]:
+        """A token for a patient without a visit."""
+        return _show(issue_walk_in(doctor_id, body.location_id, body.patient_id, PriorityClass[body.priority]))
+
+    @endpoint("POST", f"{TOKEN}/recall", resource="queue", action="call")
+    def recall(self, token_id: str) -> dict[str, Any]:
+        """Call the same patient again."""
+        return _show(recall(token_id))
+
+    @endpoint("POST", f"{TOKEN}/skip", resource="queue", action="update")
+    def skip(self, token_id: str) -> dict[str, Any]:
+        """The patient did not come when called."""
+        return _show(skip(token_id))
+
+    @endpoint("POST", f"{TOKEN}/hold", resource="queue", action="update", body=Note)
+    def hold(self, token_id: str, body: Note) -> dict[str, Any]:
+        """The patient waits for something else first."""
+        return _show(hold(token_id, body.note))
+
+    @endpoint("POST", f"{TOKEN}/return", resource="queue", action="update")
+    def put_back(self, token_id: str) -> dict[str, Any]:
+        """The patient waits again, in the old place."""
+        return _show(put_back(token_id))
+
+    @endpoint("POST", f"{TOKEN}/serve", resource="queue", action="update")
+    def serve(self, token_id: str) -> dict[str, Any]:
+        """The patient is with the doctor; a visit that is checked in begins."""
+        return _show(serve(token_id))
+
+    @endpoint("POST", f"{TOKEN}/done", resource="queue", action="update")
+    def done(self, token_id: str) -> dict[str, Any]:
+        """The patient is through."""
+        return _show(done(token_id))
+
+    @endpoint("POST", f"{TOKEN}/leave", resource="queue", action="update")
+    def leave(self, token_id: str) -> dict[str, Any]:
+        """The patient went away."""
+        return _show(leave(token_id))
+
+
+def _show(token: QueueToken) -> dict[str, Any]:
+    return {
+        "id": token.id,
+        "number": token.number,
+        "status": token.status,
+        "position": position_of(token),
+        "priority": PriorityClass(token.priority).name,
+        "doctorId": token.doctor_id,
+        "locationId": token.location_id,
+        "appointmentId": token.appointment_id,
+        "patientId": token.patient_id,
+        "calls": token.calls,
+    }
+
+
+def _show_mine(token: QueueToken, state: QueueState, doctor: str) -> dict[str, Any]:
+    return {
+        "id": token.id,
+        "number": token.number,
+        "status": token.status,
+        "position": state.positions.get(token.id),
+        "current": state.current,
+        "doctorId": token.doctor_id,
+        "doctorName": doctor,
+        "locationId": token.location_id,
+        "appointmentId": token.appointment_id,
+    }
+
+
+def _show_with_names(state: QueueState) -> dict[str, Any]:
+    names = patient_names(state)
+    tokens = [
+        {
+            "id": row.id,
+            "number": row.number,
+            "status": row.status,
+            "position": state.positions.get(row.id),
+            "priority": PriorityClass(row.priority).name,
+            "patientId": row.patient_id,
+            "patientName": names[row.patient_id],
+            "appointmentId": row.appointment_id,
+            "arrivedAt": row.arrived_at,
+            "calledAt": row.called_at,
+            "calls": row.calls,
+        }
+        for row in state.rows
+    ]
+    return {**state.to_json(), "tokens": tokens}

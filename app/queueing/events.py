@@ -1,0 +1,71 @@
+"""What happens to a token. No names: a number, ids and times."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from app.events.base import Category, Event
+
+
+class TokenEvent(Event):
+    """What all events of a token tell."""
+
+    category: ClassVar[Category] = Category.APPOINTMENT
+    subject: ClassVar[str] = "token_id"
+
+    token_id: str
+    doctor_id: str
+    location_id: str
+    appointment_id: str | None
+    number: str
+    status: str
+
+    @classmethod
+    def about(cls, token: Any) -> Any:
+        """The event of this kind for a token row."""
+        return cls(
+            token_id=token.id,
+            doctor_id=token.doctor_id,
+            location_id=token.location_id,
+            appointment_id=token.appointment_id,
+            number=token.number,
+            status=token.status,
+        )
+
+
+class TokenIssued(TokenEvent):
+    type: ClassVar[str] = "queue.token.issued"
+
+
+class TokenCalled(TokenEvent):
+    type: ClassVar[str] = "queue.token.called"
+
+
+class TokenRecalled(TokenEvent):
+    type: ClassVar[str] = "queue.token.recalled"
+
+
+class TokenSkipped(TokenEvent):
+    type: ClassVar[str] = "queue.token.skipped"
+
+
+class TokenHeld(TokenEvent):
+    type: ClassVar[str] = "queue.token.held"
+
+
+class TokenReturned(TokenEvent):
+    """A held or skipped patient waits again, in the old place."""
+
+    type: ClassVar[str] = "queue.token.returned"
+
+
+class TokenServing(TokenEvent):
+    type: ClassVar[str] = "queue.token.serving"
+
+
+class TokenServed(TokenEvent):
+    type: ClassVar[str] = "queue.token.served"
+
+
+class TokenLeft(TokenEvent):
+    type: ClassVar[str] = "queue.token.left"

@@ -1,0 +1,23 @@
+"""Check-in: the patient is here, and has a number."""
+
+from __future__ import annotations
+
+from app.queueing.models import PriorityClass, QueueToken
+from app.queueing.queries.queues import find_token_of
+from app.queueing.services.issuing import issue_token
+from app.scheduling.models import Appointment, AppointmentStatus
+from app.scheduling.queries import lock_appointment
+from app.scheduling.services import check_in
+
+HERE = (AppointmentStatus.CHECKED_IN, AppointmentStatus.IN_PROGRESS)
+
+
+def arrive(appointment_id: str, priority: PriorityClass = PriorityClass.BOOKED) -> tuple[Appointment, QueueToken]:
+    """Check a visit in and give its token; a second call gives the same token. Raises NotFound, WrongState."""
+    visit = lock_appointment(appointment_id)
+    known = find_token_of(visit.id) if visit.status in HERE else None
+    if known is not None:
+        return visit, known
+    if visit.status != AppointmentStatus.CHECKED_IN:
+        check_in(visit)
+    return visit, issue_token(visit, priority)
