@@ -1,0 +1,76 @@
+"""A clinic with a gateway account, a sandbox behind it, and who acts in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from app.core.principal import Membership, Principal, acting_as
+from app.core.tenant import all_tenants, db
+from app.core.transaction import unit_of_work
+from app.payments.models import OperationStatus, PaymentOperation, WebhookEvent, WebhookStatus
+from tests.factories.access import make_user
+from tests.factories.payments import KEY_ID, KEY_SECRET, WEBHOOK_SECRET, make_gateway_account
+from tests.sandbox_server import RunningSandbox, running_sandbox
+from tests.scripted_server import Server, answer, scripted_server
+
+
+@pytest.fixture(autouse=True)
+def _nothing_else_is_due(request: pytest.FixtureRequest) -> None:
+    """Earlier tests' clinics have no work left that a sweeper would find."""
+    if "app_context" not in request.fixturenames:
+        return
+    request.getfixturevalue("app_context")
+    with all_tenants(), unit_of_work():
+        ended = {"status": OperationStatus.FAILED, "next_at": None}
+        db.session.execute(update(PaymentOperation).values(ended))
+        db.session.execute(update(WebhookEvent).values(status=WebhookStatus.PARKED))
+
+
+@pytest.fixture
+def razorpay_clinic(in_clinic: Any) -> Any:
+    """A clinic with a Razorpay account that nobody calls."""
+    make_gateway_account()
+    return in_clinic
+
+
+@pytest.fixture(scope="session")
+def gateway_server() -> Iterator[RunningSandbox]:
+    with running_sandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def gateway(gateway_server: RunningSandbox, in_clinic: Any) -> RunningSandbox:
+    """A sandbox that remembers nothing of the test before, and the clinic's account at it."""
+    gateway_server.reset()
+    secrets = {"keyId": KEY_ID, "keySecret": KEY_SECRET, "webhookSecret": WEBHOOK_SECRET}
+    gateway_server.account("razorpay", **secrets, webhookUrl=None)
+    make_gateway_account(gateway_server.razorpay_url)
+    return gateway_server
+
+
+@pytest.fixture
+def inbox(gateway: RunningSandbox) -> Iterator[Server]:
+    """Where the sandbox posts its webhooks: kept for the test to hand on as it likes."""
+    with scripted_server() as server:
+        server.will(answer(200, {}))
+        secrets = {"keyId": KEY_ID, "keySecret": KEY_SECRET, "webhookSecret": WEBHOOK_SECRET}
+        gateway.account("razorpay", **secrets, webhookUrl=server.url)
+        yield server
+
+
+@pytest.fixture
+def acting(clinic: Any) -> Callable[..., AbstractContextManager[None]]:
+    """`with acting("FINANCE_BILLING"):` somebody of that role acts; each call is another person unless one is given."""
+
+    def act(role: str, user_id: str | None = None, **links: Any) -> AbstractContextManager[None]:
+        user_id = user_id or make_user().id
+        member = Membership(clinic.id, clinic.name, role, **links)
+        return acting_as(Principal(user_id, "somebody", "Somebody", "-", (member,), member))
+
+    return act
