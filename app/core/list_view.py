@@ -9,6 +9,7 @@ from typing import Any
 from flask import Flask, request, url_for
 from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
+from wtforms import SelectField
 
 from app.core.formatting import number
 
@@ -94,10 +95,8 @@ def _value_text(form: Any, column: str, value: str) -> str:
     field = form[column] if form is not None and column in form else None
     if text_of := getattr(field, "text_of", None):
         return str(text_of(value) or value)
-    for choice in getattr(field, "choices", None) or ():
-        if not isinstance(choice, str) and str(choice[0]) == value:
-            return str(choice[1])
-    return value
+    choices = field.choices if isinstance(field, SelectField) and isinstance(field.choices, list) else []
+    return next((str(item.label) for item in choices if getattr(item, "value", None) == value), value)
 
 
 def _url_without(key: str, value: str) -> str:
