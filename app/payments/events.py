@@ -18,7 +18,7 @@ class PaymentIntentCreated(Event):
 
 
 class PaymentCompleted(Event):
-    """Money was captured: `amount_minor` came with this event, `captured_minor` is all that the payment has captured."""
+    """Money was captured: `amount_minor` came with this event, `captured_minor` is all that the payment captured."""
 
     type = "payment.completed"
     category = Category.BILLING

@@ -55,7 +55,7 @@ def _prepare(payment_id: str, amount: Money | None) -> _Task:
     if attempt is None:
         raise NothingToCapture
     reserved = _left(attempt)
-    wanted = amount or reserved
+    wanted = reserved if amount is None else amount
     _check_amount(payment, wanted, reserved)
     if find_open(payment, OperationKind.CAPTURE) is not None:
         raise UnderWay
