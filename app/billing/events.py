@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from app.events.base import Category, Event
+from app.events.base import Category, Event, Priority
 
 
 class InvoiceEvent(Event):
@@ -42,25 +42,57 @@ class InvoiceUpdated(InvoiceEvent):
     status: str
 
 
-class AppointmentBooked(Event):
+class VisitEvent(Event):
+    """What all money events of a visit tell."""
+
+    category: ClassVar[Category] = Category.BILLING
+    subject: ClassVar[str] = "appointment_id"
+
+    appointment_id: str
+
+
+class AppointmentBooked(VisitEvent):
     """A visit is paid for."""
 
     type: ClassVar[str] = "billing.appointment.booked"
-    category: ClassVar[Category] = Category.BILLING
-    subject: ClassVar[str] = "appointment_id"
 
-    appointment_id: str
     invoice_id: str
     payment_id: str
 
 
-class LatePayment(Event):
-    """Money came for a visit that was released and whose slot is taken: it waits as credit for a person's decision."""
+class PaidAppointmentCancelled(VisitEvent):
+    """A visit that was paid for, at least in part, is cancelled: a person decides what becomes of the money."""
+
+    type: ClassVar[str] = "billing.appointment.cancelled"
+
+    invoice_id: str
+
+
+class LatePayment(VisitEvent):
+    """Money came for a visit that cannot be held any more: it waits as credit for a person's decision."""
 
     type: ClassVar[str] = "billing.appointment.payment_late"
-    category: ClassVar[Category] = Category.BILLING
-    subject: ClassVar[str] = "appointment_id"
+    priority: ClassVar[Priority] = Priority.HIGH
 
-    appointment_id: str
     invoice_id: str
     payment_id: str
+
+
+class VisitUnpriced(VisitEvent):
+    """A visit was completed that the clinic has no price for, so that no invoice was issued."""
+
+    type: ClassVar[str] = "billing.appointment.unpriced"
+    priority: ClassVar[Priority] = Priority.HIGH
+
+
+class PaymentLeftOver(Event):
+    """Part of a payment settles no invoice (paid twice, paid too much): it is the patient's credit."""
+
+    type: ClassVar[str] = "billing.payment.left_over"
+    category: ClassVar[Category] = Category.BILLING
+    subject: ClassVar[str] = "payment_id"
+
+    payment_id: str
+    invoice_id: str
+    amount_minor: int
+    currency: str

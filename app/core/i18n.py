@@ -12,7 +12,7 @@ import hashlib
 import logging
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ from babel import localedata
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from flask import Flask, current_app, has_request_context, request, session
-from flask_babel import get_locale
+from flask_babel import force_locale, get_locale, refresh
 
 from config import get_settings
 
@@ -49,10 +49,29 @@ def prepare(app: Flask, cache_dir: Path | None = None) -> None:
 
 def init_app(app: Flask, clinic_locale: Callable[[], ClinicLocale | None] = lambda: None) -> None:
     """Choose the language per request; `clinic_locale` answers for the active clinic, None without one."""
+    app.extensions["clinic_locale"] = clinic_locale
     babel = app.extensions["babel"]
     babel.locale_selector = lambda: select_locale(_answer(clinic_locale))
     babel.timezone_selector = lambda: _zone(_answer(clinic_locale))
     app.jinja_env.globals.update(languages=LANGUAGES, current_language=current_language)
+
+
+@contextlib.contextmanager
+def written_for(language: str | None) -> Iterator[None]:
+    """Write in a person's language and the zone of the clinic in scope, whoever acts: for messages and documents.
+
+    A worker serves many clinics in one application context, which would remember the first one's zone.
+    """
+    clinic = _answer(current_app.extensions["clinic_locale"])
+    wanted = (language or "").partition("_")[0]
+    spoken = wanted if wanted in LANGUAGES else DEFAULT_LANGUAGE
+    territory = clinic.locale.partition("_")[2] if clinic else ""
+    try:
+        with force_locale(f"{spoken}_{territory or DEFAULT_TERRITORY}" if _exists(spoken, territory) else spoken):
+            refresh()
+            yield
+    finally:
+        refresh()
 
 
 def current_language() -> str:

@@ -84,6 +84,54 @@ _ALL = (
             "hi": "प्रिय {{ patient }},\n\nहमने इनवॉइस {{ number }} में से {{ amount }} वापस कर दिए हैं।\n\n{{ clinic }}",
         },
     ),
+    # To staff, in the console only: what waits for a person.
+    MessageTemplate(
+        "late_payment",
+        ("amount", "when"),
+        {"en": "Late payment of {{ amount }}", "hi": "{{ amount }} का देर से आया भुगतान"},
+        {
+            "en": "{{ amount }} came for the visit on {{ when }}, which was called off. "
+            "It is the patient's credit: offer another slot, or refund it.",
+            "hi": "{{ when }} की रद्द हो चुकी अपॉइंटमेंट के लिए {{ amount }} आए हैं। "
+            "यह मरीज़ की जमा राशि है: दूसरा समय दें या रिफ़ंड करें।",
+        },
+    ),
+    MessageTemplate(
+        "payment_left_over",
+        ("amount", "number"),
+        {"en": "{{ amount }} more than was due", "hi": "देय से {{ amount }} अधिक"},
+        {
+            "en": "{{ amount }} of a payment for invoice {{ number }} settles nothing. It is the patient's credit.",
+            "hi": "इनवॉइस {{ number }} के भुगतान में से {{ amount }} किसी देय राशि के लिए नहीं हैं। यह मरीज़ की जमा राशि है।",
+        },
+    ),
+    MessageTemplate(
+        "paid_visit_cancelled",
+        ("amount", "number"),
+        {"en": "A paid visit was cancelled", "hi": "भुगतान की गई अपॉइंटमेंट रद्द हुई"},
+        {
+            "en": "{{ amount }} were paid by invoice {{ number }} for a visit that is cancelled. Refund it, or book another.",
+            "hi": "रद्द हुई अपॉइंटमेंट के लिए इनवॉइस {{ number }} से {{ amount }} का भुगतान हुआ था। रिफ़ंड करें या दूसरा समय दें।",
+        },
+    ),
+    MessageTemplate(
+        "visit_unpriced",
+        ("when",),
+        {"en": "A visit without a price", "hi": "बिना मूल्य की अपॉइंटमेंट"},
+        {
+            "en": "The visit on {{ when }} was completed, but no price is set for its kind: no invoice was issued.",
+            "hi": "{{ when }} की अपॉइंटमेंट पूरी हुई, पर उसका मूल्य तय नहीं है: कोई इनवॉइस नहीं बनी।",
+        },
+    ),
+    MessageTemplate(
+        "refund_failed",
+        ("amount",),
+        {"en": "A refund of {{ amount }} failed", "hi": "{{ amount }} का रिफ़ंड विफल हुआ"},
+        {
+            "en": "A refund of {{ amount }} did not reach the patient. The money is with us; look at Refunds.",
+            "hi": "{{ amount }} का रिफ़ंड मरीज़ तक नहीं पहुँचा। पैसा हमारे पास है; रिफ़ंड देखें।",
+        },
+    ),
 )
 TEMPLATES = {template.name: template for template in _ALL}
 _environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)  # noqa: S701 plain text

@@ -36,6 +36,8 @@ class ClinicSettings(BaseModel):
     book_ahead_days: int = Field(180, title="Bookable ahead (days)", ge=1, le=730)
     slot_minutes: int = Field(15, title="Usual slot length (minutes)", ge=5, le=240)
     pay_link_days: int = Field(14, title="Pay links are valid for (days)", ge=1, le=90)
+    desk_discount_percent: int = Field(10, title="Discount of the desk without a reason (%)", ge=0, le=100)
+    finance_discount_percent: int = Field(25, title="Discount of finance without a reason (%)", ge=0, le=100)
     refund_second_person_above: Decimal = Field(Decimal(0), title="Refunds above this need a second person", ge=0)
 
     @field_validator("zone")

@@ -1,4 +1,4 @@
-"""Invoices, their lines and what settles them; credit notes; pay links."""
+"""Invoices and their lines."""
 
 from __future__ import annotations
 
@@ -37,6 +37,10 @@ class InvoiceStatus(StrEnum):
     WRITTEN_OFF = "WRITTEN_OFF"
 
 
+OWED = (InvoiceStatus.OPEN, InvoiceStatus.PARTIALLY_PAID)
+PAYABLE = (InvoiceStatus.DRAFT, *OWED)
+
+
 class Invoice(Stateful, TenantModel):
     """What a patient owes. Has its number from the moment it is open, and never changes from then on."""
 
@@ -51,16 +55,24 @@ class Invoice(Stateful, TenantModel):
             postgresql_where=text("appointment_id is not null and status <> 'VOID'"),
         ),
         one_of("status", InvoiceStatus, "ck_invoice_status"),
-        CheckConstraint("(status = 'DRAFT') = (number is null)", name="ck_invoice_number_once_open"),
+        # A draft that is given up is void without ever having had a number: the series stays gapless.
         CheckConstraint(
-            "subtotal_minor >= 0 and discount_minor >= 0 and tax_minor >= 0 and total_minor >= 0", name="ck_invoice_sums"
+            "case status when 'DRAFT' then number is null when 'VOID' then true else number is not null end",
+            name="ck_invoice_number_once_open",
+        ),
+        CheckConstraint(
+            "subtotal_minor >= 0 and discount_minor >= 0 and tax_minor >= 0 and total_minor >= 0",
+            name="ck_invoice_sums",
         ),
         CheckConstraint("total_minor = subtotal_minor - discount_minor + tax_minor", name="ck_invoice_total"),
-        CheckConstraint("0 <= paid_minor and 0 <= credited_minor", name="ck_invoice_settled"),
+        CheckConstraint(
+            "0 <= paid_minor and 0 <= credited_minor and paid_minor + credited_minor <= total_minor",
+            name="ck_invoice_settled",
+        ),
     )  # fmt: skip
 
     TRANSITIONS: ClassVar[Mapping[Any, frozenset[Any]]] = {
-        InvoiceStatus.DRAFT: frozenset({InvoiceStatus.OPEN}),
+        InvoiceStatus.DRAFT: frozenset({InvoiceStatus.OPEN, InvoiceStatus.VOID}),
         InvoiceStatus.OPEN: frozenset(
             {InvoiceStatus.PARTIALLY_PAID, InvoiceStatus.PAID, InvoiceStatus.VOID, InvoiceStatus.WRITTEN_OFF}
         ),
@@ -79,6 +91,7 @@ class Invoice(Stateful, TenantModel):
     currency: Mapped[str] = currency_column()
     # Net of line discounts, before the invoice's own discount and before tax.
     subtotal_minor: Mapped[int] = minor_column()
+    # The invoice's own discount; its shares in the lines lower what they are taxed on.
     discount_minor: Mapped[int] = minor_column()
     tax_minor: Mapped[int] = minor_column()
     total_minor: Mapped[int] = minor_column()
@@ -120,11 +133,19 @@ class Invoice(Stateful, TenantModel):
         return money_of(self, "paid")
 
     @property
+    def credited(self) -> Money:
+        return money_of(self, "credited")
+
+    @property
     def amount_due(self) -> Money:
-        """What is still to be paid: never below zero, nothing for a draft, a void or a written-off invoice."""
-        if self.status not in (InvoiceStatus.OPEN, InvoiceStatus.PARTIALLY_PAID):
+        """What is still to be paid, for a draft all of it; nothing for a void or a written-off invoice."""
+        if self.status not in PAYABLE:
             return Money(0, self.currency)
-        return Money(max(self.total_minor - self.paid_minor - self.credited_minor, 0), self.currency)
+        return Money(self.total_minor - self.paid_minor - self.credited_minor, self.currency)
+
+    def overdue(self, today: date) -> bool:
+        """Issued, not settled, and past its due date, which is the last day to pay."""
+        return self.status in OWED and self.due_on is not None and self.due_on < today
 
     @property
     def status_code(self) -> InvoiceStatus:
@@ -140,7 +161,11 @@ class InvoiceLine(TenantModel):
     __tablename__ = "invoice_line"
     __table_args__ = (
         CheckConstraint("quantity > 0", name="ck_invoice_line_quantity"),
-        CheckConstraint("unit_price_minor >= 0 and discount_minor >= 0 and net_minor >= 0", name="ck_invoice_line_sums"),
+        CheckConstraint(
+            "unit_price_minor >= 0 and discount_minor >= 0 and net_minor >= 0 and tax_minor >= 0",
+            name="ck_invoice_line_sums",
+        ),
+        CheckConstraint("0 <= share_minor and share_minor <= net_minor", name="ck_invoice_line_share"),
     )
 
     invoice_id: Mapped[str] = tenant_reference("invoice")
@@ -148,11 +173,14 @@ class InvoiceLine(TenantModel):
     service_id: Mapped[str | None] = tenant_reference("service", nullable=True)
     description: Mapped[str] = mapped_column(String(200), nullable=False)
     code: Mapped[str] = mapped_column(String(20), nullable=False, default="")
+    hsn: Mapped[str] = mapped_column(String(10), nullable=False, default="")
     quantity: Mapped[Decimal] = mapped_column(Numeric(12, 3), nullable=False, default=Decimal(1))
     currency: Mapped[str] = currency_column()
     unit_price_minor: Mapped[int] = minor_column()
     discount_minor: Mapped[int] = minor_column()
     net_minor: Mapped[int] = minor_column()
+    # This line's share of the invoice's own discount.
+    share_minor: Mapped[int] = minor_column()
     tax_minor: Mapped[int] = minor_column()
     tax_rate_id: Mapped[str | None] = tenant_reference("tax_rate", nullable=True)
     # [{"label": "CGST 9%", "percent": "9", "minor": 720}, ...] as it stood when the line was made
@@ -160,69 +188,27 @@ class InvoiceLine(TenantModel):
 
     invoice: Mapped[Invoice] = tenant_relationship("Invoice", "InvoiceLine.invoice_id", back_populates="lines")
 
-    def __str__(self) -> str:
-        return self.description
-
-
-class InvoiceAllocation(TenantModel):
-    """The part of a payment that settles an invoice."""
-
-    __tablename__ = "invoice_allocation"
-    __table_args__ = (
-        UniqueConstraint("clinic_id", "invoice_id", "payment_id", name="uq_invoice_allocation"),
-        CheckConstraint("amount_minor >= 0", name="ck_invoice_allocation_amount"),
-    )
-
-    invoice_id: Mapped[str] = tenant_reference("invoice")
-    payment_id: Mapped[str] = tenant_reference("payment")
-    currency: Mapped[str] = currency_column()
-    amount_minor: Mapped[int] = minor_column()
-
-
-class CreditNote(TenantModel):
-    """A correction of an open invoice, numbered in its own gapless series."""
-
-    __tablename__ = "credit_note"
-    __table_args__ = (
-        UniqueConstraint("clinic_id", "number", name="uq_credit_note_number"),
-        Index(
-            "uq_credit_note_refund", "clinic_id", "refund_id", unique=True, postgresql_where=text("refund_id is not null")
-        ),
-        CheckConstraint("total_minor > 0 and total_minor = net_minor + tax_minor", name="ck_credit_note_total"),
-    )
-
-    number: Mapped[str] = mapped_column(String(30), nullable=False)
-    invoice_id: Mapped[str] = tenant_reference("invoice")
-    refund_id: Mapped[str | None] = tenant_reference("refund", nullable=True)
-    patient_id: Mapped[str] = tenant_reference("patient")
-    reason: Mapped[str] = mapped_column(String(300), nullable=False)
-    issued_at: Mapped[datetime] = mapped_column(AwareTime, nullable=False)
-    currency: Mapped[str] = currency_column()
-    net_minor: Mapped[int] = minor_column()
-    tax_minor: Mapped[int] = minor_column()
-    total_minor: Mapped[int] = minor_column()
-    pdf_file_id: Mapped[str | None] = tenant_reference("stored_file", nullable=True)
-
-    invoice: Mapped[Invoice] = tenant_relationship("Invoice", "CreditNote.invoice_id", viewonly=True)
+    @property
+    def unit_price(self) -> Money:
+        return money_of(self, "unit_price")
 
     @property
-    def total(self) -> Money:
-        return money_of(self, "total")
+    def discount(self) -> Money:
+        return money_of(self, "discount")
+
+    @property
+    def taxable(self) -> Money:
+        """What the tax is on: the net amount less the share of the invoice's discount."""
+        return Money(self.net_minor - self.share_minor, self.currency)
+
+    @property
+    def tax(self) -> Money:
+        return money_of(self, "tax")
+
+    @property
+    def amount(self) -> Money:
+        """Taxable amount and tax."""
+        return self.taxable + self.tax
 
     def __str__(self) -> str:
-        return self.number
-
-
-class PayLink(TenantModel):
-    """A public, expiring way to pay one invoice. Only the hash of its token is kept."""
-
-    __tablename__ = "pay_link"
-    __table_args__ = (UniqueConstraint("token_hash", name="uq_pay_link_token"),)
-    __secret_columns__ = frozenset({"token_hash"})
-
-    invoice_id: Mapped[str] = tenant_reference("invoice")
-    token_hash: Mapped[str] = mapped_column(String(64), nullable=False)
-    expires_at: Mapped[datetime] = mapped_column(AwareTime, nullable=False)
-    used_at: Mapped[datetime | None] = mapped_column(AwareTime)
-
-    invoice: Mapped[Invoice] = tenant_relationship("Invoice", "PayLink.invoice_id", viewonly=True)
+        return self.description

@@ -1,0 +1,133 @@
+"""What follows from billing's events: documents, messages, alerts. Each tolerates a second call."""
+
+from __future__ import annotations
+
+from sqlalchemy import ColumnElement, select
+
+from app.billing.events import (
+    InvoiceCreated,
+    InvoicePaid,
+    InvoiceUpdated,
+    LatePayment,
+    PaidAppointmentCancelled,
+    PaymentLeftOver,
+    VisitUnpriced,
+)
+from app.billing.models import Invoice, InvoiceStatus
+from app.billing.notices import DESK_ROLES, alert_staff, tell_paid, tell_refunded
+from app.billing.papers import moment_text
+from app.billing.services.files import ensure_pdf
+from app.billing.services.pay_links import revoke_links
+from app.billing.services.receipts import find_receipt
+from app.core.formatting import money
+from app.core.i18n import written_for
+from app.core.money import Money
+from app.core.tenant import db
+from app.events.base import listens_to
+from app.payments.events import PaymentRefunded, RefundFailed
+from app.payments.models import Payment, PaymentStatus
+from app.payments.services import abandon_payment
+from app.people.models import Patient
+from app.scheduling.events import AppointmentCancelled
+from app.scheduling.models import Appointment
+from app.tenancy.queries import settings_in_scope
+
+
+@listens_to(InvoiceCreated, queue="invoice-pdf")
+def draw_new_invoice(event: InvoiceCreated) -> None:
+    ensure_pdf(event.invoice_id)
+
+
+@listens_to(InvoiceUpdated, queue="invoice-pdf")
+def draw_changed_invoice(event: InvoiceUpdated) -> None:
+    """Partly paid, credited or void: the stored document says so. A draft's is drawn when somebody asks for it."""
+    invoice = db.session.get_one(Invoice, event.invoice_id)
+    if invoice.number is not None:
+        ensure_pdf(invoice.id)
+
+
+@listens_to(InvoicePaid, queue="invoice-pdf")
+def send_paid_invoice(event: InvoicePaid) -> None:
+    """Once per channel. A free visit has nothing to be thanked for."""
+    invoice = db.session.get_one(Invoice, event.invoice_id)
+    if invoice.total:
+        tell_paid(invoice)
+
+
+@listens_to(InvoicePaid)
+def close_other_ways_to_pay(event: InvoicePaid) -> None:
+    """A settled invoice has no pay link and no second payment that waits."""
+    revoke_links(event.invoice_id)
+    _abandon(Payment.invoice_id == event.invoice_id)
+
+
+@listens_to(InvoiceUpdated)
+def close_ways_to_pay_what_is_void(event: InvoiceUpdated) -> None:
+    if event.status == InvoiceStatus.VOID:
+        revoke_links(event.invoice_id)
+        _abandon(Payment.invoice_id == event.invoice_id)
+
+
+@listens_to(AppointmentCancelled)
+def stop_waiting_for_payment(event: AppointmentCancelled) -> None:
+    """Nobody can begin to pay for a visit that was called off; money that comes all the same is booked."""
+    _abandon(Payment.appointment_id == event.appointment_id)
+
+
+def _abandon(about: ColumnElement[bool]) -> None:
+    waiting = select(Payment.id).where(about, Payment.status == PaymentStatus.PENDING).order_by(Payment.id)
+    for payment_id in db.session.scalars(waiting).all():
+        abandon_payment(payment_id)
+
+
+@listens_to(PaymentRefunded, queue="notification")
+def tell_patient_of_refund(event: PaymentRefunded) -> None:
+    invoice = db.session.get(Invoice, event.invoice_id) if event.invoice_id else None
+    receipt = find_receipt(event.payment_id)
+    number = (invoice.number if invoice else None) or (receipt.number if receipt else "")
+    patient = db.session.get_one(Patient, event.patient_id)
+    tell_refunded(patient, Money(event.amount_minor, event.currency), number or "", event.refund_id)
+
+
+@listens_to(LatePayment, queue="notification")
+def alert_late_payment(event: LatePayment) -> None:
+    """The visit's slot is gone, the money is here: offer another slot, or refund."""
+    payment = db.session.get_one(Payment, event.payment_id)
+    variables = {"amount": _shown(payment.captured), "when": _when(event.appointment_id)}
+    alert_staff("late_payment", variables, f"late-payment:{event.payment_id}", DESK_ROLES)
+
+
+@listens_to(PaymentLeftOver, queue="notification")
+def alert_left_over(event: PaymentLeftOver) -> None:
+    invoice = db.session.get_one(Invoice, event.invoice_id)
+    variables = {"amount": _shown(Money(event.amount_minor, event.currency)), "number": invoice.number or "–"}
+    alert_staff("payment_left_over", variables, f"left-over:{event.payment_id}:{event.amount_minor}")
+
+
+@listens_to(PaidAppointmentCancelled, queue="notification")
+def alert_paid_visit_cancelled(event: PaidAppointmentCancelled) -> None:
+    invoice = db.session.get_one(Invoice, event.invoice_id)
+    variables = {"amount": _shown(invoice.amount_paid), "number": invoice.number or "–"}
+    alert_staff("paid_visit_cancelled", variables, f"paid-visit-cancelled:{event.appointment_id}", DESK_ROLES)
+
+
+@listens_to(VisitUnpriced, queue="notification")
+def alert_unpriced_visit(event: VisitUnpriced) -> None:
+    alert_staff("visit_unpriced", {"when": _when(event.appointment_id)}, f"visit-unpriced:{event.appointment_id}")
+
+
+@listens_to(RefundFailed, queue="notification")
+def alert_failed_refund(event: RefundFailed) -> None:
+    """Told per failure: a refund that is tried again may fail again, as another one."""
+    variables = {"amount": _shown(Money(event.amount_minor, event.currency))}
+    alert_staff("refund_failed", variables, f"refund-failed:{event.refund_id}")
+
+
+def _shown(amount: Money) -> str:
+    with written_for(settings_in_scope().locale):
+        return money(amount)
+
+
+def _when(appointment_id: str) -> str:
+    with written_for(settings_in_scope().locale):
+        return moment_text(db.session.get_one(Appointment, appointment_id).starts_at)

@@ -1,0 +1,37 @@
+"""Invariants across slices, kept inside the publisher's transaction.
+
+A completed payment settles its invoice and confirms its visit; a settled refund is credited; a visit that was held is
+billed, one that was called off owes nothing.
+"""
+
+from __future__ import annotations
+
+from app.billing.services.credit_notes import credit_refund
+from app.billing.services.settlement import take_payment
+from app.billing.services.visits import bill_completed_visit, settle_cancelled_visit
+from app.core.tenant import db
+from app.events.base import reacts_to
+from app.payments.events import PaymentCompleted, PaymentRefunded
+from app.payments.models import Payment, Refund
+from app.scheduling.events import AppointmentCancelled, AppointmentCompleted
+
+
+@reacts_to(PaymentCompleted)
+def settle_on_payment(event: PaymentCompleted) -> None:
+    take_payment(db.session.get_one(Payment, event.payment_id))
+
+
+@reacts_to(PaymentRefunded)
+def credit_on_refund(event: PaymentRefunded) -> None:
+    refund = db.session.get_one(Refund, event.refund_id)
+    credit_refund(db.session.get_one(Payment, event.payment_id), refund.id, refund.reason or "Refund")
+
+
+@reacts_to(AppointmentCompleted)
+def bill_on_completion(event: AppointmentCompleted) -> None:
+    bill_completed_visit(event.appointment_id)
+
+
+@reacts_to(AppointmentCancelled)
+def settle_on_cancellation(event: AppointmentCancelled) -> None:
+    settle_cancelled_visit(event.appointment_id, event.reason)

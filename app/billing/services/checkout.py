@@ -1,0 +1,170 @@
+"""Paying an invoice or a visit: through a gateway's hosted page, or at the desk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask_babel import gettext as _
+from sqlalchemy import select
+
+from app.billing.models import Invoice, InvoiceStatus, Receipt
+from app.billing.services.invoices import lock_invoice
+from app.billing.services.receipts import find_receipt
+from app.billing.services.visits import invoice_for_visit, lock_visit
+from app.core.errors import Conflict, Invalid
+from app.core.money import Money
+from app.core.tenant import db
+from app.payments.gateways import GATEWAYS
+from app.payments.models import Payment, PaymentStatus
+from app.payments.services import create_payment, record_tender
+from app.scheduling.models import Appointment, AppointmentStatus
+
+# A visit that was asked for waits for approval; one that was called off cannot be paid for any more.
+PAYABLE_VISITS = (
+    AppointmentStatus.SCHEDULED,
+    AppointmentStatus.CONFIRMED,
+    AppointmentStatus.CHECKED_IN,
+    AppointmentStatus.IN_PROGRESS,
+    AppointmentStatus.COMPLETED,
+)
+WAITING = (PaymentStatus.PENDING, PaymentStatus.UNKNOWN)
+
+
+class AlreadyPaid(Conflict):
+    """Nothing is due (any more)."""
+
+    code = "ALREADY_PAID"
+
+
+class NotPayable(Conflict):
+    """The visit or the invoice is in a state in which it takes no money."""
+
+    code = "NOT_PAYABLE"
+
+
+@dataclass(frozen=True)
+class Collected:
+    """Money that the desk took, what it was for, and its numbered receipt."""
+
+    payment: Payment
+    invoice: Invoice
+    receipt: Receipt
+
+
+def begin_visit_payment(
+    appointment: Appointment, *, provider: str | None = None, amount: Money | None = None
+) -> Payment:
+    """A payment of what is due for a visit; `start_checkout` opens its hosted page after the commit.
+
+    Raises NotPayable, AlreadyPaid, NoPrice, Invalid for another amount or an unknown provider.
+    """
+    appointment = lock_visit(appointment.id)
+    _check_visit(appointment)
+    return begin_payment(invoice_for_visit(appointment), provider=provider, amount=amount)
+
+
+def begin_payment(invoice: Invoice, *, provider: str | None = None, amount: Money | None = None) -> Payment:
+    """A payment of what is due of a locked invoice: the one that waits already, or a new one.
+
+    Raises NotPayable, AlreadyPaid, Invalid for another amount or an unknown provider.
+    """
+    _check_provider(provider)
+    _check_due(invoice)
+    _check_amount(invoice, amount)
+    known = _waiting_payment(invoice, provider)
+    if known is not None:
+        return known
+    patient = invoice.patient
+    return create_payment(
+        invoice.amount_due,
+        patient_id=invoice.patient_id,
+        invoice_id=invoice.id,
+        appointment_id=invoice.appointment_id,
+        provider=provider,
+        description=_description(invoice),
+        payer={"name": patient.name, "email": patient.email or "", "phone": patient.phone or ""},
+    )
+
+
+def collect_at_desk(
+    target: Appointment | Invoice, tender: str, amount: Money | None = None, reference: str = "", notes: str = ""
+) -> Collected:
+    """Take money at the desk for a visit or an invoice: all that is due, or a part.
+
+    Raises NotPayable, AlreadyPaid, NoPrice, Invalid for an amount that is not above zero and at most what is due.
+    """
+    invoice = _invoice_to_collect(target)
+    _check_due(invoice)
+    due = invoice.amount_due
+    wanted = amount if amount is not None else due
+    if wanted.currency != due.currency or not 0 < wanted.minor <= due.minor:
+        raise Invalid(fields={"amount": _("Above zero and at most %(due)s.", due=str(due))})
+    payment = record_tender(
+        tender,
+        wanted,
+        patient_id=invoice.patient_id,
+        invoice_id=invoice.id,
+        appointment_id=invoice.appointment_id,
+        reference=reference,
+        notes=notes,
+    )
+    receipt = find_receipt(payment.id)
+    assert receipt is not None  # the payment's own transaction issued it
+    return Collected(payment, invoice, receipt)
+
+
+def _invoice_to_collect(target: Appointment | Invoice) -> Invoice:
+    """Locked, and its visit before it."""
+    if isinstance(target, Appointment):
+        appointment = lock_visit(target.id)
+        _check_visit(appointment)
+        return invoice_for_visit(appointment)
+    if target.appointment_id is not None:
+        lock_visit(target.appointment_id)
+    return lock_invoice(target.id)
+
+
+def _check_visit(appointment: Appointment) -> None:
+    if appointment.status == AppointmentStatus.REQUESTED:
+        raise NotPayable(_("This visit waits for the clinic's approval."), status=appointment.status)
+    if appointment.status not in PAYABLE_VISITS:
+        raise NotPayable(_("This visit was called off; it cannot be paid for."), status=appointment.status)
+
+
+def _check_due(invoice: Invoice) -> None:
+    if invoice.status in (InvoiceStatus.VOID, InvoiceStatus.WRITTEN_OFF):
+        raise NotPayable(_("This invoice cannot be paid."), status=invoice.status)
+    if not invoice.amount_due:
+        raise AlreadyPaid(_("Nothing is due."), status=invoice.status)
+
+
+def _check_amount(invoice: Invoice, amount: Money | None) -> None:
+    """The server prices; a client that thinks otherwise is told, never obeyed (SPEC PAY-2)."""
+    due = invoice.amount_due
+    if amount is not None and amount != due:
+        text = _("The amount due is %(due)s.", due=str(due))
+        raise Invalid(text, code="WRONG_AMOUNT", fields={"amount": text}, due=due.to_json(), currency=due.currency)
+
+
+def _check_provider(provider: str | None) -> None:
+    if provider is not None and provider not in {gateway.code for gateway in GATEWAYS}:
+        raise Invalid(fields={"provider": _("There is no such payment provider.")})
+
+
+def _waiting_payment(invoice: Invoice, provider: str | None) -> Payment | None:
+    """An open payment of the same amount: paying twice because of two tabs must not be possible."""
+    wanted = select(Payment).where(
+        Payment.invoice_id == invoice.id,
+        Payment.status.in_(WAITING),
+        Payment.amount_minor == invoice.amount_due.minor,
+        Payment.currency == invoice.currency,
+        Payment.abandoned_at.is_(None),
+    )
+    if provider is not None:
+        wanted = wanted.where(Payment.provider == provider)
+    return db.session.scalar(wanted.order_by(Payment.id.desc()).limit(1))
+
+
+def _description(invoice: Invoice) -> str:
+    """What the payer reads on the hosted page: nothing about their health."""
+    return _("Invoice %(number)s", number=invoice.number) if invoice.number else _("Medical services")

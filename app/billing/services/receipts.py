@@ -1,0 +1,34 @@
+"""Receipts: one number per payment that brought money."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+
+from app.billing.models import Receipt
+from app.billing.numbering import RECEIPTS, next_document_number
+from app.core import clock
+from app.core.ids import new_id
+from app.core.tenant import db
+from app.payments.models import Payment
+from app.tenancy.queries import settings_in_scope
+
+
+def issue_receipt(payment: Payment) -> Receipt:
+    """The receipt of a locked payment; a second call finds the first one's."""
+    known = find_receipt(payment.id)
+    if known is not None:
+        return known
+    receipt = Receipt(
+        id=new_id(),
+        number=next_document_number(RECEIPTS, settings_in_scope().receipt_prefix),
+        payment_id=payment.id,
+        patient_id=payment.patient_id,
+        issued_at=clock.now(),
+    )
+    db.session.add(receipt)
+    db.session.flush()
+    return receipt
+
+
+def find_receipt(payment_id: str) -> Receipt | None:
+    return db.session.scalar(select(Receipt).where(Receipt.payment_id == payment_id))

@@ -1,0 +1,132 @@
+"""Visits and their money: what a visit's invoice is, and what a payment or a cancellation means for the visit."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from flask_babel import gettext as _
+from sqlalchemy import func, select
+
+from app.billing.events import AppointmentBooked, LatePayment, PaidAppointmentCancelled, VisitUnpriced
+from app.billing.models import Invoice, InvoiceStatus
+from app.billing.services.invoices import draft_invoice, lock_invoice, open_invoice, void_invoice
+from app.billing.services.lines import NewLine
+from app.catalog.queries import NoPrice, price_of_visit
+from app.core.tenant import db
+from app.events.services import publish
+from app.payments.models import Payment
+from app.scheduling.models import Appointment, AppointmentStatus, CancelReason
+from app.scheduling.queries import local_day
+from app.scheduling.services import confirm_appointment, retake_slot
+
+CALLED_OFF = (AppointmentStatus.CANCELLED, AppointmentStatus.DECLINED)
+
+
+def lock_visit(appointment_id: str) -> Appointment:
+    """The visit, locked and fresh, whoever acts: a payment of somebody else's money still settles it."""
+    wanted = select(Appointment).where(Appointment.id == appointment_id).with_for_update(of=Appointment)
+    return db.session.scalars(wanted.execution_options(populate_existing=True)).one()
+
+
+def invoice_for_visit(appointment: Appointment) -> Invoice:
+    """The locked invoice of a visit: the one that counts already, or a draft at today's price. Raises NoPrice.
+
+    The visit is locked with it, so that two desks find the same one.
+    """
+    appointment = lock_visit(appointment.id)
+    known = find_invoice_of_visit(appointment.id)
+    if known is not None:
+        return lock_invoice(known.id)
+    day = local_day(appointment.starts_at)
+    price = price_of_visit(appointment.doctor_id, appointment.type, visited_on=_last_visit(appointment), on=day)
+    line = NewLine(price.name, price.unit_price, tax=price.tax, service_id=price.service_id, code=price.code)
+    return draft_invoice(
+        appointment.patient_id,
+        [line],
+        appointment_id=appointment.id,
+        doctor_id=appointment.doctor_id,
+        location_id=appointment.location_id,
+    )
+
+
+def find_invoice_of_visit(appointment_id: str) -> Invoice | None:
+    """The visit's invoice that is not void."""
+    return db.session.scalar(
+        select(Invoice).where(Invoice.appointment_id == appointment_id, Invoice.status != InvoiceStatus.VOID)
+    )
+
+
+def _last_visit(appointment: Appointment) -> date | None:
+    """The day of the patient's visit to this doctor before this one."""
+    held = select(func.max(Appointment.starts_at)).where(
+        Appointment.patient_id == appointment.patient_id,
+        Appointment.doctor_id == appointment.doctor_id,
+        Appointment.status == AppointmentStatus.COMPLETED,
+        Appointment.starts_at < appointment.starts_at,
+    )
+    before = db.session.scalar(held)
+    return local_day(before) if before else None
+
+
+def was_released(appointment: Appointment) -> bool:
+    """Its slot was given back because nobody had paid."""
+    return appointment.status == AppointmentStatus.CANCELLED and appointment.cancelled_reason == CancelReason.UNPAID
+
+
+def invoice_that_counts(invoice: Invoice, appointment: Appointment) -> Invoice:
+    """The visit's present invoice where the one that was paid is void; a new one for a visit that may still be held."""
+    if invoice.status != InvoiceStatus.VOID or (appointment.status in CALLED_OFF and not was_released(appointment)):
+        return invoice
+    try:
+        return invoice_for_visit(appointment)
+    except NoPrice:
+        return invoice
+
+
+def may_take_money(appointment: Appointment, invoice: Invoice, payment: Payment) -> bool:
+    """Whether a payment still has a visit to pay for. A released one takes its slot back if the money is enough."""
+    if appointment.status not in CALLED_OFF:
+        return True
+    enough = payment.captured_minor - payment.refunded_minor >= invoice.amount_due.minor > 0
+    return was_released(appointment) and enough and retake_slot(appointment)
+
+
+def tell_late_payment(appointment: Appointment, invoice: Invoice, payment: Payment) -> None:
+    publish(LatePayment(appointment_id=appointment.id, invoice_id=invoice.id, payment_id=payment.id))
+
+
+def confirm_paid_visit(appointment: Appointment, invoice: Invoice, payment: Payment) -> None:
+    """A paid invoice confirms its SCHEDULED visit, once."""
+    if invoice.status != InvoiceStatus.PAID:
+        return
+    if appointment.status == AppointmentStatus.SCHEDULED:
+        confirm_appointment(appointment)
+    publish(AppointmentBooked(appointment_id=appointment.id, invoice_id=invoice.id, payment_id=payment.id))
+
+
+def bill_completed_visit(appointment_id: str) -> Invoice | None:
+    """Issue the invoice of a visit that was held. None, and an event, where the clinic has no price for it."""
+    appointment = lock_visit(appointment_id)
+    try:
+        invoice = invoice_for_visit(appointment)
+    except NoPrice:
+        publish(VisitUnpriced(appointment_id=appointment.id))
+        return None
+    return open_invoice(invoice) if invoice.status == InvoiceStatus.DRAFT else invoice
+
+
+def settle_cancelled_visit(appointment_id: str, reason: str) -> None:
+    """Nothing is owed for a visit that was called off: an unpaid invoice is void, a paid one waits for a person.
+
+    A released visit keeps its draft: money that is late after all opens it.
+    """
+    invoice = find_invoice_of_visit(appointment_id)
+    if invoice is None:
+        return
+    invoice = lock_invoice(invoice.id)
+    if invoice.paid_minor:
+        publish(PaidAppointmentCancelled(appointment_id=appointment_id, invoice_id=invoice.id))
+    elif reason == CancelReason.UNPAID and invoice.status == InvoiceStatus.DRAFT:
+        return
+    elif not invoice.credited_minor and invoice.can_become(InvoiceStatus.VOID):
+        void_invoice(invoice, _("The visit was cancelled."))
