@@ -63,7 +63,7 @@ def build(slices: tuple[str, ...], overrides: dict[str, Any]) -> Flask:
 
 
 def flask_config(settings: Settings) -> dict[str, Any]:
-    engine = {"pool_size": settings.pool_size, "max_overflow": settings.pool_overflow, "pool_pre_ping": True}
+    engine = {"pool_size": settings.pool_size, "max_overflow": settings.pool_overflow, "pool_pre_ping": True, "hide_parameters": True}
     return {
         "SECRET_KEY": settings.secret_key.get_secret_value(),
         "SQLALCHEMY_DATABASE_URI": settings.database_url,

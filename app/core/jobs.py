@@ -16,6 +16,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue, Retry
 
+from app.core.logging import bound, flush
 from app.core.transaction import after_commit
 from config import get_settings
 
@@ -77,7 +78,11 @@ class Job(Generic[P, R]):
         update_wrapper(self, self.function)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        return self.function(*args, **kwargs)
+        try:
+            with bound(operation=self.name.rpartition(".")[2]):
+                return self.function(*args, **kwargs)
+        finally:
+            flush()  # a forked job process leaves without running exit handlers
 
     def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> None:
         """Wake a worker once the present transaction is durable."""
