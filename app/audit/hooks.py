@@ -17,6 +17,14 @@ from app.events.models import EventDelivery, EventRecord
 _SILENT_COLUMNS = frozenset({"id", "clinic_id", "created_at", "updated_at"})
 
 
+@event.listens_for(Session, "before_flush")
+def _load_before_deletion(session: Session, _context: Any, _instances: Any) -> None:
+    """What a commit expired cannot be read any more once its row is gone."""
+    for row in session.deleted:
+        if inspect(row).expired_attributes and _audited(row):
+            session.refresh(row)
+
+
 @event.listens_for(Session, "after_flush")
 def _collect(session: Session, _context: Any) -> None:
     for row in session.new:
@@ -64,6 +72,9 @@ def _changes(row: Any, action: str) -> dict[str, Any]:
             continue
         history = inspect(row).attrs[attribute.key].history
         if action == "updated" and not history.has_changes():
+            continue
+        if action == "deleted" and attribute.key in secret:
+            changes[attribute.key] = ["***", "***"]  # not read: it may be unloaded, and its row is gone
             continue
         old = history.deleted[0] if history.deleted else None
         new = None if action == "deleted" else getattr(row, attribute.key)
