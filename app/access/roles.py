@@ -91,7 +91,7 @@ MATRIX: dict[str, dict[str, str]] = {
     "payment":          {"read": _MONEY_READ, "create": "PRFAS", "update": "RFAS", "capture": "FAS", "void": "FAS",
                          "refund": "FAS", "request-refund": "RFAS", "check": "RFAS"},
     "refund":           {"read": _MONEY_READ, "request": "RFAS", "approve": "FAS", "reject": "FAS"},
-    "payment_method":   {"read": "PFAS", "create": "P", "update": "P", "delete": "P"},
+    "payment_method":   {"read": "PFASU", "create": "P", "update": "P", "delete": "P"},
     "payment_plan":     {"read": _MONEY_READ, "create": "FAS", "update": "FAS", "process": "FAS"},
     "cash_drawer":      {"read": "RFASCLU", "create": "RFAS", "update": "RFAS", "approve": "FAS"},
     "day_close":        {"read": "FASCLU", "create": "FAS"},
