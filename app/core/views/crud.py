@@ -17,8 +17,8 @@ from sqlalchemy.exc import IntegrityError
 from app.core.api import dump
 from app.core.errors import AppError, NotFound
 from app.core.ids import is_id, new_id
-from app.core.principal import may, own_patient_id
-from app.core.tenant import db
+from app.core.principal import Principal, acting_as, find_principal, may, own_patient_id
+from app.core.tenant import db, require_clinic, tenant_scope
 from app.core.transaction import unit_of_work
 from app.core.views.actions import run_action
 from app.core.views.charts import Chart, chart_data, chart_rows
@@ -304,9 +304,15 @@ class CrudView(ModelView):
         filters = self._request_filters()
         with unit_of_work():
             hooks().note_export(self.model.__tablename__)
-        response = Response(stream_with_context(self._csv(filters)), mimetype="text/csv")
+        rows = self._streamed(filters, find_principal(), require_clinic())
+        response = Response(stream_with_context(rows), mimetype="text/csv")
         response.headers["Content-Disposition"] = f'attachment; filename="{self.model.__tablename__}.csv"'
         return response
+
+    def _streamed(self, filters: Any, reader: Principal | None, clinic_id: str) -> Iterator[str]:
+        """The rows leave after the request's own scope is over: for the same person, in the same clinic."""
+        with acting_as(reader), tenant_scope(clinic_id):
+            yield from self._csv(filters)
 
     def _csv(self, filters: Any) -> Iterator[str]:
         buffer = io.StringIO()
