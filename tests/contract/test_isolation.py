@@ -84,8 +84,7 @@ def routes(app: Any) -> list[tuple[str, str, list[str]]]:
 
 
 def fill(pattern: str, values: dict[str, str]) -> str:
-    filled = re.sub(r"<(?:\w+:)?(\w+)>", lambda match: values.get(match[1], "x"), pattern)
-    return filled
+    return re.sub(r"<(?:\w+:)?(\w+)>", lambda match: values.get(match[1], "x"), pattern)
 
 
 def test_every_route_with_an_id_answers_404(app: Any, home: Any, strangers: dict[str, str]) -> None:
