@@ -12,10 +12,12 @@ from app.core.models import (
     TenantModel,
     currency_column,
     minor_column,
+    money_of,
     one_of,
     tenant_reference,
     tenant_relationship,
 )
+from app.core.money import Money
 from app.people.models import AppointmentType, Doctor
 
 
@@ -114,5 +116,13 @@ class ServicePrice(TenantModel):
     service: Mapped[Service] = tenant_relationship("Service", "ServicePrice.service_id")
     doctor: Mapped[Doctor | None] = tenant_relationship("Doctor", "ServicePrice.doctor_id")
 
+    @property
+    def price(self) -> Money:
+        return money_of(self, "price")
+
+    @property
+    def follow_up_price(self) -> Money | None:
+        return None if self.follow_up_price_minor is None else money_of(self, "follow_up_price")
+
     def __str__(self) -> str:
-        return f"{self.service} {self.appointment_type or ''}".strip()
+        return f"{self.service}, {self.doctor}" if self.doctor else str(self.service)

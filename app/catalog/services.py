@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from flask_babel import gettext as _
+from pydantic.alias_generators import to_camel
 
 from app.catalog.events import PriceRemoved, PriceSaved, ServiceSaved, TaxSaved
 from app.catalog.models import Service, ServicePrice, TaxKind, TaxRate
@@ -15,15 +16,28 @@ from app.events.services import publish
 from app.tenancy.queries import settings_in_scope
 
 MOST_DECIMALS = 3
+MOST_BUFFER_MINUTES = 240
 
 
 def save_service(service: Service) -> Service:
-    """Record a new or changed service."""
+    """Record a new or changed service. Raises Invalid."""
     service.code = service.code.strip().upper()
+    service.buffer_before_minutes = _minutes(service.buffer_before_minutes, "bufferBeforeMinutes")
+    service.buffer_after_minutes = _minutes(service.buffer_after_minutes, "bufferAfterMinutes")
+    for name in ("duration_minutes", "follow_up_days"):
+        value = getattr(service, name)
+        if value is not None and value < 1:
+            raise Invalid(fields={to_camel(name): _("This is at least 1, or empty.")})
     db.session.add(service)
     db.session.flush()
     publish(ServiceSaved(service_id=service.id))
     return service
+
+
+def retire_service(service: Service) -> None:
+    """Take a service off the offer; what was billed with it stays."""
+    service.active = False
+    publish(ServiceSaved(service_id=service.id))
 
 
 def save_price(price: ServicePrice, amount: Decimal | str, follow_up: Decimal | str | None = None) -> ServicePrice:
@@ -54,6 +68,12 @@ def save_tax(rate: TaxRate) -> TaxRate:
     db.session.flush()
     publish(TaxSaved(tax_rate_id=rate.id))
     return rate
+
+
+def _minutes(value: int | None, field: str) -> int:
+    if not 0 <= (value or 0) <= MOST_BUFFER_MINUTES:
+        raise Invalid(fields={field: _("This is 0 to %(most)s minutes.", most=MOST_BUFFER_MINUTES)})
+    return value or 0
 
 
 def _price(amount: Decimal | str | None, currency: str, field: str) -> int:

@@ -6,14 +6,19 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
+from flask import Response
 from pydantic import Field
 
-from app.core.api import Api, Body, ListQuery, endpoint
+from app.core.api import Api, Body, ListQuery, endpoint, read_raw
+from app.core.errors import NotFound
+from app.core.files import StoredFile
 from app.core.paging import page
+from app.core.tenant import db
 from app.people.models import AppointmentType, ConsentKind, Doctor, Patient
-from app.people.queries import doctors_by_name, find_duplicates, get_patient, patient_page
+from app.people.queries import doctors_by_name, find_duplicates, get_patient, patient_page, photo_url
 from app.people.queries.patient_search import count_patients
-from app.people.services import register_patient, set_consent, set_guardians, update_patient
+from app.people.services import register_patient, set_consent, set_guardians, set_photo, update_patient
+from app.people.services.photos import LARGEST_BYTES
 
 
 class GuardianBody(Body):
@@ -87,6 +92,23 @@ class PatientApi(Api):
         """One patient."""
         return _show(get_patient(patient_id))
 
+    @endpoint("GET", "/patients/<id:patient_id>/photo", resource="patient", action="read")
+    def photo(self, patient_id: str) -> Response:
+        """A patient's photograph (JPEG)."""
+        patient = get_patient(patient_id)
+        stored = db.session.get(StoredFile, patient.photo_id) if patient.photo_id else None
+        if stored is None:
+            raise NotFound
+        headers = {"Cache-Control": "private, no-cache", "ETag": f'"{stored.sha256}"'}
+        return Response(stored.content, mimetype=stored.mime_type, headers=headers)
+
+    @endpoint("PUT", "/patients/<id:patient_id>/photo", resource="patient", action="update")
+    def replace_photo(self, patient_id: str) -> dict[str, Any]:
+        """Replace the photograph by the body: a JPEG, PNG or WebP picture."""
+        patient = get_patient(patient_id)
+        set_photo(patient, read_raw(LARGEST_BYTES))
+        return _show(patient)
+
     @endpoint("PUT", "/patients/<id:patient_id>", resource="patient", action="update", body=PatientChanges)
     def update(self, patient_id: str, body: PatientChanges) -> dict[str, Any]:
         """Change what is given of a patient."""
@@ -151,6 +173,7 @@ def _show(patient: Patient) -> dict[str, Any]:
         "preferredChannel": patient.preferred_channel,
         "tags": patient.tags,
         "alerts": patient.alerts,
+        "photoUrl": photo_url(patient),
         "guardians": [_show_guardian(guardian) for guardian in patient.guardians],
         "consents": [_show_consent(consent) for consent in patient.consents],
         "active": patient.active,

@@ -65,6 +65,11 @@ def make_member(clinic_id: str, role: str, user: User | None = None, **links: An
 
 def bearer(user: User, clinic_id: str | None = None) -> dict[str, str]:
     """Authorization header of a fresh session of the user."""
+    return {"Authorization": f"Bearer {make_access_token(user.id, make_session(user, clinic_id))}"}
+
+
+def make_session(user: User, clinic_id: str | None = None) -> str:
+    """The id of a fresh log-in session."""
     from datetime import timedelta
 
     session_id = new_id()
@@ -74,4 +79,4 @@ def bearer(user: User, clinic_id: str | None = None) -> dict[str, str]:
             id=session_id, user_id=user.id, clinic_id=clinic_id, expires_at=expires, last_used_at=clock.now()
         )
         db.session.add(session)
-    return {"Authorization": f"Bearer {make_access_token(user.id, session_id)}"}
+    return session_id

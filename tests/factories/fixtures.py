@@ -50,3 +50,26 @@ def client_as(app: Any, clinic: Any) -> Callable[..., Any]:
         return client
 
     return make
+
+
+@pytest.fixture
+def console_as(app: Any, clinic: Any) -> Callable[..., Any]:
+    """`console_as("RECEPTIONIST")`: a test client with that role's console cookie and its CSRF token, for forms."""
+    import re
+
+    from app.access.edge import SESSION_COOKIE_KEY
+    from tests.factories.access import make_member, make_session
+
+    def make(role: str, *, clinic_id: str | None = None, **links: Any) -> Any:
+        user = make_member(clinic_id or clinic.id, role, **links)
+        client = app.test_client()
+        client.environ_base["HTTP_ACCEPT"] = "text/html"
+        with client.session_transaction() as session:
+            session[SESSION_COOKIE_KEY] = make_session(user, clinic_id or clinic.id)
+        token = re.search(r'name="csrf_token" value="([^"]+)"', client.get("/doctorview/list/").text)
+        assert token
+        client.environ_base["HTTP_X_CSRFTOKEN"] = token[1]
+        client.user = user
+        return client
+
+    return make

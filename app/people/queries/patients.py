@@ -33,6 +33,11 @@ def get_patient(patient_id: str) -> Patient:
     return patient
 
 
+def photo_url(patient: Patient) -> str | None:
+    """Where the photograph is served; the picture's id in it makes a new one a new address."""
+    return f"/api/v1/patients/{patient.id}/photo?v={patient.photo_id}" if patient.photo_id else None
+
+
 def find_duplicates(
     first_name: str,
     last_name: str,

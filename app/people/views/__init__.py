@@ -1,0 +1,1 @@
+"""Screens of patients, doctors and specialities."""
