@@ -13,7 +13,7 @@ from flask import url_for
 from flask_appbuilder.forms import GeneralModelConverter
 from flask_babel import gettext as _
 from sqlalchemy import Select, String, Text, or_, select
-from wtforms import Field, SelectMultipleField, ValidationError
+from wtforms import Choice, Field, SelectMultipleField, ValidationError
 from wtforms.validators import InputRequired
 from wtforms.widgets import CheckboxInput, ListWidget
 
@@ -116,7 +116,7 @@ class ShortListField(SelectMultipleField):
     def iter_choices(self) -> Any:
         chosen = {getattr(item, "id", item) for item in self.data or ()}
         for row in self._rows():
-            yield (row.id, str(row), row.id in chosen, {})
+            yield Choice(row.id, str(row), row.id in chosen, {})
 
     def _rows(self) -> list[Any]:
         return list(db.session.scalars(select(self._model).limit(SHORT_LIST)))
