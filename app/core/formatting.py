@@ -158,7 +158,7 @@ def display(value: Any) -> Any:
     """Any column value, for screens that know nothing about it: what generated lists and records fall back on."""
     if isinstance(value, Markup):
         return value
-    if value is None or value == "" or value == {}:
+    if value is None or (not value and isinstance(value, str | dict | list | tuple | set)):
         return Markup('<span class="none">{}</span>').format(NOTHING)
     if isinstance(value, bool):
         return _("Yes") if value else Markup('<span class="none">{}</span>').format(_("No"))
@@ -178,7 +178,7 @@ def display_column(value: Any, column: str, *, short: bool = False) -> Any:
 
 
 def translated(words: Any) -> str:
-    """Words made by a program (a column's name, FAB's messages) in the reader's language, where a catalogue has them."""
+    """Words made by a program (a column's name, FAB's messages) in the reader's language, where it is known."""
     return _(str(words))
 
 
@@ -210,8 +210,8 @@ def _display_by_type(value: Any) -> Any:
     return value
 
 
-def _joined(values: Iterable[Any]) -> Markup | str:
-    return Markup(", ").join(escape(display(value)) for value in values) or NOTHING
+def _joined(values: Iterable[Any]) -> Markup:
+    return Markup(", ").join(escape(display(value)) for value in values)
 
 
 def _pairs(values: dict[str, Any]) -> Markup:

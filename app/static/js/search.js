@@ -12,7 +12,7 @@ export function mountFinder(form) {
       item.subtitle ? element("small", {}, item.subtitle) : null,
     ],
     pick: (item) => {
-      const event = new CustomEvent("finder:pick", { bubbles: true, cancelable: true, detail: item });
+      const event = new CustomEvent("finder:pick", { bubbles: true, cancelable: true, detail: { ...item, typed: input.value.trim() } });
       input.value = "";
       // The front desk opens the patient in place instead of leaving the page.
       if (form.dispatchEvent(event)) location.assign(item.url);

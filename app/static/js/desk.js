@@ -1,0 +1,160 @@
+// The front desk: which visit is chosen, keys, live changes. The pieces themselves come from the server through htmx.
+import { startActs, closeAct } from "./desk_acts.js";
+import { startClock } from "./desk_clock.js";
+import { startFollowing } from "./desk_live.js";
+import { text } from "./texts.js";
+import { toast } from "./toast.js";
+
+const desk = document.querySelector("[data-desk]");
+const pane = document.getElementById("pane");
+const rows = () => [...document.querySelectorAll("#visit-rows tr[data-visit]")];
+
+startActs(pane);
+startFollowing(desk, pane);
+startClock(desk);
+chosen();
+document.querySelector("#visit-rows tr.on")?.scrollIntoView({ block: "center" });
+showChosenTime();
+
+document.addEventListener("click", (event) => {
+  const row = event.target.closest("#visit-rows tr[data-visit]");
+  if (row && !event.target.closest("a")) row.querySelector("a").click();
+  if (event.target.closest("[data-pane-back]")) goBack();
+});
+
+document.addEventListener("change", (event) => event.target.closest("[data-sends-itself]")?.requestSubmit());
+document.addEventListener("keydown", onKey);
+document.addEventListener("desk:said", (event) => toast(event.detail.text, "ok"));
+
+document.addEventListener("htmx:afterSettle", (event) => {
+  if (event.target.id === "visit-rows") chosen();
+  if (event.target.id === "pane") {
+    chosen();
+    showChosenTime();
+    pane.querySelector("[data-register-pane] [data-first], [data-book-pane] [data-first]")?.focus();
+  }
+  if (event.target.id === "times" || event.target.id === "visit-times") showChosenTime();
+});
+
+// An error comes as a piece of its own, with the place where it belongs; a lost session comes as the log-in page.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { xhr } = event.detail;
+  if (new URL(xhr.responseURL || location.href, location.href).pathname.startsWith("/login")) {
+    event.detail.shouldSwap = false;
+    return location.reload();
+  }
+  if (xhr.status < 400) return clearProblems();
+  event.detail.shouldSwap = Boolean(xhr.getResponseHeader("HX-Retarget"));
+  event.detail.isError = !event.detail.shouldSwap;
+});
+document.addEventListener("htmx:responseError", () => toast(text("failed"), "bad"));
+document.addEventListener("htmx:sendError", () => toast(text("offline"), "bad"));
+document.addEventListener("htmx:afterSwap", (event) => event.target.querySelector("[data-fields]") && markFields(event.target));
+
+// The search box: a patient opens here, without leaving the page.
+document.addEventListener("finder:pick", (event) => {
+  const { kind, id, typed } = event.detail;
+  if (kind === "patient") {
+    event.preventDefault();
+    window.htmx.ajax("GET", `/desk/patients/${id}`, { target: "#pane" });
+  } else if (kind === "register") {
+    event.preventDefault();
+    window.htmx.ajax("GET", "/desk/patients/new", { target: "#pane" }).then(() => fillIn(typed ?? ""));
+  }
+});
+
+function chosen() {
+  const id = pane.querySelector("[data-visit-pane]")?.dataset.visitPane;
+  for (const row of rows()) {
+    const on = row.dataset.visit === id;
+    row.classList.toggle("on", on);
+    row.querySelector("a").toggleAttribute("aria-current", on);
+    if (on) row.querySelector("a").setAttribute("aria-current", "true");
+  }
+}
+
+// The grid shows a few rows: the chosen time must be among them. Only the grid scrolls, never the page.
+function showChosenTime() {
+  for (const input of pane.querySelectorAll(".slots input:checked")) {
+    const grid = input.closest(".slots");
+    grid.scrollTop = Math.max(0, input.parentElement.offsetTop - grid.offsetTop - grid.clientHeight / 2);
+  }
+}
+
+function onKey(event) {
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+  if (event.key === "Escape") return onEscape(event);
+  if (event.target.matches?.("input, select, textarea") || event.target.closest?.("[data-menu], .nav")) return;
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (step) {
+    event.preventDefault();
+    choose(step);
+  }
+  const day = { ArrowLeft: "previous", ArrowRight: "next" }[event.key];
+  if (day) {
+    event.preventDefault();
+    pane.querySelector(`[data-day-step="${day}"]:not(:disabled)`)?.click();
+  }
+}
+
+function choose(step) {
+  const all = rows();
+  const at = all.findIndex((row) => row.classList.contains("on"));
+  const next = all[at < 0 ? 0 : Math.min(Math.max(at + step, 0), all.length - 1)];
+  if (!next || next === all[at]) return;
+  next.querySelector("a").focus();
+  next.scrollIntoView({ block: "nearest" });
+  next.querySelector("a").click();
+}
+
+function onEscape(event) {
+  if (closeAct(pane)) return event.preventDefault();
+  if (pane.querySelector("[data-register-pane], [data-book-pane]")) {
+    event.preventDefault();
+    return goBack();
+  }
+  if (event.target.closest?.(".slots")) {
+    event.preventDefault();
+    pane.querySelector(".slots")?.closest("form").reset();
+    event.target.blur();
+  }
+}
+
+// Back to the visit that was chosen before, or to whoever comes next.
+let before = "";
+document.addEventListener("htmx:beforeRequest", () => {
+  before = pane.querySelector("[data-visit-pane]")?.dataset.visitPane ?? before;
+});
+
+function goBack() {
+  const row = rows().find((item) => item.dataset.visit === before) ?? rows()[0];
+  if (row) row.querySelector("a").click();
+  else location.assign("/desk/");
+}
+
+// What was typed into the search box and not found becomes the new patient's name or telephone number.
+function fillIn(typed) {
+  const form = pane.querySelector("[data-register-pane]");
+  if (!form || !typed) return;
+  if (/^[\d+][\d\s-]{4,}$/.test(typed)) {
+    form.elements.phone.value = typed;
+    return form.elements.firstName.focus();
+  }
+  const [first, ...rest] = typed.split(/\s+/).map((word) => word.charAt(0).toUpperCase() + word.slice(1));
+  form.elements.firstName.value = first;
+  form.elements.lastName.value = rest.join(" ");
+  (rest.length ? form.elements.phone : form.elements.lastName).focus();
+}
+
+function clearProblems() {
+  for (const place of document.querySelectorAll("#problem, #queue-problem")) place.replaceChildren();
+}
+
+function markFields(place) {
+  const fields = JSON.parse(place.querySelector("[data-fields]").dataset.fields);
+  const form = [...pane.querySelectorAll("form")].find((item) => !item.hidden && Object.keys(fields).some((name) => item.elements[name]));
+  for (const input of pane.querySelectorAll("[aria-invalid]")) input.removeAttribute("aria-invalid");
+  const wrong = Object.keys(fields).map((name) => form?.elements[name]).filter((input) => input instanceof Element);
+  wrong.forEach((input) => input.setAttribute("aria-invalid", "true"));
+  wrong[0]?.focus();
+}

@@ -1,0 +1,73 @@
+// Changes made by others arrive over the socket; the page then asks for its own pieces again, with its own permission.
+import { isActing } from "./desk_acts.js";
+import { live } from "./live.js";
+
+const PAUSE = 150;
+
+export function startFollowing(desk, pane) {
+  let stale = false;
+  const lists = later(() => refresh("#visit-rows", "#queue"));
+  const whole = later(() => (isBusy(pane) ? (stale = true) : reload(pane)));
+
+  for (const location of desk.dataset.locations.split(" ").filter(Boolean)) live.join("subscribe", { board: location });
+  live.join("subscribe", { topic: "appointments" });
+  live.join("subscribe", { topic: "payments" });
+
+  live.on("queue", lists);
+  live.on("appointment", (change) => {
+    lists();
+    if (change.id === shown(pane)?.dataset.visitPane) whole();
+  });
+  live.on("payment", (change) => {
+    lists();
+    if (change.invoiceId && change.invoiceId === shown(pane)?.dataset.invoice) whole();
+  });
+  // After a lost connection nobody knows what was missed; the first connection has missed nothing.
+  let connected = false;
+  document.addEventListener("live:connected", () => {
+    if (connected) [lists, whole].forEach((again) => again());
+    connected = true;
+  });
+  document.addEventListener("desk:changed", lists);
+  pane.addEventListener("desk:act-closed", () => stale && ((stale = false), reload(pane)));
+  markChanges();
+}
+
+const shown = (pane) => pane.querySelector("[data-visit-pane]");
+
+// While somebody types or has chosen another time, their work stays.
+function isBusy(pane) {
+  return isActing(pane) || Boolean(pane.querySelector(".slots input:checked:not([data-own])")) || Boolean(pane.querySelector(".htmx-request"));
+}
+
+function refresh(...places) {
+  for (const place of places) window.htmx.trigger(place, "refresh");
+}
+
+function reload(pane) {
+  const visit = shown(pane)?.dataset.visitPane;
+  if (visit) window.htmx.ajax("GET", `/desk/visits/${visit}`, { target: "#pane" });
+}
+
+function later(action) {
+  let timer;
+  return () => {
+    clearTimeout(timer);
+    timer = setTimeout(action, PAUSE);
+  };
+}
+
+// A row that reads differently than before lights up for a moment.
+function markChanges() {
+  let known = new Map();
+  const words = () => new Map([...document.querySelectorAll("#visit-rows tr[data-visit]")].map((row) => [row.dataset.visit, row.textContent.replace(/\s+/g, " ")]));
+  known = words();
+  document.addEventListener("htmx:afterSwap", (event) => {
+    if (event.target.id !== "visit-rows") return;
+    const now = words();
+    for (const [id, text] of now) {
+      if (known.get(id) !== text) document.querySelector(`#visit-rows tr[data-visit="${id}"]`).classList.add("fresh");
+    }
+    known = now;
+  });
+}
