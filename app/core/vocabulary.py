@@ -64,6 +64,7 @@ STATUSES: dict[str, tuple[str, Any]] = {
     # messages, events, jobs, webhooks
     "QUEUED": (INFO, _("Queued")),
     "RUNNING": (INFO, _("Running")),
+    "STARTED": (INFO, _("Under way")),
     "SENDING": (INFO, _("Sending")),
     "SENT": (OK, _("Sent")),
     "DELIVERED": (OK, _("Delivered")),
@@ -109,6 +110,13 @@ KINDS: dict[str, Any] = {
     "CASH": _("Cash"),
     "UPI": _("UPI"),
     "CARD_TERMINAL": _("Card terminal"),
+    "CHEQUE": _("Cheque"),
+    "BANK": _("Bank transfer"),
+    "ORIGINAL": _("As it was paid"),
+    "CREATE_ORDER": _("Open the order"),
+    "CAPTURE": _("Capture"),
+    "REFUND": _("Refund"),
+    "FETCH": _("Watch"),
 }
 
 

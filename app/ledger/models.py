@@ -36,6 +36,7 @@ from app.core.models import (
     tenant_reference,
     tenant_relationship,
 )
+from app.core.money import Money
 from app.core.row_security import APP_ROLE, SYSTEM_ROLE
 from app.ledger.accounts import DEBIT_KINDS, AccountKind
 
@@ -126,6 +127,15 @@ class JournalLine(TenantModel):
 
     entry: Mapped[JournalEntry] = tenant_relationship("JournalEntry", "JournalLine.entry_id", back_populates="lines")
     account: Mapped[LedgerAccount] = tenant_relationship("LedgerAccount", "JournalLine.account_id", viewonly=True)
+    patient: Mapped[Any] = tenant_relationship("Patient", "JournalLine.patient_id", viewonly=True)
+
+    @property
+    def debit(self) -> Money | None:
+        return Money(self.debit_minor, self.currency) if self.debit_minor else None
+
+    @property
+    def credit(self) -> Money | None:
+        return Money(self.credit_minor, self.currency) if self.credit_minor else None
 
     def __str__(self) -> str:
         return f"{self.account} {self.debit_minor - self.credit_minor} {self.currency}"

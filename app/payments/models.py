@@ -142,6 +142,8 @@ class Payment(TenantModel):
 
     __secret_columns__ = frozenset({"payer"})
 
+    patient: Mapped[Any] = tenant_relationship("Patient", "Payment.patient_id", viewonly=True)
+    invoice: Mapped[Any] = tenant_relationship("Invoice", "Payment.invoice_id", viewonly=True)
     attempts: Mapped[list[PaymentAttempt]] = relationship(
         primaryjoin="foreign(PaymentAttempt.payment_id) == Payment.id",
         order_by="PaymentAttempt.id",
@@ -210,6 +212,15 @@ class PaymentAttempt(TenantModel):
 
     payment: Mapped[Payment] = tenant_relationship("Payment", "PaymentAttempt.payment_id", back_populates="attempts")
 
+    @property
+    def captured(self) -> Money:
+        return money_of(self, "captured")
+
+    @property
+    def fee(self) -> Money | None:
+        """What the gateway keeps, tax included; in its settlement currency."""
+        return None if self.fee_minor is None else Money(self.fee_minor, self.fee_currency or self.currency)
+
     def __str__(self) -> str:
         return self.gateway_payment_id
 
@@ -276,6 +287,10 @@ class PaymentOperation(TenantModel):
 
     payment: Mapped[Payment] = tenant_relationship("Payment", "PaymentOperation.payment_id", viewonly=True)
     refund: Mapped[Refund | None] = tenant_relationship("Refund", "PaymentOperation.refund_id", viewonly=True)
+
+    @property
+    def amount(self) -> Money:
+        return money_of(self, "amount")
 
     @property
     def open(self) -> bool:
@@ -393,6 +408,11 @@ class WebhookEvent(TenantModel):
     payment_id: Mapped[str | None] = tenant_reference("payment", nullable=True)
 
     payment: Mapped[Payment | None] = tenant_relationship("Payment", "WebhookEvent.payment_id", viewonly=True)
+
+    @property
+    def body(self) -> str:
+        """What the gateway sent, as text."""
+        return bytes(self.raw).decode(errors="replace")
 
     def __str__(self) -> str:
         return f"{self.gateway} {self.event}"

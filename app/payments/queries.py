@@ -12,7 +12,7 @@ from app.core.errors import NotFound
 from app.core.money import Money
 from app.core.principal import own_patient_id
 from app.core.tenant import db
-from app.payments.models import Payment, PaymentStatus, Refund
+from app.payments.models import Payment, PaymentOperation, PaymentStatus, Refund
 
 
 def get_payment(payment_id: str) -> Payment:
@@ -72,3 +72,11 @@ def payment_metrics(period: timedelta) -> dict[str, Any]:
 
 
 SUCCEEDED = (PaymentStatus.COMPLETED, PaymentStatus.PARTIALLY_REFUNDED, PaymentStatus.REFUNDED)
+
+
+def get_operation(operation_id: str) -> PaymentOperation:
+    """Raises NotFound."""
+    operation = db.session.get(PaymentOperation, operation_id)
+    if operation is None:
+        raise NotFound
+    return operation

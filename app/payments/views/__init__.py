@@ -1,0 +1,1 @@
+"""Screens of payments, refunds and the machinery behind them; the payer's pages."""

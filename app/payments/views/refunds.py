@@ -1,0 +1,73 @@
+"""Refunds: the queue that waits for a decision, and what became of each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_babel import lazy_gettext as _
+from sqlalchemy import func
+
+from app.core.views import Chart, ReadOnlyView, monthly, row_action
+from app.payments.models import Refund, RefundStatus
+from app.payments.services import approve_refund, reject_refund
+
+
+class RefundView(ReadOnlyView):
+    """Every refund; those that are requested wait for Approve or Reject."""
+
+    model = Refund
+    class_permission_name = "refund"
+    menu = ("Billing", _("Refunds"))
+    menu_order = 30
+    list_title = _("Refunds")
+    list_columns = ["created_at", "payment", "amount", "status", "reason", "destination", "error_text"]
+    order_columns = ["created_at", "status"]
+    show_columns = [
+        "status",
+        "payment",
+        "amount",
+        "reason",
+        "destination",
+        "external",
+        "created_at",
+        "decided_at",
+        "decision_note",
+        "sent_at",
+        "settled_at",
+        "failed_at",
+        "gateway_refund_id",
+        "bank_reference",
+        "error_code",
+        "error_text",
+    ]
+    search_columns = ["status", "destination", "external", "reason", "gateway_refund_id", "created_at"]
+    label_columns = {
+        "destination": _("Paid back as"),
+        "external": _("Started at the gateway"),
+        "decision_note": _("Note"),
+        "gateway_refund_id": _("Gateway's number"),
+        "bank_reference": _("Bank's reference"),
+        "error_code": _("Failure"),
+        "error_text": _("Failure"),
+    }
+    charts = (
+        Chart("status", _("Refunds by status"), lambda: Refund.status, kind="doughnut"),
+        monthly(
+            "month",
+            _("Refunded by month"),
+            Refund.settled_at,
+            value=lambda: func.sum(Refund.amount_minor),
+            value_name=_("Refunded"),
+            minor=True,
+        ),
+    )
+
+    @row_action("approve", _("Approve"), confirm=_("Approve? The money goes back at once."))
+    def approve(self, refund: Refund) -> Any:
+        done = approve_refund(refund).status == RefundStatus.SETTLED
+        return _("Approved: pay it out now.") if done else _("Approved: it is being sent to the gateway.")
+
+    @row_action("reject", _("Reject"), confirm=_("Reject this request?"))
+    def reject(self, refund: Refund) -> Any:
+        reject_refund(refund)
+        return _("Rejected.")

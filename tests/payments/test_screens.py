@@ -1,0 +1,133 @@
+"""The console's screens of payments, refunds, operations and webhooks, and the actions on their rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import copy_context
+from typing import Any
+
+import pytest
+
+from app.core.transaction import unit_of_work
+from app.payments.models import Payment, PaymentOperation, WebhookEvent
+from app.payments.services import request_refund, start_checkout
+from tests.factories.payments import make_payment, make_tender, reread, rupees
+from tests.payments.jobs import run_jobs
+from tests.sandbox_server import RunningSandbox
+
+ClientAs = Callable[..., Any]
+
+
+def opened(console_as: ClientAs, role: str) -> Any:
+    """The console, logged in. In a context of its own: a request leaves no clinic in scope behind."""
+    return copy_context().run(console_as, role)
+
+
+def visit(client: Any, url: str, method: str = "GET", form: Any = None) -> Any:
+    return copy_context().run(client.open, url, method=method, data=form, follow_redirects=True)
+
+
+@pytest.fixture
+def payment(in_clinic: Any) -> Payment:
+    return make_tender("UPI", rupees("1234.50"), reference="UTR 55")
+
+
+@pytest.mark.parametrize(
+    "screen", ["paymentview", "refundview", "paymentoperationview", "webhookeventview", "paymentattemptview"]
+)
+def test_lists_and_charts_are_shown(console_as: ClientAs, payment: Payment, screen: str) -> None:
+    finance = opened(console_as, "FINANCE_BILLING")
+    assert visit(finance, f"/{screen}/list/").status_code == 200
+    charts = visit(finance, f"/{screen}/chart/").status_code
+    assert charts == (404 if screen == "paymentattemptview" else 200)
+
+
+def test_a_payment_is_shown_with_money_and_status_in_words(console_as: ClientAs, payment: Payment) -> None:
+    shown = visit(opened(console_as, "RECEPTIONIST"), f"/paymentview/show/{payment.id}").text
+    assert "1,234.50" in shown
+    assert "UTR 55" in shown
+    assert '<span class="pill ok">Completed</span>' in shown
+
+
+def test_only_reference_and_notes_can_be_edited(console_as: ClientAs, payment: Payment) -> None:
+    desk, url = opened(console_as, "RECEPTIONIST"), f"/paymentview/edit/{payment.id}"
+    form = visit(desk, url).text
+    assert 'name="amount_minor"' not in form
+    saved = visit(desk, url, "POST", {"reference": "UTR 56", "notes": "", "captured_minor": "1"})
+    assert saved.status_code == 200
+    assert (reread(payment).reference, reread(payment).captured_minor) == ("UTR 56", 123_450)
+
+
+def test_finance_approves_a_request_from_the_queue(console_as: ClientAs, payment: Payment, acting: Any) -> None:
+    with acting("RECEPTIONIST"), unit_of_work():
+        refund = request_refund(payment, rupees("34.50"), "overpaid")
+    finance = opened(console_as, "FINANCE_BILLING")
+    assert "overpaid" in visit(finance, "/refundview/list/").text
+    done = visit(finance, f"/refundview/action/approve/{refund.id}", "POST")
+    assert "pay it out now" in done.text
+    assert reread(refund).status == "SETTLED"
+
+
+def test_a_receptionist_cannot_approve(console_as: ClientAs, payment: Payment, acting: Any) -> None:
+    with acting("RECEPTIONIST"), unit_of_work():
+        refund = request_refund(payment, None, "overpaid")
+    assert (
+        visit(opened(console_as, "RECEPTIONIST"), f"/refundview/action/approve/{refund.id}", "POST").status_code == 403
+    )
+    assert reread(refund).status == "REQUESTED"
+
+
+def test_check_now_asks_the_gateway(console_as: ClientAs, gateway: RunningSandbox) -> None:
+    waiting = make_payment(rupees("800"))
+    gateway.pay(start_checkout(waiting.id).order_id, webhook=False)
+    done = visit(opened(console_as, "RECEPTIONIST"), f"/paymentview/action/check/{waiting.id}", "POST")
+    assert "up to date" in done.text
+    assert reread(waiting).status == "COMPLETED"
+
+
+def test_check_now_on_an_unknown_operation_settles_it(console_as: ClientAs, gateway: RunningSandbox) -> None:
+    from app.core.errors import ProviderUnavailable
+    from app.core.tenant import db
+
+    waiting = make_payment(rupees("800"))
+    gateway.fault("razorpay", "reset", operation="create_order")
+    with pytest.raises(ProviderUnavailable):
+        start_checkout(waiting.id)
+    operation = db.session.query(PaymentOperation).filter_by(payment_id=waiting.id).one()
+    done = visit(opened(console_as, "FINANCE_BILLING"), f"/paymentoperationview/action/check/{operation.id}", "POST")
+    assert done.status_code == 200
+    assert (reread(operation).status, reread(waiting).status) == ("DONE", "PENDING")
+
+
+def test_a_silent_gateway_is_told_on_screen(console_as: ClientAs, gateway: RunningSandbox) -> None:
+    waiting = make_payment(rupees("800"))
+    start_checkout(waiting.id)
+    gateway.fault("razorpay", "500", count=4)
+    done = visit(opened(console_as, "RECEPTIONIST"), f"/paymentview/action/check/{waiting.id}", "POST")
+    assert "did not answer" in done.text
+
+
+def test_a_webhook_is_shown_whole_and_replayed(
+    console_as: ClientAs, clinic: Any, razorpay_clinic: Any, app: Any
+) -> None:
+    from app.core.tenant import db
+    from tests.payments.test_webhooks import body, entity, headers, post
+
+    waiting = make_payment(rupees("800"))
+    raw = body("payment.captured", payment=entity("order_77"))
+    post(app.test_client(), clinic.id, raw, headers(raw))
+    run_jobs()
+    webhook = db.session.query(WebhookEvent).one()
+    assert webhook.status == "WAITING"
+    finance = opened(console_as, "FINANCE_BILLING")
+    assert "order_77" in visit(finance, f"/webhookeventview/show/{webhook.id}").text
+    with unit_of_work():
+        reread(waiting).order_id = "order_77"
+    assert "processed again" in visit(finance, f"/webhookeventview/action/replay/{webhook.id}", "POST").text
+    run_jobs()
+    assert (reread(webhook).status, reread(waiting).status) == ("PROCESSED", "COMPLETED")
+
+
+@pytest.mark.parametrize("role", ["NURSE", "PHARMACIST", "LAB_TECHNICIAN"])
+def test_others_see_nothing(console_as: ClientAs, payment: Payment, role: str) -> None:
+    assert "UTR 55" not in visit(opened(console_as, role), "/paymentview/list/").text
