@@ -35,6 +35,7 @@ from app.embedded.welcome import welcome
 
 SERVER_SECONDS = 60.0
 WEB_SECONDS = 120.0
+READY_SECONDS = 20.0
 ENVIRONMENT_FILE = "environment.json"
 
 
@@ -97,6 +98,9 @@ class Launch:
         with self.console.step("Web, workers, scheduler and sandbox"):
             children = [self.supervisor.start(program) for program in self._programs()]
             self.supervisor.wait_until(self._is_usable, WEB_SECONDS, children)
+            ready = self.supervisor.wait_for(self._is_ready, READY_SECONDS, children)
+        if not ready:
+            self.console.warn(f"Some parts are not ready yet; {self.settings.address}/readyz says which")
 
     def _programs(self) -> list[Program]:
         outside = [] if self.settings.production else [programs.sandbox(self.environment)]
@@ -105,7 +109,11 @@ class Launch:
 
     def _is_usable(self) -> bool:
         sandbox = self.settings.production or _accepts(self.settings.sandbox_port)
-        return sandbox and _answers(self.settings.address)
+        return sandbox and _answers(f"{self.settings.address}/healthz")
+
+    def _is_ready(self) -> bool:
+        """Workers too, so that whoever pays right after the start gets the invoice at once."""
+        return _answers(f"{self.settings.address}/readyz")
 
 
 def run(environment: Mapping[str, str]) -> int:
@@ -185,8 +193,8 @@ def _accepts(port: int) -> bool:
 
 
 def _answers(address: str) -> bool:
-    """Whether /healthz says 200."""
-    parts = urlsplit(f"{address}/healthz")
+    """Whether the page says 200."""
+    parts = urlsplit(address)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=5)
     try:
         with closing(connection):

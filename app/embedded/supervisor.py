@@ -7,7 +7,7 @@ import selectors
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
@@ -20,6 +20,7 @@ from app.embedded.processes import Program, how_it_ended, stop_all
 
 LONGEST_WAIT_SECONDS = 1.0
 SAME_SIGNAL_SECONDS = 1.0
+CRASHES_TO_GIVE_UP = 3
 
 
 class StopRequested(Exception):
@@ -61,18 +62,23 @@ class Supervisor:
             raise StartFailed(f"'{command}' failed: {child.last_words} (see {child.log_path})")
         return child
 
-    def wait_until(self, condition: Callable[[], bool], seconds: float, children: Iterable[Child]) -> None:
+    def wait_until(self, condition: Callable[[], bool], seconds: float, children: Sequence[Child]) -> None:
         """Pumps till the condition holds. Raises StartFailed when time is up or one of the children keeps crashing."""
+        if not self.wait_for(condition, seconds, children):
+            names = ", ".join(child.program.name for child in children)
+            raise StartFailed(f"{names} did not answer within {seconds:.0f} s (see {self.logs})")
+
+    def wait_for(self, condition: Callable[[], bool], seconds: float, children: Sequence[Child]) -> bool:
+        """The same for a condition that may be missed: false when time is up."""
         deadline = time.monotonic() + seconds
-        watched = list(children)
         while not condition():
-            for child in watched:
-                if child.failures >= 3:
+            for child in children:
+                if child.failures >= CRASHES_TO_GIVE_UP:
                     raise StartFailed(f"{child.program.name} does not start: {child.last_words} (see {child.log_path})")
             if time.monotonic() > deadline:
-                names = ", ".join(child.program.name for child in watched)
-                raise StartFailed(f"{names} did not answer within {seconds:.0f} s (see {self.logs})")
+                return False
             self.pump(0.05)
+        return True
 
     def run(self) -> NoReturn:
         """Supervises until StopRequested is raised."""

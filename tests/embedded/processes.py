@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 import psutil
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 120.0
 
 
 def eventually(condition: Callable[[], bool], what: str) -> None:
