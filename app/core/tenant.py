@@ -123,9 +123,9 @@ def install_session_hook(tenant_model: type) -> None:
 
 
 @event.listens_for(Session, "after_begin")
-def _tell_database(session: Session, _transaction: Any, connection: Any) -> None:
+def _tell_database(session: Session, transaction: Any, connection: Any) -> None:
     scope = _session_scope(session)
-    if not scope.system:
+    if not scope.system and not transaction.nested:
         connection.execute(_SET_CLINIC, {"clinic": scope.clinic_id or ""})
 
 

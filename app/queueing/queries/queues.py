@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.core import clock
@@ -77,37 +77,39 @@ def queue_state(doctor_id: str, location_id: str | None = None) -> QueueState:
 
 def state_of(doctor_id: str, location_id: str | None = None) -> QueueState:
     """As queue_state, for a doctor who is known to exist."""
-    rows = db.session.execute(_tokens(doctor_id, location_id)).all()
-    waiting = [row for row in rows if row.status == TokenStatus.WAITING]
-    in_front = [row for row in rows if row.status in IN_FRONT]
-    latest = max(in_front, key=lambda row: (row.called_at is not None, row.called_at or row.arrived_at), default=None)
-    revision = select(func.coalesce(func.sum(DoctorQueue.moves), 0)).where(
-        DoctorQueue.doctor_id == doctor_id, DoctorQueue.queued_on == today(), *_at(DoctorQueue, location_id)
+    return states_of(doctor_id, location_id)[0]
+
+
+def states_of(doctor_id: str, *location_ids: str | None) -> list[QueueState]:
+    """The queue at each of the locations (None: all of them), read once."""
+    rows = db.session.execute(_tokens(doctor_id)).all()
+    moves = select(DoctorQueue.location_id, DoctorQueue.moves).where(
+        DoctorQueue.doctor_id == doctor_id, DoctorQueue.queued_on == today()
     )
+    counted = {row.location_id: row.moves for row in db.session.execute(moves)}
+    return [_state(doctor_id, location_id, rows, counted) for location_id in location_ids]
+
+
+def _tokens(doctor_id: str) -> Any:
+    return (
+        select(*TOKEN_COLUMNS)
+        .where(QueueToken.doctor_id == doctor_id, QueueToken.queued_on == today(), QueueToken.status.in_(PRESENT))
+        .order_by(*waiting_order())
+    )
+
+
+def _state(doctor_id: str, location_id: str | None, rows: Sequence[Any], moves: dict[str, int]) -> QueueState:
+    here = tuple(row for row in rows if location_id in (None, row.location_id))
+    waiting = [row for row in here if row.status == TokenStatus.WAITING]
+    in_front = [row for row in here if row.status in IN_FRONT]
+    latest = max(in_front, key=lambda row: row.called_at or row.arrived_at, default=None)
     return QueueState(
         doctor_id=doctor_id,
         location_id=location_id,
-        rows=tuple(rows),
+        rows=here,
         positions={row.id: 0 for row in in_front} | {row.id: place for place, row in enumerate(waiting, 1)},
         current=latest.number if latest else None,
-        revision=int(db.session.scalar(revision) or 0),
-    )
-
-
-def _at(table: Any, location_id: str | None) -> Iterable[Any]:
-    return [table.location_id == location_id] if location_id else []
-
-
-def _tokens(doctor_id: str, location_id: str | None) -> Any:
-    return (
-        select(*TOKEN_COLUMNS)
-        .where(
-            QueueToken.doctor_id == doctor_id,
-            QueueToken.queued_on == today(),
-            QueueToken.status.in_(PRESENT),
-            *_at(QueueToken, location_id),
-        )
-        .order_by(*waiting_order())
+        revision=sum(count for place, count in moves.items() if location_id in (None, place)),
     )
 
 

@@ -21,8 +21,8 @@ from app.queueing.events import (
     TokenSkipped,
 )
 from app.queueing.models import IN_FRONT, MoveKind, QueueToken, TokenStatus
-from app.queueing.queries.queues import find_token_of, today, waiting_order
-from app.queueing.services.moves import actor_id, lock_queues, lock_token, move
+from app.queueing.queries.queues import find_token_of, get_token, today, waiting_order
+from app.queueing.services.moves import actor_id, changing_queue, changing_token, move
 from app.scheduling.models import AppointmentStatus
 from app.scheduling.queries import lock_appointment
 from app.scheduling.services import start
@@ -35,8 +35,15 @@ def call_next(doctor_id: str, location_id: str | None = None) -> QueueToken | No
     is until the doctor completes it. Tokens that others called stay in front: two desks do not undo each other.
     """
     get_doctor(doctor_id)
-    lock_queues(doctor_id, today())
-    _finish_own(doctor_id)
+    with changing_queue(doctor_id):
+        _finish_own(doctor_id)
+        token = _first_waiting(doctor_id, location_id)
+        if token is not None:
+            _call(token)
+    return token
+
+
+def _first_waiting(doctor_id: str, location_id: str | None) -> QueueToken | None:
     waiting = select(QueueToken).where(
         QueueToken.doctor_id == doctor_id,
         QueueToken.queued_on == today(),
@@ -44,10 +51,7 @@ def call_next(doctor_id: str, location_id: str | None = None) -> QueueToken | No
     )
     if location_id:
         waiting = waiting.where(QueueToken.location_id == location_id)
-    token = db.session.scalar(waiting.order_by(*waiting_order()).limit(1).execution_options(populate_existing=True))
-    if token is not None:
-        _call(token)
-    return token
+    return db.session.scalar(waiting.order_by(*waiting_order()).limit(1).execution_options(populate_existing=True))
 
 
 def _finish_own(doctor_id: str) -> None:
@@ -68,31 +72,31 @@ def _call(token: QueueToken, kind: MoveKind = MoveKind.CALLED, event: type[Token
 
 def recall(token_id: str) -> QueueToken:
     """Call the same patient again, or one who was skipped or held. Raises NotFound, WrongState."""
-    token = lock_token(token_id)
-    if token.status == TokenStatus.WAITING:
-        raise WrongState(_("This patient has not been called yet."), status=str(token.status))
-    _call(token, MoveKind.RECALLED, TokenRecalled)
+    with changing_token(token_id) as token:
+        if token.status == TokenStatus.WAITING:
+            raise WrongState(_("This patient has not been called yet."), status=str(token.status))
+        _call(token, MoveKind.RECALLED, TokenRecalled)
     return token
 
 
 def skip(token_id: str) -> QueueToken:
     """The patient did not come when called; they can be recalled or put back. Raises NotFound, WrongState."""
-    token = lock_token(token_id)
-    move(token, TokenStatus.SKIPPED, MoveKind.SKIPPED, TokenSkipped)
+    with changing_token(token_id) as token:
+        move(token, TokenStatus.SKIPPED, MoveKind.SKIPPED, TokenSkipped)
     return token
 
 
 def hold(token_id: str, note: str = "") -> QueueToken:
     """The patient waits for something else (a test, a form). Raises NotFound, WrongState."""
-    token = lock_token(token_id)
-    move(token, TokenStatus.HELD, MoveKind.HELD, TokenHeld, note=note)
+    with changing_token(token_id) as token:
+        move(token, TokenStatus.HELD, MoveKind.HELD, TokenHeld, note=note)
     return token
 
 
 def put_back(token_id: str) -> QueueToken:
     """A held, skipped or called patient waits again, in the place of their arrival. Raises NotFound, WrongState."""
-    token = lock_token(token_id)
-    move(token, TokenStatus.WAITING, MoveKind.RETURNED, TokenReturned, handled_by_id=None)
+    with changing_token(token_id) as token:
+        move(token, TokenStatus.WAITING, MoveKind.RETURNED, TokenReturned, handled_by_id=None)
     return token
 
 
@@ -103,29 +107,22 @@ def serve(token_id: str) -> QueueToken:
     visit = lock_appointment(appointment_id) if appointment_id else None
     if visit is not None and visit.status == AppointmentStatus.CHECKED_IN:
         start(visit)  # app/queueing/reactions.py moves the token
-        return lock_token(token_id)
-    token = lock_token(token_id)
-    begin_serving(token)
+        return get_token(token_id)
+    with changing_token(token_id) as token:
+        _begin(token)
     return token
 
 
-def begin_serving(token: QueueToken) -> None:
-    """The step of a locked token."""
+def _begin(token: QueueToken) -> None:
     token.called_at = token.called_at or clock.now()
-    move(
-        token,
-        TokenStatus.SERVING,
-        MoveKind.SERVING,
-        TokenServing,
-        serving_at=clock.now(),
-        handled_by_id=actor_id(),
-    )
+    actor = actor_id()
+    move(token, TokenStatus.SERVING, MoveKind.SERVING, TokenServing, serving_at=clock.now(), handled_by_id=actor)
 
 
 def done(token_id: str) -> QueueToken:
     """The patient is through; the visit itself is completed by the doctor. Raises NotFound, WrongState."""
-    token = lock_token(token_id)
-    _finish(token)
+    with changing_token(token_id) as token:
+        _finish(token)
     return token
 
 
@@ -135,22 +132,23 @@ def _finish(token: QueueToken) -> None:
 
 def leave(token_id: str) -> QueueToken:
     """The patient went away. Raises NotFound, WrongState."""
-    token = lock_token(token_id)
-    move(token, TokenStatus.LEFT, MoveKind.LEFT, TokenLeft, finished_at=clock.now())
+    with changing_token(token_id) as token:
+        _leave(token)
     return token
 
 
+def _leave(token: QueueToken) -> None:
+    move(token, TokenStatus.LEFT, MoveKind.LEFT, TokenLeft, finished_at=clock.now())
+
+
+FOLLOWING = {TokenStatus.SERVING: _begin, TokenStatus.SERVED: _finish, TokenStatus.LEFT: _leave}
+
+
 def follow_visit(appointment_id: str, status: TokenStatus) -> None:
-    """Move the visit's token, if it has one that can go there, as the visit moves."""
+    """Move the visit's token as the visit moves, if it has one that can go there."""
     token = find_token_of(appointment_id)
     if token is None:
         return
-    token = lock_token(token.id)
-    if not token.can_become(status):
-        return
-    if status == TokenStatus.SERVING:
-        begin_serving(token)
-    elif status == TokenStatus.SERVED:
-        _finish(token)
-    else:
-        move(token, TokenStatus.LEFT, MoveKind.LEFT, TokenLeft, finished_at=clock.now())
+    with changing_token(token.id) as token:
+        if token.can_become(status):
+            FOLLOWING[status](token)

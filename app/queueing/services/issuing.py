@@ -16,7 +16,7 @@ from app.people.queries import get_doctor, get_patient
 from app.queueing.events import TokenIssued
 from app.queueing.models import DoctorQueue, MoveKind, PriorityClass, QueueToken
 from app.queueing.queries.queues import find_token_of, today
-from app.queueing.services.moves import lock_queues, write_down
+from app.queueing.services.moves import changing_queue, write_down
 from app.scheduling.models import Appointment
 from app.scheduling.services import check_patient
 from app.tenancy.models import Location
@@ -45,12 +45,26 @@ def issue_walk_in(
 def _issue(
     doctor_id: str, location_id: str, patient_id: str, priority: PriorityClass, appointment_id: str | None
 ) -> QueueToken:
-    queue = _open_queue(doctor_id, location_id)
+    if not _is_open(doctor_id, location_id):
+        # Two first tokens must not take one letter, nor open one queue twice. Taken before the queues' own locks.
+        key = f"queue {require_clinic()} {location_id}"
+        db.session.execute(text("select pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": key})
+    with changing_queue(doctor_id) as queues:
+        queue = next((queue for queue in queues if queue.location_id == location_id), None)
+        if queue is None:
+            queue = _new_queue(doctor_id, location_id)
+            queues.append(queue)
+        token = _next_token(queue, patient_id, priority, appointment_id)
+        write_down(token, MoveKind.ISSUED, TokenIssued)
+    return token
+
+
+def _next_token(queue: DoctorQueue, patient_id: str, priority: PriorityClass, appointment_id: str | None) -> QueueToken:
     queue.last_number += 1
     token = QueueToken(
         queue_id=queue.id,
-        doctor_id=doctor_id,
-        location_id=location_id,
+        doctor_id=queue.doctor_id,
+        location_id=queue.location_id,
         patient_id=patient_id,
         appointment_id=appointment_id,
         queued_on=queue.queued_on,
@@ -61,18 +75,7 @@ def _issue(
     )
     db.session.add(token)
     db.session.flush()
-    write_down(token, MoveKind.ISSUED, TokenIssued)
     return token
-
-
-def _open_queue(doctor_id: str, location_id: str) -> DoctorQueue:
-    """The doctor's locked queue of today at the location, opened if this is its first token."""
-    if not _is_open(doctor_id, location_id):
-        # Two first tokens must not take one letter, nor open one queue twice. Taken before the queues' own locks.
-        key = f"queue {require_clinic()} {location_id}"
-        db.session.execute(text("select pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": key})
-    known = next((queue for queue in lock_queues(doctor_id, today()) if queue.location_id == location_id), None)
-    return known or _new_queue(doctor_id, location_id)
 
 
 def _is_open(doctor_id: str, location_id: str) -> bool:

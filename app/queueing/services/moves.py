@@ -1,47 +1,53 @@
 """One move of a token: the queue's lock, the step, its line of history, its event, and the push.
 
 Whoever changes a queue first locks all of the doctor's queues of the day, so that two desks take turns, what is pushed
-is what is true, and `revision` grows with every push.
+is what is true, and `revision` grows with every move.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from app.core.errors import NotFound
 from app.core.principal import find_principal
 from app.core.sockets import clinic_room, push
-from app.core.tenant import db
+from app.core.tenant import db, require_clinic
 from app.events.services import publish
 from app.queueing.events import TokenEvent
 from app.queueing.models import DoctorQueue, MoveKind, QueueMove, QueueToken, TokenStatus
-from app.queueing.queries.queues import state_of
+from app.queueing.queries.queues import states_of, today
 
 
-def lock_queues(doctor_id: str, day: date) -> list[DoctorQueue]:
-    """The doctor's queues of a day, locked until the transaction ends."""
+@contextmanager
+def changing_queue(doctor_id: str, day: date | None = None) -> Iterator[list[DoctorQueue]]:
+    """The doctor's queues of a day, locked until the transaction ends; what they have become is pushed at the end."""
     wanted = (
         select(DoctorQueue)
-        .where(DoctorQueue.doctor_id == doctor_id, DoctorQueue.queued_on == day)
+        .where(DoctorQueue.doctor_id == doctor_id, DoctorQueue.queued_on == (day or today()))
         .order_by(DoctorQueue.id)
         .with_for_update()
     )
-    return list(db.session.scalars(wanted.execution_options(populate_existing=True)))
+    queues = list(db.session.scalars(wanted.execution_options(populate_existing=True)))
+    yield queues
+    _push_queues(doctor_id, [queue.location_id for queue in queues])
 
 
-def lock_token(token_id: str) -> QueueToken:
+@contextmanager
+def changing_token(token_id: str) -> Iterator[QueueToken]:
     """The token as it is now, its queue locked. Raises NotFound."""
     queue = db.session.execute(
         select(QueueToken.doctor_id, QueueToken.queued_on).where(QueueToken.id == token_id)
     ).one_or_none()
     if queue is None:
         raise NotFound
-    lock_queues(queue.doctor_id, queue.queued_on)
-    wanted = select(QueueToken).where(QueueToken.id == token_id)
-    return db.session.scalars(wanted.execution_options(populate_existing=True)).one()
+    with changing_queue(queue.doctor_id, queue.queued_on):
+        wanted = select(QueueToken).where(QueueToken.id == token_id)
+        yield db.session.scalars(wanted.execution_options(populate_existing=True)).one()
 
 
 def actor_id() -> str | None:
@@ -63,7 +69,7 @@ def move(
 def write_down(
     token: QueueToken, kind: MoveKind, event: type[TokenEvent], before: str | None = None, note: str = ""
 ) -> None:
-    """The move's history and event, and the new state of the queue to whoever looks at it."""
+    """The move's history and event."""
     db.session.add(
         QueueMove(
             token_id=token.id,
@@ -74,16 +80,20 @@ def write_down(
             note=note,
         )
     )
-    queue = db.session.get_one(DoctorQueue, token.queue_id)
-    queue.moves += 1
+    db.session.execute(
+        update(DoctorQueue)
+        .where(DoctorQueue.id == token.queue_id)
+        .values(moves=DoctorQueue.moves + 1)
+        .execution_options(synchronize_session=False)
+    )
     db.session.flush()
     publish(event.about(token))
-    push_queue(queue)
 
 
-def push_queue(queue: DoctorQueue) -> None:
-    """Tell the doctor's room, and the board of the location, how the queue stands."""
-    whole = state_of(queue.doctor_id).to_json()
-    push("queue", whole, clinic_room(queue.clinic_id, "queue", queue.doctor_id))
-    here = state_of(queue.doctor_id, queue.location_id).to_json()
-    push("queue", here, clinic_room(queue.clinic_id, "board", queue.location_id))
+def _push_queues(doctor_id: str, location_ids: list[str]) -> None:
+    """Tell the doctor's room, and the boards of the locations, how the queue stands."""
+    clinic_id = require_clinic()
+    whole, *parts = states_of(doctor_id, None, *location_ids)
+    push("queue", whole.to_json(), clinic_room(clinic_id, "queue", doctor_id))
+    for part in parts:
+        push("queue", part.to_json(), clinic_room(clinic_id, "board", str(part.location_id)))
