@@ -12,6 +12,7 @@ from sqlalchemy import CheckConstraint, Date, Index, Integer, Numeric, String, T
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from app.core import clock
 from app.core.models import (
     AwareTime,
     TenantModel,
@@ -24,6 +25,7 @@ from app.core.models import (
 )
 from app.core.money import Money
 from app.core.state import Stateful
+from app.tenancy.queries import settings_in_scope
 
 
 class InvoiceStatus(StrEnum):
@@ -148,8 +150,9 @@ class Invoice(Stateful, TenantModel):
         return self.status in OWED and self.due_on is not None and self.due_on < today
 
     @property
-    def status_code(self) -> InvoiceStatus:
-        return InvoiceStatus(self.status)
+    def shown_status(self) -> str:
+        """The status, or OVERDUE by the clinic's date."""
+        return "OVERDUE" if self.overdue(clock.today(settings_in_scope().zone)) else self.status
 
     def __str__(self) -> str:
         return self.number or "draft"

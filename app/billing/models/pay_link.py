@@ -8,6 +8,7 @@ from sqlalchemy import Boolean, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.billing.models.invoice import Invoice
+from app.core import clock
 from app.core.models import AwareTime, TenantModel, tenant_reference, tenant_relationship
 
 
@@ -28,6 +29,12 @@ class PayLink(TenantModel):
     printed: Mapped[bool] = mapped_column(Boolean, nullable=False, default=False)
 
     invoice: Mapped[Invoice] = tenant_relationship("Invoice", "PayLink.invoice_id", viewonly=True)
+
+    @property
+    def link_status(self) -> str:
+        if self.revoked_at is not None:
+            return "VOID"
+        return "ACTIVE" if self.expires_at > clock.now() else "EXPIRED"
 
     def __str__(self) -> str:
         return f"{self.created_at:%Y-%m-%d %H:%M}"

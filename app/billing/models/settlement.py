@@ -63,6 +63,7 @@ class Receipt(TenantModel):
     issued_at: Mapped[datetime] = mapped_column(AwareTime, nullable=False)
 
     payment: Mapped[Any] = tenant_relationship("Payment", "Receipt.payment_id", viewonly=True)
+    patient: Mapped[Any] = tenant_relationship("Patient", "Receipt.patient_id", viewonly=True)
 
     def __str__(self) -> str:
         return self.number

@@ -4,7 +4,7 @@ from app.billing.services.checkout import (
     AlreadyPaid,
     Collected,
     NotPayable,
-    begin_payment,
+    begin_invoice_payment,
     begin_visit_payment,
     collect_at_desk,
 )
@@ -32,7 +32,7 @@ __all__ = [
     "NewLine",
     "NotDraft",
     "NotPayable",
-    "begin_payment",
+    "begin_invoice_payment",
     "begin_visit_payment",
     "bill_completed_visit",
     "change_draft",

@@ -27,6 +27,7 @@ PAYABLE_VISITS = (
     AppointmentStatus.IN_PROGRESS,
     AppointmentStatus.COMPLETED,
 )
+OWED_VISITS = (*PAYABLE_VISITS, AppointmentStatus.NO_SHOW)
 WAITING = (PaymentStatus.PENDING, PaymentStatus.UNKNOWN)
 
 
@@ -58,19 +59,19 @@ def begin_visit_payment(
 
     Raises NotPayable, AlreadyPaid, NoPrice, Invalid for another amount or an unknown provider.
     """
-    appointment = lock_visit(appointment.id)
-    _check_visit(appointment)
-    return begin_payment(invoice_for_visit(appointment), provider=provider, amount=amount)
+    return _begin(_invoice_of_visit(appointment.id), provider, amount)
 
 
-def begin_payment(invoice: Invoice, *, provider: str | None = None, amount: Money | None = None) -> Payment:
-    """A payment of what is due of a locked invoice: the one that waits already, or a new one.
+def begin_invoice_payment(invoice: Invoice, *, provider: str | None = None, amount: Money | None = None) -> Payment:
+    """A payment of what is due of an invoice. Raises NotPayable, AlreadyPaid, Invalid as above."""
+    return _begin(_locked(invoice), provider, amount)
 
-    Raises NotPayable, AlreadyPaid, Invalid for another amount or an unknown provider.
-    """
+
+def _begin(invoice: Invoice, provider: str | None, amount: Money | None) -> Payment:
+    """The payment that waits already, or a new one."""
     _check_provider(provider)
     _check_due(invoice)
-    _check_amount(invoice, amount)
+    check_amount(invoice, amount)
     known = _waiting_payment(invoice, provider)
     if known is not None:
         return known
@@ -93,7 +94,7 @@ def collect_at_desk(
 
     Raises NotPayable, AlreadyPaid, NoPrice, Invalid for an amount that is not above zero and at most what is due.
     """
-    invoice = _invoice_to_collect(target)
+    invoice = _invoice_of_visit(target.id) if isinstance(target, Appointment) else _locked(target)
     _check_due(invoice)
     due = invoice.amount_due
     wanted = amount if amount is not None else due
@@ -113,21 +114,25 @@ def collect_at_desk(
     return Collected(payment, invoice, receipt)
 
 
-def _invoice_to_collect(target: Appointment | Invoice) -> Invoice:
-    """Locked, and its visit before it."""
-    if isinstance(target, Appointment):
-        appointment = lock_visit(target.id)
-        _check_visit(appointment)
-        return invoice_for_visit(appointment)
-    if target.appointment_id is not None:
-        lock_visit(target.appointment_id)
-    return lock_invoice(target.id)
+def _invoice_of_visit(appointment_id: str) -> Invoice:
+    """Both locked, the visit first."""
+    appointment = lock_visit(appointment_id)
+    _check_visit(appointment, PAYABLE_VISITS)
+    return invoice_for_visit(appointment)
 
 
-def _check_visit(appointment: Appointment) -> None:
+def _locked(invoice: Invoice) -> Invoice:
+    """What was issued is owed, whether or not the patient came; a draft only for a visit that can be held."""
+    if invoice.appointment_id is not None:
+        draft = invoice.status == InvoiceStatus.DRAFT
+        _check_visit(lock_visit(invoice.appointment_id), PAYABLE_VISITS if draft else OWED_VISITS)
+    return lock_invoice(invoice.id)
+
+
+def _check_visit(appointment: Appointment, payable: tuple[AppointmentStatus, ...]) -> None:
     if appointment.status == AppointmentStatus.REQUESTED:
         raise NotPayable(_("This visit waits for the clinic's approval."), status=appointment.status)
-    if appointment.status not in PAYABLE_VISITS:
+    if appointment.status not in payable:
         raise NotPayable(_("This visit was called off; it cannot be paid for."), status=appointment.status)
 
 
@@ -138,7 +143,7 @@ def _check_due(invoice: Invoice) -> None:
         raise AlreadyPaid(_("Nothing is due."), status=invoice.status)
 
 
-def _check_amount(invoice: Invoice, amount: Money | None) -> None:
+def check_amount(invoice: Invoice, amount: Money | None) -> None:
     """The server prices; a client that thinks otherwise is told, never obeyed (SPEC PAY-2)."""
     due = invoice.amount_due
     if amount is not None and amount != due:

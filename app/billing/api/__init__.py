@@ -1,0 +1,1 @@
+"""API of billing: invoices, paying for visits, payment accounts."""

@@ -1,0 +1,123 @@
+"""What billing's endpoints take. Amounts are numbers in major units, exact to the currency's decimals."""
+
+from __future__ import annotations
+
+import datetime as dates
+from decimal import Decimal
+from typing import Annotated, Any
+
+from flask_babel import gettext as _
+from pydantic import AfterValidator, AliasChoices, ConfigDict, Field, StringConstraints, field_validator
+
+from app.billing.models import InvoiceStatus
+from app.core.api import Body, ListQuery
+from app.core.errors import Invalid
+from app.core.money import InvalidAmount, Money
+from app.payments.models import TenderKind
+from app.people.models import AppointmentType
+from app.tenancy.queries import settings_in_scope
+
+UUID_PATTERN = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+FIRST_YEAR, LAST_YEAR = 1900, 2200
+Id = Annotated[str, StringConstraints(to_lower=True, pattern=UUID_PATTERN)]
+
+
+def _of_our_time(value: dates.date) -> dates.date:
+    if not FIRST_YEAR <= value.year <= LAST_YEAR:
+        raise ValueError(f"year must be {FIRST_YEAR} to {LAST_YEAR}")
+    return value
+
+
+Day = Annotated[dates.date, AfterValidator(_of_our_time)]
+
+
+class LineBody(Body):
+    """A line: `unitPrice` before tax; `discount` is an amount off the whole line."""
+
+    description: str = Field("", max_length=200, description="By default the service's name.")
+    service_id: Id | None = None
+    unit_price: Decimal
+    quantity: Decimal = Field(Decimal(1), gt=0, le=1_000_000, decimal_places=3)
+    discount: Decimal | None = None
+    tax_rate_id: Id | None = Field(None, description="By default the service's tax.")
+
+
+class InvoiceContent(Body):
+    discount: Decimal | None = Field(None, description="Off the whole invoice, before tax.")
+    discount_reason: str = Field("", max_length=300, description="Needed above what the role may give without one.")
+    due_on: Day | None = None
+    notes: str = Field("", max_length=2000)
+    currency: str | None = Field(None, description="If given, it must be the clinic's.")
+
+
+class NewInvoice(InvoiceContent):
+    patient_id: Id
+    appointment_id: Id | None = None
+    lines: list[LineBody] = Field(min_length=1, max_length=100)
+    open: bool = Field(False, description="Number it and book it at once.")
+
+
+class InvoiceChanges(InvoiceContent):
+    """A draft anew; lines that are left out stay. A status or a sum cannot be set."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    lines: list[LineBody] | None = Field(None, min_length=1, max_length=100)
+
+
+class InvoiceQuery(ListQuery):
+    status: tuple[InvoiceStatus, ...] = Field((), description="One or more, separated by commas.")
+    patient_id: Id | None = None
+    from_: Day | None = Field(None, alias="from", description="Made on or after this date of the clinic.")
+    to: Day | None = Field(None, description="Made on or before this date.")
+    overdue: bool = False
+
+    @field_validator("status", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+class AmountBody(Body):
+    """If amount or currency are given, they must be what is due: the server prices."""
+
+    amount: Decimal | None = None
+    currency: str | None = None
+
+
+class PayBody(AmountBody):
+    provider: str | None = Field(None, max_length=30, description="By default the clinic's primary gateway.")
+
+
+class PayVisitBody(PayBody):
+    appointment_type: AppointmentType | None = Field(None, description="If given, it must be the visit's.")
+
+
+class TenderBody(AmountBody):
+    tender: TenderKind = Field(TenderKind.CASH, validation_alias=AliasChoices("tender", "method"))
+    reference: str = Field("", max_length=80, description="Of the UPI transfer, card slip or cheque.")
+
+
+class ReasonBody(Body):
+    reason: str = Field(min_length=1, max_length=300)
+
+
+class CreditBody(ReasonBody):
+    amount: Decimal
+    currency: str | None = None
+
+
+def amount_of(value: Decimal | None, currency: str | None = None, field: str = "amount") -> Money | None:
+    """The amount in the clinic's currency. Raises Invalid for another currency, or what it cannot hold exactly."""
+    expected = settings_in_scope().currency
+    if currency is not None and currency.upper() != expected:
+        raise Invalid(fields={"currency": _("The clinic bills in %(currency)s.", currency=expected)})
+    if value is None:
+        return None
+    try:
+        amount = Money.parse(value, expected)
+    except InvalidAmount as error:
+        raise Invalid(fields={field: str(error)}) from None
+    if amount.minor < 0:
+        raise Invalid(fields={field: _("An amount is not negative.")})
+    return amount

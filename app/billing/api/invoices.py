@@ -1,0 +1,235 @@
+"""API of invoices (SPEC BIL-4, BIL-5, BIL-9)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, request
+from flask_babel import gettext as _
+
+from app.billing.api.bodies import (
+    CreditBody,
+    InvoiceChanges,
+    InvoiceContent,
+    InvoiceQuery,
+    LineBody,
+    NewInvoice,
+    ReasonBody,
+    TenderBody,
+    amount_of,
+)
+from app.billing.api.shapes import show_credit_note, show_invoice, show_row
+from app.billing.models import Invoice, InvoiceStatus
+from app.billing.notices import send_invoice
+from app.billing.queries import get_invoice, invoice_rows, patient_of_user
+from app.billing.services import (
+    collect_at_desk,
+    credit_invoice,
+    ensure_pdf,
+    lock_invoice,
+    lock_visit,
+    make_pay_link,
+    open_invoice,
+    void_invoice,
+)
+from app.billing.services.checkout import check_amount
+from app.billing.services.downloads import download_url, read_download_token
+from app.billing.services.drafts import WantedLine, change_by_hand, draft_by_hand
+from app.billing.services.files import PDF
+from app.core.api import Api, endpoint
+from app.core.errors import Conflict, NotFound
+from app.core.money import Money
+from app.core.paging import page
+from app.core.principal import find_principal
+from app.core.tenant import current_clinic_id, tenant_scope
+from app.core.transaction import unit_of_work
+from app.messaging.models import Channel
+
+INVOICE = "/billing/invoices/<id:invoice_id>"
+
+
+class InvoiceApi(Api):
+    """Invoices of the clinic; a PATIENT sees their own."""
+
+    openapi_tag = "Invoices"
+
+    @endpoint(
+        "POST", "/billing/invoices", resource="invoice", action="create", body=NewInvoice, status=201, idempotent=True
+    )
+    def create(self, body: NewInvoice) -> dict[str, Any]:
+        """Write a draft, or with `open` issue it at once."""
+        invoice = draft_by_hand(
+            body.patient_id, _lines(body.lines), appointment_id=body.appointment_id, **_content(body)
+        )
+        if body.open:
+            open_invoice(lock_invoice(invoice.id))
+        return show_invoice(invoice)
+
+    @endpoint("GET", "/billing/invoices", resource="invoice", action="read", query=InvoiceQuery)
+    def invoices(self, query: InvoiceQuery) -> dict[str, Any]:
+        """Invoices, the newest first, by status, patient or date."""
+        return _page(query, query.patient_id)
+
+    @endpoint("GET", "/billing/invoices/user/<id:user_id>", resource="invoice", action="read", query=InvoiceQuery)
+    def invoices_of_user(self, user_id: str, query: InvoiceQuery) -> dict[str, Any]:
+        """Invoices of a user or patient, the newest first."""
+        return _page(query, patient_of_user(user_id))
+
+    @endpoint("GET", INVOICE, resource="invoice", action="read")
+    def invoice(self, invoice_id: str) -> dict[str, Any]:
+        """One invoice with its lines, payments and credit notes."""
+        return show_invoice(get_invoice(invoice_id))
+
+    @endpoint("PUT", INVOICE, resource="invoice", action="update", body=InvoiceChanges)
+    def change(self, invoice_id: str, body: InvoiceChanges) -> dict[str, Any]:
+        """Write a draft anew; 409 for an invoice that is open."""
+        invoice = _locked(invoice_id)
+        lines = _lines(body.lines) if body.lines is not None else None
+        return show_invoice(change_by_hand(invoice, lines, **_content(body, _kept(invoice, body))))
+
+    @endpoint("POST", f"{INVOICE}/open", resource="invoice", action="update", idempotent=True)
+    def open(self, invoice_id: str) -> dict[str, Any]:
+        """Number a draft and book it; it cannot change from then on."""
+        return show_invoice(open_invoice(_locked(invoice_id)))
+
+    @endpoint("POST", f"{INVOICE}/mark-paid", resource="invoice", action="mark-paid", body=TenderBody, idempotent=True)
+    def mark_paid(self, invoice_id: str, body: TenderBody) -> dict[str, Any]:
+        """Record a desk tender for the amount due."""
+        invoice = _locked(invoice_id)
+        check_amount(invoice, amount_of(body.amount, body.currency))
+        return show_invoice(collect_at_desk(invoice, body.tender, reference=body.reference).invoice)
+
+    @endpoint("POST", f"{INVOICE}/void", resource="invoice", action="void", body=ReasonBody, idempotent=True)
+    def void(self, invoice_id: str, body: ReasonBody) -> dict[str, Any]:
+        """Take back an invoice that nobody paid; its number stays."""
+        return show_invoice(void_invoice(_locked(invoice_id), body.reason))
+
+    @endpoint(
+        "POST",
+        f"{INVOICE}/credit",
+        resource="credit_note",
+        action="create",
+        body=CreditBody,
+        status=201,
+        idempotent=True,
+    )
+    def credit(self, invoice_id: str, body: CreditBody) -> dict[str, Any]:
+        """Correct what is unpaid of an open invoice by a credit note; what was paid is refunded instead."""
+        amount = amount_of(body.amount, body.currency)
+        assert amount is not None
+        return show_credit_note(credit_invoice(_locked(invoice_id), amount, body.reason))
+
+    @endpoint("POST", f"{INVOICE}/generate-pdf", resource="invoice", action="generate-pdf")
+    def generate_pdf(self, invoice_id: str) -> dict[str, Any]:
+        """Make the document of the invoice as it stands now, unless there is one."""
+        stored = ensure_pdf(get_invoice(invoice_id).id)
+        invoice = get_invoice(invoice_id)
+        return {"invoiceId": invoice.id, "fileName": stored.name, "pdfUrl": download_url(invoice)}
+
+    @endpoint("POST", f"{INVOICE}/send", resource="invoice", action="send", idempotent=True)
+    def send(self, invoice_id: str) -> dict[str, Any]:
+        """Send the invoice by e-mail; a draft is opened first."""
+        return _send(invoice_id, Channel.EMAIL)
+
+    @endpoint("POST", f"{INVOICE}/send-whatsapp", resource="invoice", action="send", idempotent=True)
+    def send_whatsapp(self, invoice_id: str) -> dict[str, Any]:
+        """Send the invoice's document by WhatsApp; a draft is opened first."""
+        return _send(invoice_id, Channel.WHATSAPP)
+
+    @endpoint("POST", f"{INVOICE}/pay-link", resource="invoice", action="send", status=201, idempotent=True)
+    def pay_link(self, invoice_id: str) -> dict[str, Any]:
+        """A public, expiring link by which the invoice is paid; a draft is opened first."""
+        link, url = make_pay_link(_opened(invoice_id))
+        return {"id": link.id, "invoiceId": link.invoice_id, "url": url, "expiresAt": link.expires_at}
+
+    @endpoint("GET", "/billing/invoices/download/<file_name>", public=True)
+    def download(self, file_name: str) -> Response:
+        """The document of a signed link; somebody who is logged in gets only what is theirs."""
+        clinic_id, invoice_id = read_download_token(request.args.get("token", ""))
+        if find_principal() is not None and current_clinic_id() != clinic_id:
+            raise NotFound
+        with tenant_scope(clinic_id):
+            get_invoice(invoice_id)
+            with unit_of_work():
+                stored = ensure_pdf(invoice_id)
+                content = bytes(stored.content)
+        return pdf_response(content, stored.name)
+
+
+def pdf_response(content: bytes, name: str) -> Response:
+    """A document for this reader alone."""
+    headers = {"Content-Disposition": f'inline; filename="{name}"', "Cache-Control": "private, no-store"}
+    return Response(content, mimetype=PDF, headers=headers)
+
+
+def _page(query: InvoiceQuery, patient_id: str | None) -> dict[str, Any]:
+    rows = invoice_rows(
+        status=query.status, patient_id=patient_id, first=query.from_, last=query.to, overdue=query.overdue
+    )
+    return page(rows, [Invoice.created_at, Invoice.id], query, show_row, descending=True)
+
+
+def _locked(invoice_id: str) -> Invoice:
+    """An invoice that the person may see, locked after its visit. Raises NotFound."""
+    invoice = get_invoice(invoice_id)
+    if invoice.appointment_id is not None:
+        lock_visit(invoice.appointment_id)
+    return lock_invoice(invoice.id)
+
+
+def _opened(invoice_id: str) -> Invoice:
+    """What goes to the patient has a number. Raises Conflict for a void invoice."""
+    invoice = _locked(invoice_id)
+    if invoice.status == InvoiceStatus.DRAFT:
+        open_invoice(invoice)
+    elif invoice.status == InvoiceStatus.VOID:
+        raise Conflict(_("This invoice is void."), code="INVOICE_VOID")
+    return invoice
+
+
+def _send(invoice_id: str, channel: Channel) -> dict[str, Any]:
+    message = send_invoice(_opened(invoice_id), channel)
+    if message is None:
+        raise Conflict(_("The patient has no address for this."), code="NO_ADDRESS", channel=str(channel))
+    return {"messageId": message.id, "status": message.status, "channel": message.channel}
+
+
+def _lines(bodies: list[LineBody]) -> list[WantedLine]:
+    return [
+        WantedLine(
+            unit_price=_price(body, at),
+            quantity=body.quantity,
+            description=body.description,
+            service_id=body.service_id,
+            tax_rate_id=body.tax_rate_id,
+            discount=amount_of(body.discount, field=f"lines.{at}.discount"),
+        )
+        for at, body in enumerate(bodies)
+    ]
+
+
+def _price(body: LineBody, at: int) -> Money:
+    price = amount_of(body.unit_price, field=f"lines.{at}.unitPrice")
+    assert price is not None
+    return price
+
+
+def _content(body: InvoiceContent, kept: dict[str, Any] | None = None) -> dict[str, Any]:
+    given = {
+        "discount": amount_of(body.discount, body.currency, "discount"),
+        "discount_reason": body.discount_reason,
+        "due_on": body.due_on,
+        "notes": body.notes,
+    }
+    return {**given, **(kept or {})}
+
+
+def _kept(invoice: Invoice, body: InvoiceContent) -> dict[str, Any]:
+    """What a change does not name stays as it is."""
+    stored = {
+        "discount": invoice.discount,
+        "discount_reason": invoice.discount_reason,
+        "due_on": invoice.due_on,
+        "notes": invoice.notes,
+    }
+    return {name: value for name, value in stored.items() if name not in body.model_fields_set}

@@ -1,0 +1,66 @@
+"""API of paying: a visit (SPEC 20) or an invoice, through the clinic's gateway."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_babel import gettext as _
+
+from app.billing.api.bodies import PayBody, PayVisitBody, amount_of
+from app.billing.queries import get_invoice
+from app.billing.services import begin_invoice_payment, begin_visit_payment
+from app.core.api import Api, endpoint
+from app.core.errors import Invalid
+from app.core.transaction import unit_of_work
+from app.payments.models import Payment
+from app.payments.queries import get_payment
+from app.payments.services import start_checkout
+from app.scheduling.queries import get_appointment
+
+
+class CheckoutApi(Api):
+    """Paying through a hosted page."""
+
+    openapi_tag = "Payments"
+
+    @endpoint(
+        "POST", "/billing/appointments/<id:appointment_id>/process-payment",
+        resource="payment", action="create", body=PayVisitBody, status=201, idempotent=True, steps=True,
+    )  # fmt: skip
+    def pay_visit(self, appointment_id: str, body: PayVisitBody) -> dict[str, Any]:
+        """Begin to pay for a visit; the server prices it."""
+        with unit_of_work():
+            visit = get_appointment(appointment_id)
+            if body.appointment_type not in (None, visit.type):
+                raise Invalid(fields={"appointmentType": _("The visit is of another type.")})
+            amount = amount_of(body.amount, body.currency)
+            payment_id = begin_visit_payment(visit, provider=body.provider, amount=amount).id
+        return _checkout(payment_id)
+
+    @endpoint(
+        "POST", "/billing/invoices/<id:invoice_id>/pay",
+        resource="invoice", action="pay", body=PayBody, status=201, idempotent=True, steps=True,
+    )  # fmt: skip
+    def pay_invoice(self, invoice_id: str, body: PayBody) -> dict[str, Any]:
+        """Begin to pay what is due of an invoice."""
+        with unit_of_work():
+            amount = amount_of(body.amount, body.currency)
+            payment_id = begin_invoice_payment(get_invoice(invoice_id), provider=body.provider, amount=amount).id
+        return _checkout(payment_id)
+
+
+def _checkout(payment_id: str) -> dict[str, Any]:
+    """Open the hosted page, outside any transaction. After ProviderUnavailable the next try takes up this payment."""
+    checkout = start_checkout(payment_id)
+    payment: Payment = get_payment(payment_id)
+    return {
+        "paymentId": payment.id,
+        "invoiceId": payment.invoice_id,
+        "appointmentId": payment.appointment_id,
+        "provider": checkout.provider,
+        "orderId": checkout.order_id,
+        "checkoutUrl": checkout.page_url,
+        "status": payment.status,
+        "amount": payment.amount.to_json(),
+        "currency": payment.currency,
+    }

@@ -1,0 +1,64 @@
+"""The public page of a pay link: what is due to whom, and the way to the hosted checkout (SPEC BIL-9)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from flask import redirect, render_template
+from flask_appbuilder import BaseView, expose
+
+from app.billing.services import LinkOver, begin_invoice_payment
+from app.billing.services.pay_links import clinic_of_token, pay_link_of_token
+from app.core import clock, rate_limit
+from app.core.errors import AppError, Conflict, Invalid
+from app.core.principal import acting_as
+from app.core.tenant import tenant_scope
+from app.core.transaction import unit_of_work
+from app.payments.services import checkout_url
+from app.tenancy.queries import clinic_in_scope
+
+PAGES_PER_MINUTE = 60
+
+
+class PayPageView(BaseView):
+    """Nobody logs in here: the token is the right to see this summary and to pay, and to nothing else."""
+
+    route_base = "/pay"
+    default_view = "summary"
+
+    @expose("/<token>", methods=["GET"])
+    def summary(self, token: str) -> Any:
+        with _as_payer(token), unit_of_work():
+            try:
+                invoice = pay_link_of_token(token).invoice
+            except LinkOver as over:
+                return _closed(over)
+            return render_template("billing/pay/summary.html", clinic=clinic_in_scope(), invoice=invoice)
+
+    @expose("/<token>", methods=["POST"])
+    def pay(self, token: str) -> Any:
+        with _as_payer(token):
+            try:
+                with unit_of_work():
+                    link = pay_link_of_token(token)
+                    payment_id = begin_invoice_payment(link.invoice).id
+                    link.used_at = clock.now()
+                    address = checkout_url(payment_id)
+            except (LinkOver, Conflict, Invalid) as refusal:
+                return _closed(refusal)
+            return redirect(address, 303)
+
+
+@contextmanager
+def _as_payer(token: str) -> Iterator[None]:
+    """In the token's clinic, as nobody: who happens to be logged in here pays perhaps for somebody else."""
+    rate_limit.hit("pay", token[:64], PAGES_PER_MINUTE)
+    with acting_as(None), tenant_scope(clinic_of_token(token)):
+        yield
+
+
+def _closed(refusal: AppError) -> Any:
+    """Paid meanwhile, called off, expired: in words."""
+    return render_template("billing/pay/closed.html", refusal=refusal), refusal.status
