@@ -2,13 +2,15 @@
 import { startActs, closeAct } from "./desk_acts.js";
 import { startClock } from "./desk_clock.js";
 import { startFollowing } from "./desk_live.js";
-import { text } from "./texts.js";
-import { toast } from "./toast.js";
+import { startPieces } from "./pieces.js";
 
 const desk = document.querySelector("[data-desk]");
 const pane = document.getElementById("pane");
+let before = ""; // the visit that was shown last
+let notFound = ""; // what the search box did not find
 const rows = () => [...document.querySelectorAll("#visit-rows tr[data-visit]")];
 
+startPieces();
 startActs(pane);
 startFollowing(desk, pane);
 startClock(desk);
@@ -24,7 +26,6 @@ document.addEventListener("click", (event) => {
 
 document.addEventListener("change", (event) => event.target.closest("[data-sends-itself]")?.requestSubmit());
 document.addEventListener("keydown", onKey);
-document.addEventListener("desk:said", (event) => toast(event.detail.text, "ok"));
 
 document.addEventListener("htmx:afterSettle", (event) => {
   if (event.target.id === "visit-rows") chosen();
@@ -32,24 +33,10 @@ document.addEventListener("htmx:afterSettle", (event) => {
     chosen();
     showChosenTime();
     pane.querySelector("[data-register-pane] [data-first], [data-book-pane] [data-first]")?.focus();
+    fillIn();
   }
   if (event.target.id === "times" || event.target.id === "visit-times") showChosenTime();
 });
-
-// An error comes as a piece of its own, with the place where it belongs; a lost session comes as the log-in page.
-document.addEventListener("htmx:beforeSwap", (event) => {
-  const { xhr } = event.detail;
-  if (new URL(xhr.responseURL || location.href, location.href).pathname.startsWith("/login")) {
-    event.detail.shouldSwap = false;
-    return location.reload();
-  }
-  if (xhr.status < 400) return clearProblems();
-  event.detail.shouldSwap = Boolean(xhr.getResponseHeader("HX-Retarget"));
-  event.detail.isError = !event.detail.shouldSwap;
-});
-document.addEventListener("htmx:responseError", () => toast(text("failed"), "bad"));
-document.addEventListener("htmx:sendError", () => toast(text("offline"), "bad"));
-document.addEventListener("htmx:afterSwap", (event) => event.target.querySelector("[data-fields]") && markFields(event.target));
 
 // The search box: a patient opens here, without leaving the page.
 document.addEventListener("finder:pick", (event) => {
@@ -59,7 +46,8 @@ document.addEventListener("finder:pick", (event) => {
     window.htmx.ajax("GET", `/desk/patients/${id}`, { target: "#pane" });
   } else if (kind === "register") {
     event.preventDefault();
-    window.htmx.ajax("GET", "/desk/patients/new", { target: "#pane" }).then(() => fillIn(typed ?? ""));
+    notFound = typed;
+    window.htmx.ajax("GET", "/desk/patients/new", { target: "#pane" });
   }
 });
 
@@ -120,12 +108,11 @@ function onEscape(event) {
   }
 }
 
-// Back to the visit that was chosen before, or to whoever comes next.
-let before = "";
 document.addEventListener("htmx:beforeRequest", () => {
   before = pane.querySelector("[data-visit-pane]")?.dataset.visitPane ?? before;
 });
 
+// Back to the visit that was chosen before, or to whoever comes next.
 function goBack() {
   const row = rows().find((item) => item.dataset.visit === before) ?? rows()[0];
   if (row) row.querySelector("a").click();
@@ -133,8 +120,10 @@ function goBack() {
 }
 
 // What was typed into the search box and not found becomes the new patient's name or telephone number.
-function fillIn(typed) {
+function fillIn() {
   const form = pane.querySelector("[data-register-pane]");
+  const typed = notFound;
+  notFound = "";
   if (!form || !typed) return;
   if (/^[\d+][\d\s-]{4,}$/.test(typed)) {
     form.elements.phone.value = typed;
@@ -144,17 +133,4 @@ function fillIn(typed) {
   form.elements.firstName.value = first;
   form.elements.lastName.value = rest.join(" ");
   (rest.length ? form.elements.phone : form.elements.lastName).focus();
-}
-
-function clearProblems() {
-  for (const place of document.querySelectorAll("#problem, #queue-problem")) place.replaceChildren();
-}
-
-function markFields(place) {
-  const fields = JSON.parse(place.querySelector("[data-fields]").dataset.fields);
-  const form = [...pane.querySelectorAll("form")].find((item) => !item.hidden && Object.keys(fields).some((name) => item.elements[name]));
-  for (const input of pane.querySelectorAll("[aria-invalid]")) input.removeAttribute("aria-invalid");
-  const wrong = Object.keys(fields).map((name) => form?.elements[name]).filter((input) => input instanceof Element);
-  wrong.forEach((input) => input.setAttribute("aria-invalid", "true"));
-  wrong[0]?.focus();
 }

@@ -1,8 +1,7 @@
 // Changes made by others arrive over the socket; the page then asks for its own pieces again, with its own permission.
 import { isActing } from "./desk_acts.js";
 import { live } from "./live.js";
-
-const PAUSE = 150;
+import { later, refresh } from "./pieces.js";
 
 export function startFollowing(desk, pane) {
   let stale = false;
@@ -40,21 +39,9 @@ function isBusy(pane) {
   return isActing(pane) || Boolean(pane.querySelector(".slots input:checked:not([data-own])")) || Boolean(pane.querySelector(".htmx-request"));
 }
 
-function refresh(...places) {
-  for (const place of places) window.htmx.trigger(place, "refresh");
-}
-
 function reload(pane) {
   const visit = shown(pane)?.dataset.visitPane;
   if (visit) window.htmx.ajax("GET", `/desk/visits/${visit}`, { target: "#pane" });
-}
-
-function later(action) {
-  let timer;
-  return () => {
-    clearTimeout(timer);
-    timer = setTimeout(action, PAUSE);
-  };
 }
 
 // A row that reads differently than before lights up for a moment.

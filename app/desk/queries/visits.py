@@ -1,0 +1,158 @@
+"""The visits of a day as the front desk reads them: who, when, with whom, how far, and what is due."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Select, select
+
+from app.billing.models import PAYABLE, Invoice, InvoiceStatus
+from app.catalog.queries import NoPrice, price_of_visit
+from app.catalog.tax import tax_line
+from app.core import clock
+from app.core.money import Money
+from app.core.tenant import db
+from app.people.models import Doctor, Patient
+from app.queueing.models import QueueToken
+from app.scheduling.models import Appointment, AppointmentStatus
+from app.scheduling.queries import local_bounds, visible
+from app.tenancy.queries import settings_in_scope
+
+LATE_AFTER = timedelta(minutes=5)
+MOST_VISITS = 500
+GONE = (AppointmentStatus.CANCELLED, AppointmentStatus.DECLINED)
+EXPECTED = (AppointmentStatus.SCHEDULED, AppointmentStatus.CONFIRMED)
+ARRIVING = (AppointmentStatus.REQUESTED, *EXPECTED)
+OWING = (*EXPECTED, AppointmentStatus.CHECKED_IN, AppointmentStatus.IN_PROGRESS, AppointmentStatus.COMPLETED)
+
+
+COLUMNS = (
+    Appointment.id,
+    Appointment.status,
+    Appointment.type,
+    Appointment.starts_at,
+    Appointment.doctor_id,
+    Appointment.patient_id,
+    Patient.first_name,
+    Patient.last_name,
+    Patient.created_at.label("registered_at"),
+    Doctor.title,
+    Doctor.first_name.label("doctor_first_name"),
+    Doctor.last_name.label("doctor_last_name"),
+    QueueToken.number.label("token"),
+    Invoice.id.label("invoice_id"),
+    Invoice.status.label("invoice_status"),
+    Invoice.currency,
+    Invoice.total_minor,
+    Invoice.paid_minor,
+    Invoice.credited_minor,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DayVisit:
+    """One line of the day. `due` is None where the visit has no price; `late` counts from the appointed time."""
+
+    id: str
+    status: str
+    type: str
+    starts_at: datetime
+    patient_name: str
+    doctor_name: str
+    token: str | None
+    new_patient: bool
+    due: Money | None
+    settled: bool
+    late: timedelta | None
+
+    @property
+    def expected(self) -> bool:
+        return self.status in EXPECTED
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """The visits of one date of the clinic, and what they add up to."""
+
+    on: date
+    visits: list[DayVisit]
+    waiting: int
+    due: Money
+
+    @property
+    def next_visit(self) -> DayVisit | None:
+        """Where the desk's work goes on: the first who is expected, or the last of the day."""
+        expected = (visit for visit in self.visits if visit.status in ARRIVING)
+        return next(expected, self.visits[-1] if self.visits else None)
+
+
+def day_of_visits(on: date, location_id: str | None = None, doctor_id: str | None = None) -> Day:
+    """Visits that were not called off, in order of time."""
+    rows = db.session.execute(_rows(on, location_id, doctor_id)).all()
+    prices = expected_totals((row.doctor_id, row.type) for row in rows if row.invoice_id is None)
+    visits = [_visit(row, prices, on) for row in rows]
+    currency = settings_in_scope().currency
+    owed = [visit.due for visit in visits if visit.due and visit.due.currency == currency]
+    waiting = sum(visit.status == AppointmentStatus.CHECKED_IN for visit in visits)
+    return Day(on, visits, waiting, Money.total(owed, currency))
+
+
+def _rows(on: date, location_id: str | None, doctor_id: str | None) -> Select[Any]:
+    first, last = local_bounds(on, on)
+    wanted = (
+        select(*COLUMNS)
+        .join(Patient, Patient.id == Appointment.patient_id)
+        .join(Doctor, Doctor.id == Appointment.doctor_id)
+        .outerjoin(QueueToken, QueueToken.appointment_id == Appointment.id)
+        .outerjoin(Invoice, (Invoice.appointment_id == Appointment.id) & (Invoice.status != InvoiceStatus.VOID))
+        .where(Appointment.starts_at >= first, Appointment.starts_at < last, Appointment.status.not_in(GONE))
+        .order_by(Appointment.starts_at, Appointment.id)
+        .limit(MOST_VISITS)
+    )
+    equal = {Appointment.location_id: location_id, Appointment.doctor_id: doctor_id}
+    return visible(wanted.where(*(column == value for column, value in equal.items() if value)))
+
+
+def expected_totals(wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Money | None]:
+    """What visits of a doctor and type cost with tax today; None where there is no price."""
+    return {pair: _total(*pair) for pair in set(wanted)}
+
+
+def _total(doctor_id: str, type: str) -> Money | None:
+    try:
+        price = price_of_visit(doctor_id, type)
+    except NoPrice:
+        return None
+    return tax_line(price.unit_price, price.tax).gross
+
+
+def _visit(row: Any, prices: dict[tuple[str, str], Money | None], on: date) -> DayVisit:
+    return DayVisit(
+        id=row.id,
+        status=row.status,
+        type=row.type,
+        starts_at=row.starts_at,
+        patient_name=f"{row.first_name} {row.last_name}".strip(),
+        doctor_name=f"{row.title} {row.doctor_last_name or row.doctor_first_name}".strip(),
+        token=row.token,
+        new_patient=row.registered_at >= local_bounds(on, on)[0],
+        due=due_of(row) if row.invoice_id else prices[row.doctor_id, row.type] if row.status in OWING else None,
+        settled=row.invoice_id is not None and row.invoice_status not in PAYABLE,
+        late=lateness(row.status, row.starts_at),
+    )
+
+
+def due_of(invoice: Any) -> Money:
+    """What is to be collected for an invoice, a draft included."""
+    if invoice.invoice_status not in PAYABLE:
+        return Money.zero(invoice.currency)
+    return Money(max(invoice.total_minor - invoice.paid_minor - invoice.credited_minor, 0), invoice.currency)
+
+
+def lateness(status: str, starts_at: datetime) -> timedelta | None:
+    """How late somebody is who has not come yet; None within the first minutes."""
+    late = clock.now() - starts_at
+    return late if status in EXPECTED and late >= LATE_AFTER else None

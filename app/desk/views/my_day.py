@@ -1,0 +1,175 @@
+"""The doctor's day: who is in the room, who waits, who comes later."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Response, request
+from flask_appbuilder import expose
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext
+
+from app.core import clock
+from app.core.errors import NotFound
+from app.core.ids import is_id
+from app.core.navigation import describe_item
+from app.core.principal import current_principal, require
+from app.core.transaction import unit_of_work
+from app.desk.queries.people import PatientFacts, patient_facts
+from app.desk.queries.queue import DoctorLine, Waiting, queues_today
+from app.desk.queries.slots import bookable_doctors
+from app.desk.queries.visits import Day, day_of_visits
+from app.desk.views.desk_queues import MOVES, call_and_say, said_of
+from app.desk.views.fragments import FragmentView, in_words
+from app.people.models import Doctor
+from app.people.queries import get_doctor
+from app.queueing.queries import get_token
+from app.queueing.services import serve
+from app.scheduling.models import Appointment
+from app.scheduling.queries import find_appointment, lock_appointment
+from app.scheduling.services import complete, no_show, start
+from app.tenancy.queries import settings_in_scope
+
+describe_item("MyDayView", shortcut="g m")
+
+
+@dataclass(frozen=True)
+class Now:
+    """Who was called last or is in the room, and all who are waiting for this doctor."""
+
+    lines: list[DoctorLine]
+    current: Waiting | None
+    visit: Appointment | None
+    facts: PatientFacts | None
+
+    @property
+    def waiting(self) -> list[Waiting]:
+        return [token for line in self.lines for token in line.waiting]
+
+    @property
+    def aside(self) -> list[Waiting]:
+        return [token for line in self.lines for token in line.aside]
+
+
+def now_of(doctor_id: str) -> Now:
+    lines = queues_today(doctor_id=doctor_id)
+    fronts = [line.current for line in lines if line.current]
+    current = max(fronts, key=lambda token: token.called_at or token.arrived_at, default=None)
+    visit = find_appointment(current.visit_id) if current and current.visit_id else None
+    facts = patient_facts(visit.patient, except_visit_id=visit.id) if visit else None
+    return Now(lines, current, visit, facts)
+
+
+class MyDayView(FragmentView):
+    """A doctor sees their own day; an administrator chooses whose."""
+
+    class_permission_name = "my_day"
+    route_base = "/my-day"
+    default_view = "home"
+    menu = ("Desk", lazy_gettext("My day"))
+    menu_order = 2
+
+    @expose("/")
+    def home(self) -> str:
+        self.require()
+        doctor = _doctor()
+        own = current_principal().doctor_id
+        if doctor is None:
+            return self.render("desk/my_day_none.html")
+        return self.render(
+            "desk/my_day.html",
+            doctor=doctor,
+            doctors=[] if own else bookable_doctors(),
+            today=clock.today(settings_in_scope().zone),
+            now=now_of(doctor.id),
+            day=_day(doctor),
+        )
+
+    @expose("/<id:doctor_id>/now")
+    def now(self, doctor_id: str) -> Response:
+        self.require()
+        return self._show_now(_own_doctor(doctor_id))
+
+    @expose("/<id:doctor_id>/visits")
+    def visits(self, doctor_id: str) -> Response:
+        self.require()
+        doctor = _own_doctor(doctor_id)
+        return self.piece("desk/parts/my_visits.html", doctor=doctor, day=_day(doctor))
+
+    @expose("/<id:doctor_id>/call-next", methods=["POST"])
+    @in_words
+    def call_next(self, doctor_id: str) -> Response:
+        self.require()
+        require("queue", "call")
+        doctor = _own_doctor(doctor_id)
+        with unit_of_work():
+            said = call_and_say(doctor.id)
+        return self._show_now(doctor, said)
+
+    @expose("/tokens/<id:token_id>/<move>", methods=["POST"])
+    @in_words
+    def move(self, token_id: str, move: str) -> Response:
+        """Start, recall, skip, hold or put back."""
+        self.require()
+        require("queue", "call")
+        doctor = _own_doctor(get_token(token_id).doctor_id)
+        if move == "start":
+            require("appointment", "start")
+        elif move not in MOVES:
+            raise NotFound
+        with unit_of_work():
+            token = serve(token_id) if move == "start" else MOVES[move](token_id)
+            said = "" if move == "start" else said_of(move, token.number)
+        return self._show_now(doctor, said)
+
+    @expose("/visits/<id:visit_id>/start", methods=["POST"])
+    @in_words
+    def start(self, visit_id: str) -> Response:
+        return self._step(visit_id, "start", start, "")
+
+    @expose("/visits/<id:visit_id>/complete", methods=["POST"])
+    @in_words
+    def complete(self, visit_id: str) -> Response:
+        return self._step(visit_id, "complete", complete, _("The visit is completed."))
+
+    @expose("/visits/<id:visit_id>/no-show", methods=["POST"])
+    @in_words
+    def no_show(self, visit_id: str) -> Response:
+        return self._step(visit_id, "no-show", no_show, _("Marked as a no-show."))
+
+    def _step(self, visit_id: str, action: str, step: Callable[[Appointment], None], said: str) -> Response:
+        self.require()
+        require("appointment", action)
+        with unit_of_work():
+            visit = lock_appointment(visit_id)
+            doctor = _own_doctor(visit.doctor_id)
+            step(visit)
+        return self._show_now(doctor, said)
+
+    def _show_now(self, doctor: Doctor, said: Any = "") -> Response:
+        return self.piece("desk/parts/now.html", doctor=doctor, now=now_of(doctor.id), said=said, changed=bool(said))
+
+
+def _day(doctor: Doctor) -> Day:
+    return day_of_visits(clock.today(settings_in_scope().zone), doctor_id=doctor.id)
+
+
+def _doctor() -> Doctor | None:
+    """The principal's own record, or the one that an administrator chose."""
+    own, chosen = current_principal().doctor_id, request.args.get("doctor", "")
+    if own:
+        return get_doctor(own)
+    if current_principal().role == "DOCTOR":
+        return None
+    doctors = bookable_doctors()
+    return get_doctor(chosen) if is_id(chosen) else get_doctor(doctors[0].id) if doctors else None
+
+
+def _own_doctor(doctor_id: str) -> Doctor:
+    """Raises NotFound for a doctor who asks for another one's day."""
+    principal = current_principal()
+    if principal.role == "DOCTOR" and principal.doctor_id != doctor_id:
+        raise NotFound
+    return get_doctor(doctor_id)

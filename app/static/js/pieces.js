@@ -1,0 +1,56 @@
+// Pieces of a page that htmx fetches: a form is sent once, its answer says what happened, its error stays beside it.
+import { text } from "./texts.js";
+import { toast } from "./toast.js";
+
+export function startPieces() {
+  document.addEventListener("htmx:beforeRequest", setBusy(true));
+  document.addEventListener("htmx:afterRequest", setBusy(false));
+  document.addEventListener("htmx:beforeSwap", decide);
+  document.addEventListener("htmx:afterSwap", (event) => event.target.querySelector("[data-fields]") && markFields(event.target));
+  document.addEventListener("htmx:responseError", () => toast(text("failed"), "bad"));
+  document.addEventListener("htmx:sendError", () => toast(text("offline"), "bad"));
+  document.addEventListener("desk:said", (event) => toast(event.detail.text, "ok"));
+}
+
+export function refresh(...places) {
+  for (const place of places) window.htmx.trigger(place, "refresh");
+}
+
+// Several reasons within a moment are one.
+export function later(action, pause = 150) {
+  let timer;
+  return () => {
+    clearTimeout(timer);
+    timer = setTimeout(action, pause);
+  };
+}
+
+function setBusy(busy) {
+  return (event) => {
+    if (!event.target.matches("form")) return;
+    for (const button of event.target.querySelectorAll("[type=submit]")) button.disabled = busy;
+  };
+}
+
+// An error comes as a piece of its own, with the place where it belongs; a lost session comes as the log-in page.
+function decide(event) {
+  const { xhr } = event.detail;
+  if (new URL(xhr.responseURL || location.href, location.href).pathname.startsWith("/login")) {
+    event.detail.shouldSwap = false;
+    location.reload();
+  } else if (xhr.status < 400) {
+    for (const place of document.querySelectorAll("[data-problem]")) place.replaceChildren();
+  } else {
+    event.detail.shouldSwap = Boolean(xhr.getResponseHeader("HX-Retarget"));
+    event.detail.isError = !event.detail.shouldSwap;
+  }
+}
+
+function markFields(place) {
+  const fields = Object.keys(JSON.parse(place.querySelector("[data-fields]").dataset.fields));
+  for (const input of document.querySelectorAll("[aria-invalid]")) input.removeAttribute("aria-invalid");
+  const form = [...document.querySelectorAll("main form:not([hidden])")].find((item) => fields.some((name) => item.elements[name]));
+  const wrong = fields.map((name) => form?.elements[name]).filter((input) => input instanceof Element);
+  wrong.forEach((input) => input.setAttribute("aria-invalid", "true"));
+  wrong[0]?.focus();
+}
