@@ -68,6 +68,7 @@ def test_a_patient_is_registered_on_the_form(desk: Any, clinic: Any) -> None:
     assert (patient.alerts, patient.tags) == (["Penicillin", "Fall risk"], [])
     page = desk.get(answer.location).text
     assert "Penicillin · Fall risk" in page
+    assert "Hindi" in page
     assert "000001" in page
 
 

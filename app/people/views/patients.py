@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import flash
 from flask_appbuilder.models.sqla.filters import BaseFilter
+from flask_babel import get_locale
 from flask_babel import gettext as __
 from flask_babel import lazy_gettext as _
 from flask_wtf.file import FileField
@@ -73,7 +74,7 @@ class GuardianView(CrudView):
     add_columns = ["patient", "name", "relation", "phone", "email"]
     edit_columns = ["name", "relation", "phone", "email"]
     search_columns = ["patient", "name", "relation"]
-    label_columns = {"patient": _("Patient"), "name": _("Name"), "relation": _("Relation"), **LABELS}
+    label_columns = {"patient": _("Patient"), "name": _("Name"), "relation": _("Relationship"), **LABELS}
 
     def add_item(self, form: Any) -> Guardian:
         return add_guardian(form.patient.data, **values_of(form, self.edit_columns))
@@ -135,6 +136,12 @@ def _age_group() -> Any:
     )
 
 
+def language_name(code: str) -> str:
+    """A language in the reader's own words; the code where it has none."""
+    locale = get_locale()
+    return str(locale.languages.get(code, code)) if locale else code
+
+
 class PatientView(CrudView):
     """Everybody the clinic treats."""
 
@@ -172,6 +179,7 @@ class PatientView(CrudView):
     }
     formatters_columns = {
         "gender": lambda code: GENDERS.get(code, code),
+        "language": lambda code: language_name(code),
         "preferred_channel": lambda code: CHANNELS.get(code, code),
     }
     related_views = [GuardianView, ConsentView]
