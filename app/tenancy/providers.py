@@ -230,16 +230,33 @@ test_account.__test__ = False  # type: ignore[attr-defined]  # not a test, whate
 # ---- sealing ----
 
 
-def rotate_accounts() -> int:
-    """Seal every account that an older key sealed under the current one; how many. Opens its own scope and commits."""
-    changed = 0
+@dataclass(frozen=True)
+class Rotation:
+    """How many accounts were sealed anew, and the ids of those that no configured key opens."""
+
+    changed: int
+    unreadable: tuple[str, ...]
+
+
+def rotate_accounts() -> Rotation:
+    """Seal every account under the current key that an older one sealed. Opens its own scope and commits."""
+    changed, unreadable = 0, []
     with all_tenants(), unit_of_work():
         for model in (ProviderAccount, GlobalProviderAccount):
             for row in db.session.scalars(select(model).with_for_update()):
-                if keyring().needs_rotation(row.credentials):
-                    row.credentials = _sealed(row, _opened(row))
-                    changed += 1
-    return changed
+                try:
+                    changed += _seal_anew(row)
+                except UnreadableCredentials:
+                    unreadable.append(row.id)
+    return Rotation(changed, tuple(unreadable))
+
+
+def _seal_anew(row: Account) -> bool:
+    plain = _opened(row)
+    outdated = keyring().needs_rotation(row.credentials)
+    if outdated:
+        row.credentials = _sealed(row, plain)
+    return outdated
 
 
 @lru_cache(maxsize=4)
