@@ -70,7 +70,7 @@ class DeskPatientView(FragmentView):
         return self.show_pane(register_pane())
 
     @expose("/", methods=["POST"])
-    @in_words
+    @in_words()
     def register(self) -> Response:
         """A new patient, after a look at who may be the same; then the booking form."""
         self.require()
@@ -107,7 +107,7 @@ class DeskPatientView(FragmentView):
         return self.piece("desk/parts/times.html", choice=choice, patient_id=patient_id)
 
     @expose("/<id:patient_id>/visits", methods=["POST"])
-    @in_words
+    @in_words()
     def book(self, patient_id: str) -> Response:
         """Book the chosen time; a lost race names three free ones."""
         self.require()

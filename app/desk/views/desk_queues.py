@@ -18,6 +18,7 @@ from app.desk.views.front_desk import desk_location
 from app.queueing.models import QueueToken
 from app.queueing.services import call_next, hold, put_back, recall, skip
 
+PROBLEM = "#queue-problem"
 MOVES: dict[str, Callable[[str], QueueToken]] = {
     "recall": recall,
     "skip": skip,
@@ -49,14 +50,13 @@ class DeskQueueView(FragmentView):
     class_permission_name = "desk"
     route_base = "/desk/queues"
     default_view = "call_next"
-    problem_region = "#queue-problem"
 
     def show(self, said: Any = "") -> Response:
         queues = queues_today(location_id=desk_location())
         return self.piece("desk/parts/queue.html", queues=queues, said=said, changed=True)
 
     @expose("/<id:doctor_id>/call-next", methods=["POST"])
-    @in_words
+    @in_words(PROBLEM)
     def call_next(self, doctor_id: str) -> Response:
         self.require()
         require("queue", "call")
@@ -65,7 +65,7 @@ class DeskQueueView(FragmentView):
         return self.show(said)
 
     @expose("/tokens/<id:token_id>/<move>", methods=["POST"])
-    @in_words
+    @in_words(PROBLEM)
     def move(self, token_id: str, move: str) -> Response:
         """Recall, skip, hold or put back one token."""
         self.require()

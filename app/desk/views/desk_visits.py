@@ -83,7 +83,7 @@ class DeskVisitView(FragmentView):
         return self.piece("desk/parts/visit_times.html", visit=visit, times=times)
 
     @expose("/<id:visit_id>/collect", methods=["POST"])
-    @in_words
+    @in_words()
     def collect(self, visit_id: str) -> Response:
         """Cash, UPI or the card terminal; cash says what goes back."""
         self.require()
@@ -93,7 +93,7 @@ class DeskVisitView(FragmentView):
         return self.show(visit_id, known["said"], changed=True)
 
     @expose("/<id:visit_id>/check-in", methods=["POST"])
-    @in_words
+    @in_words()
     def check_in(self, visit_id: str) -> Response:
         def step(visit: Appointment) -> str:
             _visit, token = arrive(visit.id)
@@ -102,7 +102,7 @@ class DeskVisitView(FragmentView):
         return self.change(visit_id, "check-in", step)
 
     @expose("/<id:visit_id>/move", methods=["POST"])
-    @in_words
+    @in_words()
     def move(self, visit_id: str) -> Response:
         starts_at, location_id = read_slot(chosen_slot())
 
@@ -113,7 +113,7 @@ class DeskVisitView(FragmentView):
         return self.change(visit_id, "reschedule", step)
 
     @expose("/<id:visit_id>/approve", methods=["POST"])
-    @in_words
+    @in_words()
     def approve(self, visit_id: str) -> Response:
         def step(visit: Appointment) -> str:
             approve_appointment(visit)
@@ -122,7 +122,7 @@ class DeskVisitView(FragmentView):
         return self.change(visit_id, "approve", step)
 
     @expose("/<id:visit_id>/decline", methods=["POST"])
-    @in_words
+    @in_words()
     def decline(self, visit_id: str) -> Response:
         def step(visit: Appointment) -> str:
             decline_appointment(visit)
@@ -131,7 +131,7 @@ class DeskVisitView(FragmentView):
         return self.change(visit_id, "approve", step)
 
     @expose("/<id:visit_id>/cancel", methods=["POST"])
-    @in_words
+    @in_words()
     def cancel(self, visit_id: str) -> Response:
         reason = request.form.get("reason", "")
 
@@ -144,7 +144,7 @@ class DeskVisitView(FragmentView):
         return self.change(visit_id, "cancel", step)
 
     @expose("/<id:visit_id>/no-show", methods=["POST"])
-    @in_words
+    @in_words()
     def no_show(self, visit_id: str) -> Response:
         def step(visit: Appointment) -> str:
             no_show(visit)
@@ -153,7 +153,7 @@ class DeskVisitView(FragmentView):
         return self.change(visit_id, "no-show", step)
 
     @expose("/<id:visit_id>/pay-link", methods=["POST"])
-    @in_words
+    @in_words()
     def pay_link(self, visit_id: str) -> Response:
         """A link to pay by oneself, sent to the patient."""
         self.require()
@@ -175,7 +175,7 @@ class DeskVisitView(FragmentView):
         return Response(receipt_pdf(wanted), mimetype="application/pdf", headers=headers)
 
     @expose("/<id:visit_id>/refund", methods=["POST"])
-    @in_words
+    @in_words()
     def refund(self, visit_id: str) -> Response:
         """Ask for money to go back; finance decides."""
         self.require()

@@ -20,10 +20,9 @@ FORM = Endpoint("POST", "", None, None)
 
 
 class FragmentView(ActionView):
-    """A view whose answers are pieces of a page. `problem_region` is where its errors are shown."""
+    """A view whose answers are pieces of a page."""
 
     abstract = True
-    problem_region = "#problem"
 
     def show_pane(self, pane: Pane, said: Any = "", *, changed: bool = False) -> Response:
         return self.piece(pane.template, address=pane.address, said=said, changed=changed, **pane.context)
@@ -45,22 +44,24 @@ class FragmentView(ActionView):
         return response
 
 
-def in_words(handler: Callable[..., Any]) -> Callable[..., Any]:
-    """Show an expected failure beside the form that caused it instead of on a page of its own."""
+def in_words(region: str = "#problem") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Show an expected failure in `region`, beside what caused it, instead of on a page of its own."""
 
-    @wraps(handler)
-    def handle(view: FragmentView, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return handler(view, *args, **kwargs)
-        except Unauthorized:
-            raise
-        except AppError as error:
-            page = render_template("desk/parts/problem.html", error=error)
-            response = Response(page, status=error.status, mimetype="text/html")
-            response.headers["HX-Retarget"], response.headers["HX-Reswap"] = view.problem_region, "innerHTML"
-            return response
+    def declare(handler: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(handler)
+        def handle(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return handler(*args, **kwargs)
+            except Unauthorized:
+                raise
+            except AppError as error:
+                page = render_template("desk/parts/problem.html", error=error)
+                headers = {"HX-Retarget": region, "HX-Reswap": "innerHTML"}
+                return Response(page, status=error.status, mimetype="text/html", headers=headers)
 
-    return handle
+        return handle
+
+    return declare
 
 
 def once(handler: Callable[[], dict[str, Any]]) -> dict[str, Any]:

@@ -99,7 +99,7 @@ class MyDayView(FragmentView):
         return self.piece("desk/parts/my_visits.html", doctor=doctor, day=_day(doctor))
 
     @expose("/<id:doctor_id>/call-next", methods=["POST"])
-    @in_words
+    @in_words()
     def call_next(self, doctor_id: str) -> Response:
         self.require()
         require("queue", "call")
@@ -109,7 +109,7 @@ class MyDayView(FragmentView):
         return self._show_now(doctor, said)
 
     @expose("/tokens/<id:token_id>/<move>", methods=["POST"])
-    @in_words
+    @in_words()
     def move(self, token_id: str, move: str) -> Response:
         """Start, recall, skip, hold or put back."""
         self.require()
@@ -125,17 +125,17 @@ class MyDayView(FragmentView):
         return self._show_now(doctor, said)
 
     @expose("/visits/<id:visit_id>/start", methods=["POST"])
-    @in_words
+    @in_words()
     def start(self, visit_id: str) -> Response:
         return self._step(visit_id, "start", start, "")
 
     @expose("/visits/<id:visit_id>/complete", methods=["POST"])
-    @in_words
+    @in_words()
     def complete(self, visit_id: str) -> Response:
         return self._step(visit_id, "complete", complete, _("The visit is completed."))
 
     @expose("/visits/<id:visit_id>/no-show", methods=["POST"])
-    @in_words
+    @in_words()
     def no_show(self, visit_id: str) -> Response:
         return self._step(visit_id, "no-show", no_show, _("Marked as a no-show."))
 
