@@ -22,7 +22,7 @@ def locked(payment_id: str) -> Payment:
     payment = db.session.scalar(
         select(Payment)
         .where(Payment.id == payment_id)
-        .with_for_update()
+        .with_for_update(key_share=True)  # two that have written rows referring to it must not wait for each other
         .options(selectinload(Payment.attempts), selectinload(Payment.refunds))
         .execution_options(populate_existing=True)
     )
