@@ -110,3 +110,11 @@ def own_database_app(app: Any, servers: tuple[str, str], worker_id: str) -> Iter
     os.environ["DATABASE_URL"] = shared
     get_settings.cache_clear()
     drop_database(servers[0], name)
+
+
+@pytest.fixture
+def own_empty_database(servers: tuple[str, str], worker_id: str) -> Iterator[str]:
+    """The URL of a database without any table."""
+    name = f"clinic_empty_{worker_id}"
+    yield clone_database(servers[0], "clinic_nothing", name, lambda _url: None)
+    drop_database(servers[0], name)

@@ -71,9 +71,9 @@ MATRIX: dict[str, dict[str, str]] = {
     "service":          {"read": _STAFF + "P", "create": "SAF", "update": "SAF", "delete": "SA"},
     "tax":              {"read": "SAFCRU", "create": "SAF", "update": "SAF", "delete": "SA"},
     # visits
-    "appointment":      {"read": "SALDNRHTPFCU", "create": "SADNRP", "update": "SADNR", "approve": "SADR", "confirm": "SADR",
-                         "reschedule": "SADNRP", "cancel": "SADNRP", "check-in": "SANR", "start": "SAD", "complete": "SAD",
-                         "no-show": "SADR", "overbook": "SAD", "follow-up": "SADR"},
+    "appointment":      {"read": "SALDNRHTPFCU", "create": "SADNRP", "update": "SADNR", "approve": "SADR", "decline": "SADR",
+                         "confirm": "SADR", "reschedule": "SADNRP", "cancel": "SADNRP", "check-in": "SANR", "start": "SAD",
+                         "complete": "SAD", "no-show": "SADR", "overbook": "SAD", "follow-up": "SADR"},
     "calendar":         {"read": _CARE},
     "waiting_list":     {"read": _CARE + "P", "create": "SADRP", "update": "SADR", "delete": "SADRP"},
     "queue":            {"read": _CARE + "P", "call": "SADNR", "update": "SADNR", "board": _CARE},

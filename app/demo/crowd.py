@@ -7,6 +7,7 @@ from random import Random
 
 from sqlalchemy import update
 
+from app.core import clock
 from app.core.ids import new_id
 from app.core.series import NumberSeries, next_number
 from app.core.tenant import db
@@ -50,5 +51,6 @@ def _add(rows: Rows, demo: DemoClinic, number: int, today: date, random: Random)
         country="IN",
         language="hi" if random.random() < 0.2 else "en",
         alerts=[random.choice(ALERTS)] if random.random() < 0.12 else [],
+        created_at=clock.now() - timedelta(days=420 * (PATIENTS - number) / PATIENTS, minutes=random.randint(0, 500)),
     )
     return patient_id

@@ -37,6 +37,7 @@ SERVER_SECONDS = 60.0
 WEB_SECONDS = 120.0
 READY_SECONDS = 20.0
 ENVIRONMENT_FILE = "environment.json"
+CONNECTED_FILE = "demo-ports"
 
 
 @dataclass
@@ -55,6 +56,8 @@ class Launch:
         self._prepare_database()
         self._start_children()
         demo = not self.settings.production and has_demo_logins(self.environment["DATABASE_URL"])
+        if demo:
+            self._connect_demo()
         self.console.box(welcome(self.settings, self.servers.data.path, demo=demo))
 
     def stop(self) -> None:
@@ -101,6 +104,16 @@ class Launch:
             ready = self.supervisor.wait_for(self._is_ready, READY_SECONDS, children)
         if not ready:
             self.console.warn(f"Some parts are not ready yet; {self.settings.address}/readyz says which")
+
+    def _connect_demo(self) -> None:
+        """Tell the demo clinics and the sandbox where to find each other: needed whenever a port changed."""
+        ports = f"{self.settings.port} {self.settings.sandbox_port} {self.settings.sandbox_smtp_port}"
+        known = self.servers.data.path / CONNECTED_FILE
+        if known.exists() and known.read_text() == ports:
+            return
+        with self.console.step("Demo clinics connected to the sandbox"):
+            self.supervisor.run_once(programs.demo_connection(self.environment))
+        known.write_text(ports)
 
     def _programs(self) -> list[Program]:
         outside = [] if self.settings.production else [programs.sandbox(self.environment)]

@@ -51,6 +51,10 @@ def demo_data(environment: Mapping[str, str]) -> Program:
     return _python("demo", ("-m", "flask", "demo", "load"), environment)
 
 
+def demo_connection(environment: Mapping[str, str]) -> Program:
+    return _python("demo", ("-m", "flask", "demo", "connect"), environment)
+
+
 def _python(name: str, arguments: tuple[str, ...], environment: Mapping[str, str], log: str = "") -> Program:
     return Program(
         name=name,

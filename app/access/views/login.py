@@ -23,6 +23,7 @@ from config import get_settings
 class LoginView(BaseView):
     """The way in and out of the console."""
 
+    abstract = True  # the security manager registers it, where Flask-AppBuilder expects its log-in view
     route_base = ""
     default_view = "login"
 

@@ -16,7 +16,10 @@ LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 # Their arguments are our own words or technical facts; any other library's text arguments are masked.
 _TRUSTED = ("app", "worker", "werkzeug", "gunicorn", "rq", "alembic")
 # At INFO and below these repeat statements, addresses and payloads.
-_CHATTY = ("sqlalchemy", "urllib3", "xhtml2pdf", "reportlab", "engineio", "socketio", "asyncio", "PIL", "fontTools")
+_CHATTY = (
+    "sqlalchemy", "urllib3", "xhtml2pdf", "reportlab", "engineio", "socketio", "asyncio", "PIL", "fontTools", "rq.cron",
+    "rq.worker", "flask_appbuilder",
+)  # fmt: skip
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 
 
