@@ -1,0 +1,1 @@
+"""API of payments and refunds, and the address of the gateways' webhooks."""
