@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
 from wtforms import SelectField, StringField, TextAreaField
-from wtforms.validators import InputRequired, Length
+from wtforms.validators import DataRequired, InputRequired, Length
 
 from app.core.vocabulary import kind_name
 from app.payments.models import TenderKind
@@ -31,7 +31,7 @@ class CollectForm(PageForm):
 class ReasonForm(PageForm):
     """A deed that needs a reason."""
 
-    reason = TextAreaField(_("Reason"), validators=[InputRequired(), Length(max=300)])
+    reason = TextAreaField(_("Reason"), validators=[DataRequired(), Length(max=300)])
 
 
 class CreditForm(ReasonForm):

@@ -9,20 +9,25 @@ from app.billing.models import Invoice
 from app.billing.services import Collected, NewLine, collect_at_desk, draft_invoice, lock_invoice, open_invoice
 from app.core.money import Money
 from app.core.transaction import unit_of_work
-from app.people.models import Patient
+from app.people.models import Doctor, Patient
 from app.scheduling.models import Appointment
 from tests.factories.catalog import make_price, make_service, make_tax
 from tests.factories.people import make_patient
 from tests.factories.scheduling import make_appointment, make_open_doctor
 
 
-def make_priced_visit(amount: str = "800.00", *, percent: str | None = None, **overrides: Any) -> Appointment:
-    """A visit of a doctor whose visits cost `amount`, with GST of `percent` on top."""
-    doctor = make_open_doctor(types=["IN_PERSON", "VIDEO_CALL"])
+def make_priced_doctor(amount: str = "800.00", *, percent: str | None = None, **overrides: Any) -> Doctor:
+    """A doctor whose visits cost `amount`, with GST of `percent` on top."""
+    doctor = make_open_doctor(**{"types": ["IN_PERSON", "VIDEO_CALL"], **overrides})
     tax = make_tax(percent=Decimal(percent)) if percent else None
     service = make_service(name="Consultation", tax_rate_id=tax.id if tax else None)
     make_price(service, amount, doctor_id=doctor.id)
-    return make_appointment(doctor, **overrides)
+    return doctor
+
+
+def make_priced_visit(amount: str = "800.00", *, percent: str | None = None, **overrides: Any) -> Appointment:
+    """A visit with such a doctor."""
+    return make_appointment(make_priced_doctor(amount, percent=percent), **overrides)
 
 
 def make_invoice(

@@ -152,8 +152,7 @@ class InvoiceApi(Api):
             get_invoice(invoice_id)
             with unit_of_work():
                 stored = ensure_pdf(invoice_id)
-                content = bytes(stored.content)
-        return pdf_response(content, stored.name)
+                return pdf_response(bytes(stored.content), stored.name)
 
 
 def pdf_response(content: bytes, name: str) -> Response:

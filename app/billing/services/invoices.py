@@ -123,7 +123,7 @@ def void_invoice(invoice: Invoice, reason: str) -> Invoice:
 
 def lock_invoice(invoice_id: str) -> Invoice:
     """The row, locked and fresh: money is only ever moved under this lock."""
-    wanted = select(Invoice).where(Invoice.id == invoice_id).with_for_update(of=Invoice)
+    wanted = select(Invoice).where(Invoice.id == invoice_id).with_for_update(of=Invoice, key_share=True)
     return db.session.scalars(wanted.execution_options(populate_existing=True)).one()
 
 

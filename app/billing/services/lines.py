@@ -8,7 +8,8 @@ printed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -43,7 +44,7 @@ def write_lines(invoice: Invoice, lines: Sequence[NewLine], discount: Money | No
     if not lines:
         raise Invalid(fields={"lines": _("An invoice needs at least one line.")})
     discount = discount or Money.zero(invoice.currency)
-    try:
+    with amounts_that_fit():
         nets = [_net(line, at, invoice.currency) for at, line in enumerate(lines)]
         shares = _shares(nets, discount)
         invoice.lines = [
@@ -51,15 +52,23 @@ def write_lines(invoice: Invoice, lines: Sequence[NewLine], discount: Money | No
             for position, (line, net, share) in enumerate(zip(lines, nets, shares, strict=True), 1)
         ]
         _add_up(invoice, discount)
+
+
+@contextmanager
+def amounts_that_fit() -> Iterator[None]:
+    """Sums that no amount can hold are the caller's mistake. Raises Invalid."""
+    try:
+        yield
     except InvalidAmount:
         raise Invalid(fields={"lines": _("The amounts are too large.")}) from None
 
 
 def check_discounts(lines: Sequence[NewLine], discount: Money | None, reason: str, currency: str) -> None:
     """A person needs a reason for more discount than their role may give without one. Raises Invalid."""
-    gross = Money.total((line.unit_price.times(line.quantity) for line in lines), currency)
-    given = Money.total((line.discount for line in lines if line.discount), currency)
-    given = given + discount if discount else given
+    with amounts_that_fit():
+        gross = Money.total((line.unit_price.times(line.quantity) for line in lines), currency)
+        given = Money.total((line.discount for line in lines if line.discount), currency)
+        given = given + discount if discount else given
     limit = discount_limit()
     if given.minor * 100 > gross.minor * limit and not reason.strip():
         text = _("More than %(limit)s %% discount needs a reason.", limit=limit)

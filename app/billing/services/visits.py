@@ -24,7 +24,7 @@ CALLED_OFF = (AppointmentStatus.CANCELLED, AppointmentStatus.DECLINED)
 
 def lock_visit(appointment_id: str) -> Appointment:
     """The visit, locked and fresh, whoever acts: a payment of somebody else's money still settles it."""
-    wanted = select(Appointment).where(Appointment.id == appointment_id).with_for_update(of=Appointment)
+    wanted = select(Appointment).where(Appointment.id == appointment_id).with_for_update(of=Appointment, key_share=True)
     return db.session.scalars(wanted.execution_options(populate_existing=True)).one()
 
 
