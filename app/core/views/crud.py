@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from flask import Response, abort, flash, redirect, request, stream_with_context, url_for
+from flask import Response, abort, flash, redirect, request, url_for
 from flask_appbuilder import ModelView, expose
 from flask_appbuilder.security.decorators import has_access
 from flask_appbuilder.urltools import get_filter_args, get_order_args, get_page_args, get_page_size_args
@@ -17,17 +15,17 @@ from sqlalchemy.exc import IntegrityError
 from app.core.api import dump
 from app.core.errors import AppError, NotFound
 from app.core.ids import is_id, new_id
-from app.core.principal import Principal, acting_as, find_principal, may, own_patient_id
-from app.core.tenant import db, require_clinic, tenant_scope
+from app.core.principal import may, own_patient_id
+from app.core.tenant import db
 from app.core.transaction import unit_of_work
 from app.core.views.actions import run_action
 from app.core.views.charts import Chart, chart_data, chart_rows
 from app.core.views.datamodel import COUNT_CAP, ScopedInterface
+from app.core.views.export import Exporting
 from app.core.views.hooks import hooks
 from app.core.views.lookup import FormConverter, find_rows
 
 LARGEST_PAGE = 100
-EXPORT_LIMIT = 100_000
 ACTIONS = {
     "list": "read",
     "show": "read",
@@ -41,7 +39,7 @@ ACTIONS = {
 }
 
 
-class CrudView(ModelView):
+class CrudView(Exporting, ModelView):
     """Set `model`, `class_permission_name` (the resource), `menu` and the column lists; override the verbs to call
     services.
 
@@ -298,43 +296,6 @@ class CrudView(ModelView):
             return chart_rows(chart, self.model)  # their own rows: nothing to share with others through the cache
         return hooks().keep(f"{type(self).__name__}.{chart.name}", lambda: chart_rows(chart, self.model))
 
-    @expose("/export", methods=["GET"])
-    @has_access
-    def export(self) -> Response:
-        filters = self._request_filters()
-        with unit_of_work():
-            hooks().note_export(self.model.__tablename__)
-        rows = self._streamed(filters, find_principal(), require_clinic())
-        response = Response(stream_with_context(rows), mimetype="text/csv")
-        response.headers["Content-Disposition"] = f'attachment; filename="{self.model.__tablename__}.csv"'
-        return response
-
-    def _streamed(self, filters: Any, reader: Principal | None, clinic_id: str) -> Iterator[str]:
-        """The rows leave after the request's own scope is over: for the same person, in the same clinic."""
-        with acting_as(reader), tenant_scope(clinic_id):
-            yield from self._csv(filters)
-
-    def _csv(self, filters: Any) -> Iterator[str]:
-        buffer = io.StringIO()
-        writer = csv.writer(buffer)
-        writer.writerow([str(self.label_columns.get(name, name)) for name in self.list_columns])
-        page = 0
-        while page * 500 < EXPORT_LIMIT:
-            rows = self._csv_page(filters, page)
-            for row in rows:
-                writer.writerow([_cell(getattr(row, name)) for name in self.list_columns])
-            yield buffer.getvalue()
-            buffer.seek(0)
-            buffer.truncate()
-            if len(rows) < 500:
-                return
-            page += 1
-
-    def _csv_page(self, filters: Any, page: int) -> Any:
-        joined = filters.get_joined_filters(self._base_filters)
-        query = self.datamodel.apply_filters(db.session.query(self.model), joined)
-        return query.order_by(self.model.id.desc()).offset(page * 500).limit(500).all()
-
     # ---- row actions ----
 
     @expose("/action/<string:name>/<pk>", methods=["POST"])
@@ -385,20 +346,6 @@ def _unsearchable(model: Any) -> list[str]:
 
 def _with_fields(error: AppError) -> str:
     return " ".join([str(error.message), *(str(text) for text in (error.fields or {}).values())])
-
-
-def _cell(value: Any) -> str:
-    """Text for a spreadsheet; a leading formula character is defused (OWASP CSV injection)."""
-    text = "" if value is None else str(value)
-    return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") and not _is_number(text) else text
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _json(value: Any) -> Response:

@@ -1,0 +1,156 @@
+"""The rules that keep the house whole (docs/architecture.md), read from the code itself."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+APP = ROOT / "app"
+# What other slices may import of a slice; everything else is its own business.
+SHARED = {"models", "services", "queries", "events"}
+EDGES = {"api", "views", "sockets", "jobs", "listeners", "reactions", "commands", "hooks"}
+KERNEL = {"core", "embedded", "sandbox"}
+
+
+def sources(*folders: Path) -> Iterator[tuple[Path, ast.Module]]:
+    for folder in folders or (APP,):
+        for path in sorted(folder.rglob("*.py")):
+            yield path.relative_to(ROOT), ast.parse(path.read_text())
+
+
+def calls(tree: ast.AST, name: str) -> bool:
+    """Whether a function or method of that name is called."""
+    return any(
+        isinstance(node, ast.Call) and name == getattr(node.func, "attr", getattr(node.func, "id", ""))
+        for node in ast.walk(tree)
+    )
+
+
+def imports(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+def test_only_the_unit_of_work_commits() -> None:
+    committing = {str(path) for path, tree in sources() if calls(tree, "commit") and "sandbox" not in path.parts}
+    assert committing <= {"app/core/transaction.py", "app/embedded/database.py"}
+
+
+# Past the walls go: log-in (no clinic yet), the relays and sweepers (they look for work of every clinic), and commands.
+PAST_THE_WALLS = {
+    "app/access/principals.py",
+    "app/access/services.py",
+    "app/access/sessions.py",
+    "app/audit/commands.py",
+    "app/demo/commands.py",
+    "app/demo/house.py",
+    "app/demo/outside.py",
+    "app/events/jobs.py",
+    "app/messaging/api.py",
+    "app/messaging/jobs.py",
+    "app/payments/jobs.py",
+    "app/scheduling/jobs.py",
+    "app/tenancy/api.py",
+    "app/tenancy/providers.py",
+}
+
+
+def test_every_way_past_the_walls_is_listed() -> None:
+    found = {str(path) for path, tree in sources() if calls(tree, "all_tenants")}
+    assert found == PAST_THE_WALLS
+
+
+def test_the_network_is_reached_through_few_doors() -> None:
+    doors = {
+        str(path)
+        for path, tree in sources()
+        if {"requests", "smtplib", "http.client", "urllib.request", "boto3"} & set(imports(tree))
+        and "sandbox" not in path.parts
+        and "embedded" not in path.parts
+    }
+    assert doors <= {"app/core/http.py", "app/messaging/channels/smtp.py", "app/demo/outside.py"}
+
+
+def test_slices_share_only_models_services_queries_and_events() -> None:
+    wrong = []
+    for path, tree in sources():
+        own = path.parts[1]
+        if own in KERNEL or own.endswith(".py"):
+            continue
+        for name in imports(tree):
+            parts = name.split(".")
+            if len(parts) > 2 and parts[0] == "app" and parts[1] not in {own, *KERNEL} and parts[2] in EDGES:
+                wrong.append((str(path), name))
+    assert wrong == []
+
+
+def test_no_file_is_longer_than_400_lines() -> None:
+    files = [path for path, _ in sources(APP, ROOT / "tests", ROOT / "bench")]
+    long = [(str(path), count) for path in files if (count := (ROOT / path).read_text().count("\n")) > 400]
+    assert long == []
+
+
+def test_no_function_is_longer_than_50_lines() -> None:
+    long = [
+        (str(path), node.name, node.end_lineno - node.lineno + 1)
+        for path, tree in sources(APP, ROOT / "bench")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef) and node.end_lineno and node.end_lineno - node.lineno + 1 > 50
+    ]
+    assert long == []
+
+
+def templates() -> list[Path]:
+    return sorted((ROOT / "templates").rglob("*.html"))
+
+
+@pytest.mark.parametrize(
+    ("rule", "pattern"),
+    [
+        ("an inline handler", re.compile(r"<[^>]+\son[a-z]+\s*=", re.I)),
+        ("an inline script", re.compile(r"<script(?![^>]*\bsrc=)(?![^>]*application/json)[^>]*>", re.I)),
+        ("another origin", re.compile(r"(?:src|href)\s*=\s*[\"']?(?:https?:)?//", re.I)),
+    ],
+)
+def test_pages_hold_no(rule: str, pattern: re.Pattern[str]) -> None:
+    found = [str(path.relative_to(ROOT)) for path in templates() if pattern.search(path.read_text())]
+    assert found == [], rule
+
+
+def test_pages_hold_no_inline_style() -> None:
+    # Documents that are no web pages carry their own style: PDF and e-mail.
+    printed = {"invoice_pdf.html", "receipt_pdf.html", "email.html"}
+    styled = [path for path in templates() if path.name not in printed and "pdf" not in path.name]
+    found = [str(path) for path in styled if re.search(r"<style|\sstyle\s*=", path.read_text(), re.I)]
+    assert found == []
+
+
+def test_every_job_names_one_of_the_fourteen_queues() -> None:
+    from app import SLICES
+    from app.core.jobs import JOBS, QUEUES
+    from app.core.loader import load_declarations
+
+    load_declarations(SLICES)
+
+    assert len(QUEUES) == 14
+    assert JOBS
+    assert all(job.queue in QUEUES for job in JOBS.values())
+
+
+def test_nothing_of_this_machine_is_in_the_repository() -> None:
+    leak = re.compile("/wo" + "rk/|/root/\\.|pypi" + "\\.org|registry" + "\\.npmjs|deb" + "\\.debian")
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True, text=True).stdout
+    pictures = {".png", ".jpg", ".woff2", ".ttf"}
+    files = [ROOT / name for name in listed.split("\0") if name and Path(name).suffix not in pictures]
+    found = [str(path) for path in files if path.is_file() and leak.search(path.read_text(errors="replace"))]
+    assert files
+    assert found == []
