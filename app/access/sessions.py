@@ -15,6 +15,7 @@ from app.access.principals import forget_session, load_memberships
 from app.access.tokens import RefreshToken, make_access_token, read_refresh_token
 from app.core import clock
 from app.core.errors import Forbidden, TooManyRequests, Unauthorized
+from app.core.principal import Principal, acting_as
 from app.core.tenant import all_tenants, db
 from app.core.transaction import after_commit, unit_of_work
 from app.events.services import publish
@@ -91,7 +92,8 @@ def _count_failure(user: User) -> None:
     clinic_id = _first_clinic(user)
     if clinic_id:
         failed = LoggedIn(user_id=user.id, session_id="", succeeded=False, reason="WRONG_CREDENTIALS")
-        publish(failed, clinic_id=clinic_id)
+        with acting_as(Principal(user.id, user.username, user.name, "")):
+            publish(failed, clinic_id=clinic_id)
 
 
 def _first_clinic(user: User) -> str | None:
@@ -111,7 +113,8 @@ def _open_session(user: User, address: str | None, user_agent: str | None) -> Lo
     db.session.add(session)
     db.session.flush()
     if session.clinic_id:
-        publish(LoggedIn(user_id=user.id, session_id=session.id), clinic_id=session.clinic_id)
+        with acting_as(Principal(user.id, user.username, user.name, session.id)):
+            publish(LoggedIn(user_id=user.id, session_id=session.id), clinic_id=session.clinic_id)
     return session
 
 

@@ -33,6 +33,7 @@ class Note:
     changes: dict[str, Any] = field(default_factory=dict)
     reason: str | None = None
     event_id: str | None = None
+    circumstances: dict[str, Any] = field(default_factory=lambda: _circumstances())
 
 
 def record(
@@ -63,7 +64,7 @@ def _append(session: Session, clinic_id: str, notes: list[Note]) -> None:
     head = _lock_head(session, clinic_id)
     rows, mac = [], head.mac
     for number, item in enumerate(notes, head.length + 1):
-        values = {**_circumstances(), **_values(item), "number": number}
+        values = {**item.circumstances, **_values(item), "number": number}
         mac = link(clinic_id, mac, values)
         rows.append({**values, "id": new_id(), "clinic_id": clinic_id, "mac": mac})
     session.execute(insert(AuditEntry), rows)

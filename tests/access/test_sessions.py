@@ -153,3 +153,16 @@ def test_malformed_bodies_have_clear_errors(api: Any) -> None:
     assert api.post(url, json={"username": "x"}).json["error"]["fields"] == {"password": "Field required"}
     assert api.post(url, data=b"{" + b" " * 2_000_000, content_type="application/json").status_code == 413
     assert api.post(url, json={"username": "a\x00b", "password": "x"}).status_code == 422
+
+
+def test_the_trail_says_who_logged_in_and_who_failed(api: Any, user: Any, clinic: Any) -> None:
+    from sqlalchemy import select
+
+    from app.audit.models import AuditEntry
+    from app.core.tenant import db, tenant_scope
+
+    log_in(api, user)
+    log_in(api, user, "wrong-password")
+    with tenant_scope(clinic.id):
+        wanted = select(AuditEntry.username).where(AuditEntry.action == "auth.login")
+        assert db.session.scalars(wanted).all() == [user.username] * 2
