@@ -54,7 +54,8 @@ def in_status(status: str) -> Appointment:
 
 
 def event_types(visit: Appointment) -> list[str]:
-    wanted = select(EventRecord.type).where(EventRecord.subject_id == visit.id)
+    """The schedule's own events; what others say of the visit is theirs to test."""
+    wanted = select(EventRecord.type).where(EventRecord.subject_id == visit.id, EventRecord.source == "scheduling")
     return list(db.session.scalars(wanted.order_by(EventRecord.occurred_at, EventRecord.id)))
 
 

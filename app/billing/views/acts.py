@@ -82,6 +82,7 @@ class InvoiceActsView(ActionView):
     def pay_link(self, invoice_id: str) -> Any:
         """Make a link and show it, this once."""
         self.require("send")
+        get_invoice(invoice_id)  # somebody else's is 404, not a refusal
         try:
             with unit_of_work():
                 invoice = _locked(invoice_id)
