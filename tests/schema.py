@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from sqlalchemy import create_engine
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+
+MIGRATIONS = Path(__file__).resolve().parents[1] / "migrations"
 
 
 def create_schema(url: str) -> None:
-    """Create roles, tables, constraints and policies from the models."""
-    from flask_appbuilder import Model
-
+    """Bring the database behind DATABASE_URL (which is `url`) to the newest migration."""
     from app import SLICES
     from app.core.loader import load_declarations
-    from app.core.row_security import prepare_database
 
     load_declarations(SLICES)
-    engine = create_engine(url)
-    with engine.begin() as connection:
-        prepare_database(connection)
-        Model.metadata.create_all(connection)
-    engine.dispose()
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    command.upgrade(config, "head")

@@ -24,11 +24,10 @@ begin
 end $$;
 """  # noqa: S608 constants of this file
 
+# Default privileges only: a grant on all tables would give back what a table's own rules revoke (audit trail, journal).
 GRANTS = f"""
 grant {APP_ROLE}, {SYSTEM_ROLE} to current_user;
 grant usage on schema public to {APP_ROLE}, {SYSTEM_ROLE};
-grant select, insert, update, delete on all tables in schema public to {APP_ROLE}, {SYSTEM_ROLE};
-grant usage on all sequences in schema public to {APP_ROLE}, {SYSTEM_ROLE};
 alter default privileges in schema public grant select, insert, update, delete on tables to {APP_ROLE}, {SYSTEM_ROLE};
 alter default privileges in schema public grant usage on sequences to {APP_ROLE}, {SYSTEM_ROLE};
 """

@@ -184,15 +184,15 @@ CREATE TABLE event (
 
 -- statement
 
+CREATE INDEX ix_event_type ON event (type);
+
+-- statement
+
 CREATE INDEX ix_event_subject_id ON event (subject_id);
 
 -- statement
 
 CREATE INDEX ix_event_clinic_time ON event (clinic_id, occurred_at);
-
--- statement
-
-CREATE INDEX ix_event_type ON event (type);
 
 -- statement
 
@@ -458,15 +458,15 @@ CREATE TABLE journal_entry (
 
 -- statement
 
+CREATE INDEX ix_journal_entry_booked_on ON journal_entry (clinic_id, booked_on, number);
+
+-- statement
+
 CREATE INDEX ix_journal_entry_reverses_id ON journal_entry (clinic_id, reverses_id);
 
 -- statement
 
 CREATE INDEX ix_journal_entry_unnumbered ON journal_entry (clinic_id) WHERE number is null;
-
--- statement
-
-CREATE INDEX ix_journal_entry_booked_on ON journal_entry (clinic_id, booked_on, number);
 
 -- statement
 
@@ -628,15 +628,15 @@ CREATE TABLE event_delivery (
 
 -- statement
 
+CREATE INDEX ix_event_delivery_due ON event_delivery (next_at) WHERE status = 'PENDING';
+
+-- statement
+
 CREATE INDEX ix_event_delivery_event_id ON event_delivery (clinic_id, event_id);
 
 -- statement
 
 CREATE INDEX ix_event_delivery_status ON event_delivery (clinic_id, status, created_at);
-
--- statement
-
-CREATE INDEX ix_event_delivery_due ON event_delivery (next_at) WHERE status = 'PENDING';
 
 -- statement
 
@@ -732,15 +732,11 @@ CREATE TABLE patient (
 
 -- statement
 
+CREATE INDEX ix_patient_created_at ON patient (clinic_id, created_at);
+
+-- statement
+
 CREATE INDEX ix_patient_search_name ON patient (clinic_id, search_name text_pattern_ops);
-
--- statement
-
-CREATE INDEX ix_patient_date_of_birth ON patient (clinic_id, date_of_birth);
-
--- statement
-
-CREATE UNIQUE INDEX uq_patient_mrn ON patient (clinic_id, mrn text_pattern_ops);
 
 -- statement
 
@@ -748,7 +744,11 @@ CREATE INDEX ix_patient_search_last_first ON patient (clinic_id, search_last_fir
 
 -- statement
 
-CREATE INDEX ix_patient_phone ON patient (clinic_id, phone text_pattern_ops);
+CREATE UNIQUE INDEX uq_patient_mrn ON patient (clinic_id, mrn text_pattern_ops);
+
+-- statement
+
+CREATE INDEX ix_patient_date_of_birth ON patient (clinic_id, date_of_birth);
 
 -- statement
 
@@ -756,7 +756,7 @@ CREATE INDEX ix_patient_photo_id ON patient (clinic_id, photo_id);
 
 -- statement
 
-CREATE INDEX ix_patient_created_at ON patient (clinic_id, created_at);
+CREATE INDEX ix_patient_phone ON patient (clinic_id, phone text_pattern_ops);
 
 -- statement
 
@@ -928,7 +928,7 @@ CREATE TABLE message (
 
 -- statement
 
-CREATE INDEX ix_message_provider_id ON message (clinic_id, provider_message_id);
+CREATE INDEX ix_message_due ON message (next_at) WHERE status in ('QUEUED', 'SENDING');
 
 -- statement
 
@@ -936,11 +936,11 @@ CREATE INDEX ix_message_patient_id ON message (clinic_id, patient_id);
 
 -- statement
 
-CREATE INDEX ix_message_due ON message (next_at) WHERE status in ('QUEUED', 'SENDING');
+CREATE INDEX ix_message_clinic_time ON message (clinic_id, created_at, id);
 
 -- statement
 
-CREATE INDEX ix_message_clinic_time ON message (clinic_id, created_at, id);
+CREATE INDEX ix_message_provider_id ON message (clinic_id, provider_message_id);
 
 -- statement
 
@@ -1112,11 +1112,11 @@ CREATE TABLE member (
 
 -- statement
 
-CREATE INDEX ix_member_doctor_id ON member (clinic_id, doctor_id);
+CREATE INDEX ix_member_location_id ON member (clinic_id, location_id);
 
 -- statement
 
-CREATE INDEX ix_member_location_id ON member (clinic_id, location_id);
+CREATE INDEX ix_member_doctor_id ON member (clinic_id, doctor_id);
 
 -- statement
 
@@ -1202,11 +1202,11 @@ CREATE TABLE doctor_speciality (
 
 -- statement
 
-CREATE INDEX ix_doctor_speciality_speciality_id ON doctor_speciality (clinic_id, speciality_id);
+CREATE INDEX ix_doctor_speciality_doctor_id ON doctor_speciality (clinic_id, doctor_id);
 
 -- statement
 
-CREATE INDEX ix_doctor_speciality_doctor_id ON doctor_speciality (clinic_id, doctor_id);
+CREATE INDEX ix_doctor_speciality_speciality_id ON doctor_speciality (clinic_id, speciality_id);
 
 -- statement
 
@@ -1289,11 +1289,11 @@ CREATE TABLE service_price (
 
 -- statement
 
-CREATE UNIQUE INDEX uq_service_price ON service_price (clinic_id, service_id, doctor_id, appointment_type) NULLS NOT DISTINCT;
+CREATE INDEX ix_service_price_doctor_id ON service_price (clinic_id, doctor_id);
 
 -- statement
 
-CREATE INDEX ix_service_price_doctor_id ON service_price (clinic_id, doctor_id);
+CREATE UNIQUE INDEX uq_service_price ON service_price (clinic_id, service_id, doctor_id, appointment_type) NULLS NOT DISTINCT;
 
 -- statement
 
@@ -1349,11 +1349,11 @@ CREATE INDEX ix_availability_rule_doctor ON availability_rule (clinic_id, doctor
 
 -- statement
 
-CREATE INDEX ix_availability_rule_room_id ON availability_rule (clinic_id, room_id);
+CREATE INDEX ix_availability_rule_location_id ON availability_rule (clinic_id, location_id);
 
 -- statement
 
-CREATE INDEX ix_availability_rule_location_id ON availability_rule (clinic_id, location_id);
+CREATE INDEX ix_availability_rule_room_id ON availability_rule (clinic_id, room_id);
 
 -- statement
 
@@ -1407,7 +1407,11 @@ CREATE TABLE availability_exception (
 
 -- statement
 
-CREATE INDEX ix_availability_exception_days ON availability_exception (clinic_id, ends_on, starts_on);
+CREATE INDEX ix_availability_exception_doctor_id ON availability_exception (clinic_id, doctor_id);
+
+-- statement
+
+CREATE INDEX ix_availability_exception_room_id ON availability_exception (clinic_id, room_id);
 
 -- statement
 
@@ -1415,11 +1419,7 @@ CREATE INDEX ix_availability_exception_location_id ON availability_exception (cl
 
 -- statement
 
-CREATE INDEX ix_availability_exception_doctor_id ON availability_exception (clinic_id, doctor_id);
-
--- statement
-
-CREATE INDEX ix_availability_exception_room_id ON availability_exception (clinic_id, room_id);
+CREATE INDEX ix_availability_exception_days ON availability_exception (clinic_id, ends_on, starts_on);
 
 -- statement
 
@@ -1473,11 +1473,11 @@ CREATE INDEX ix_slot_hold_expiry ON slot_hold (expires_at);
 
 -- statement
 
-CREATE INDEX ix_slot_hold_patient_id ON slot_hold (clinic_id, patient_id);
+CREATE INDEX ix_slot_hold_doctor ON slot_hold (clinic_id, doctor_id, starts_at);
 
 -- statement
 
-CREATE INDEX ix_slot_hold_doctor ON slot_hold (clinic_id, doctor_id, starts_at);
+CREATE INDEX ix_slot_hold_patient_id ON slot_hold (clinic_id, patient_id);
 
 -- statement
 
@@ -1545,18 +1545,6 @@ CREATE TABLE appointment (
 
 -- statement
 
-CREATE INDEX ix_appointment_room_time ON appointment (clinic_id, room_id, starts_at) WHERE room_id is not null;
-
--- statement
-
-CREATE INDEX ix_appointment_doctor_time ON appointment (clinic_id, doctor_id, starts_at, id);
-
--- statement
-
-CREATE INDEX ix_appointment_location_id ON appointment (clinic_id, location_id);
-
--- statement
-
 CREATE INDEX ix_appointment_patient_status ON appointment (clinic_id, patient_id, status);
 
 -- statement
@@ -1565,11 +1553,27 @@ CREATE INDEX ix_appointment_payment_due ON appointment (payment_due_at) WHERE st
 
 -- statement
 
+CREATE INDEX ix_appointment_room_id ON appointment (clinic_id, room_id);
+
+-- statement
+
 CREATE INDEX ix_appointment_clinic_time ON appointment (clinic_id, starts_at, id);
 
 -- statement
 
+CREATE INDEX ix_appointment_location_id ON appointment (clinic_id, location_id);
+
+-- statement
+
 CREATE INDEX ix_appointment_patient_time ON appointment (clinic_id, patient_id, starts_at, id);
+
+-- statement
+
+CREATE INDEX ix_appointment_room_time ON appointment (clinic_id, room_id, starts_at) WHERE room_id is not null;
+
+-- statement
+
+CREATE INDEX ix_appointment_doctor_time ON appointment (clinic_id, doctor_id, starts_at, id);
 
 -- statement
 
@@ -1611,11 +1615,11 @@ CREATE TABLE doctor_queue (
 
 -- statement
 
-CREATE INDEX ix_doctor_queue_location_id ON doctor_queue (clinic_id, location_id);
+CREATE INDEX ix_doctor_queue_doctor_id ON doctor_queue (clinic_id, doctor_id);
 
 -- statement
 
-CREATE INDEX ix_doctor_queue_doctor_id ON doctor_queue (clinic_id, doctor_id);
+CREATE INDEX ix_doctor_queue_location_id ON doctor_queue (clinic_id, location_id);
 
 -- statement
 
@@ -1715,15 +1719,7 @@ CREATE TABLE queue_token (
 
 -- statement
 
-CREATE INDEX ix_queue_token_location_day ON queue_token (clinic_id, location_id, queued_on, status);
-
--- statement
-
-CREATE INDEX ix_queue_token_appointment_id ON queue_token (clinic_id, appointment_id);
-
--- statement
-
-CREATE INDEX ix_queue_token_doctor_day ON queue_token (clinic_id, doctor_id, queued_on, status);
+CREATE INDEX ix_queue_token_patient_day ON queue_token (clinic_id, patient_id, queued_on);
 
 -- statement
 
@@ -1731,7 +1727,15 @@ CREATE INDEX ix_queue_token_queue_id ON queue_token (clinic_id, queue_id);
 
 -- statement
 
-CREATE INDEX ix_queue_token_patient_day ON queue_token (clinic_id, patient_id, queued_on);
+CREATE INDEX ix_queue_token_doctor_day ON queue_token (clinic_id, doctor_id, queued_on, status);
+
+-- statement
+
+CREATE INDEX ix_queue_token_location_day ON queue_token (clinic_id, location_id, queued_on, status);
+
+-- statement
+
+CREATE INDEX ix_queue_token_appointment_id ON queue_token (clinic_id, appointment_id);
 
 -- statement
 
@@ -1794,6 +1798,22 @@ CREATE TABLE invoice (
 
 -- statement
 
+CREATE UNIQUE INDEX uq_invoice_appointment ON invoice (clinic_id, appointment_id) WHERE appointment_id is not null and status <> 'VOID';
+
+-- statement
+
+CREATE INDEX ix_invoice_location_id ON invoice (clinic_id, location_id);
+
+-- statement
+
+CREATE INDEX ix_invoice_doctor_id ON invoice (clinic_id, doctor_id);
+
+-- statement
+
+CREATE INDEX ix_invoice_appointment_id ON invoice (clinic_id, appointment_id);
+
+-- statement
+
 CREATE INDEX ix_invoice_clinic_time ON invoice (clinic_id, created_at, id);
 
 -- statement
@@ -1802,23 +1822,11 @@ CREATE INDEX ix_invoice_clinic_status ON invoice (clinic_id, status, due_on);
 
 -- statement
 
-CREATE INDEX ix_invoice_location_id ON invoice (clinic_id, location_id);
+CREATE INDEX ix_invoice_patient_id ON invoice (clinic_id, patient_id);
 
 -- statement
 
 CREATE INDEX ix_invoice_pdf_file_id ON invoice (clinic_id, pdf_file_id);
-
--- statement
-
-CREATE INDEX ix_invoice_doctor_id ON invoice (clinic_id, doctor_id);
-
--- statement
-
-CREATE UNIQUE INDEX uq_invoice_appointment ON invoice (clinic_id, appointment_id) WHERE appointment_id is not null and status <> 'VOID';
-
--- statement
-
-CREATE INDEX ix_invoice_patient_id ON invoice (clinic_id, patient_id);
 
 -- statement
 
@@ -1941,22 +1949,6 @@ end
 
 -- statement
 
-CREATE UNIQUE INDEX uq_payment_order ON payment (clinic_id, provider, order_id) WHERE order_id is not null;
-
--- statement
-
-CREATE INDEX ix_payment_clinic_time ON payment (clinic_id, created_at, id);
-
--- statement
-
-CREATE INDEX ix_payment_gateway_payment_id ON payment (gateway_payment_id);
-
--- statement
-
-CREATE INDEX ix_payment_appointment_id ON payment (clinic_id, appointment_id);
-
--- statement
-
 CREATE INDEX ix_payment_patient_id ON payment (clinic_id, patient_id);
 
 -- statement
@@ -1966,6 +1958,22 @@ CREATE INDEX ix_payment_clinic_status ON payment (clinic_id, status, created_at)
 -- statement
 
 CREATE INDEX ix_payment_invoice_id ON payment (clinic_id, invoice_id);
+
+-- statement
+
+CREATE INDEX ix_payment_appointment_id ON payment (clinic_id, appointment_id);
+
+-- statement
+
+CREATE UNIQUE INDEX uq_payment_order ON payment (clinic_id, provider, order_id) WHERE order_id is not null;
+
+-- statement
+
+CREATE INDEX ix_payment_gateway_payment_id ON payment (gateway_payment_id);
+
+-- statement
+
+CREATE INDEX ix_payment_clinic_time ON payment (clinic_id, created_at, id);
 
 -- statement
 
@@ -2058,11 +2066,11 @@ CREATE TABLE invoice_line (
 
 -- statement
 
-CREATE INDEX ix_invoice_line_service_id ON invoice_line (clinic_id, service_id);
+CREATE INDEX ix_invoice_line_invoice_id ON invoice_line (clinic_id, invoice_id);
 
 -- statement
 
-CREATE INDEX ix_invoice_line_invoice_id ON invoice_line (clinic_id, invoice_id);
+CREATE INDEX ix_invoice_line_service_id ON invoice_line (clinic_id, service_id);
 
 -- statement
 
@@ -2343,11 +2351,11 @@ CREATE TABLE invoice_allocation (
 
 -- statement
 
-CREATE INDEX ix_invoice_allocation_invoice_id ON invoice_allocation (clinic_id, invoice_id);
+CREATE INDEX ix_invoice_allocation_payment_id ON invoice_allocation (clinic_id, payment_id);
 
 -- statement
 
-CREATE INDEX ix_invoice_allocation_payment_id ON invoice_allocation (clinic_id, payment_id);
+CREATE INDEX ix_invoice_allocation_invoice_id ON invoice_allocation (clinic_id, invoice_id);
 
 -- statement
 
@@ -2442,6 +2450,18 @@ CREATE TABLE payment_operation (
 
 -- statement
 
+CREATE INDEX ix_payment_operation_status ON payment_operation (clinic_id, status, created_at);
+
+-- statement
+
+CREATE INDEX ix_payment_operation_due ON payment_operation (next_at) WHERE status in ('STARTED', 'UNKNOWN');
+
+-- statement
+
+CREATE INDEX ix_payment_operation_refund_id ON payment_operation (clinic_id, refund_id);
+
+-- statement
+
 CREATE UNIQUE INDEX uq_payment_operation_open ON payment_operation (clinic_id, payment_id, kind) WHERE status in ('STARTED', 'UNKNOWN') and kind <> 'REFUND';
 
 -- statement
@@ -2451,14 +2471,6 @@ CREATE UNIQUE INDEX uq_payment_operation_refund ON payment_operation (clinic_id,
 -- statement
 
 CREATE INDEX ix_payment_operation_payment ON payment_operation (clinic_id, payment_id, created_at);
-
--- statement
-
-CREATE INDEX ix_payment_operation_status ON payment_operation (clinic_id, status, created_at);
-
--- statement
-
-CREATE INDEX ix_payment_operation_due ON payment_operation (next_at) WHERE status in ('STARTED', 'UNKNOWN');
 
 -- statement
 
@@ -2505,11 +2517,15 @@ CREATE TABLE credit_note (
 
 -- statement
 
-CREATE INDEX ix_credit_note_invoice_id ON credit_note (clinic_id, invoice_id);
+CREATE INDEX ix_credit_note_refund_id ON credit_note (clinic_id, refund_id);
 
 -- statement
 
 CREATE INDEX ix_credit_note_patient_id ON credit_note (clinic_id, patient_id);
+
+-- statement
+
+CREATE INDEX ix_credit_note_invoice_id ON credit_note (clinic_id, invoice_id);
 
 -- statement
 
