@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, time
 from enum import StrEnum
 from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Boolean, CheckConstraint, Date, Index, Integer, String, Text, Time, Uuid, text
 from sqlalchemy.dialects.postgresql import ARRAY, INT4RANGE, TSTZRANGE, ExcludeConstraint, Range
@@ -12,8 +13,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.models import AwareTime, TenantModel, one_of, tenant_reference, tenant_relationship
 from app.core.state import Stateful
+from app.core.tenant import current_clinic_id
 from app.people.models import AppointmentType, Doctor, Patient
 from app.tenancy.models import Location, Room
+from app.tenancy.queries import settings_in_scope
 
 
 class AppointmentStatus(StrEnum):
@@ -92,6 +95,11 @@ def _no_overlap(column: str, name: str, where: str) -> ExcludeConstraint:
     )
 
 
+def wall_clock(moment: datetime) -> datetime:
+    """The moment as the clinic's clock shows it; UTC where no clinic is in scope."""
+    return moment.astimezone(ZoneInfo(settings_in_scope().zone)) if current_clinic_id() else moment
+
+
 class OpenHours:
     """What weekly hours and added hours have in common; times of day are the clinic's wall clock."""
 
@@ -111,6 +119,7 @@ def _open_hours_checks(table: str) -> tuple[CheckConstraint, ...]:
 class AvailabilityRule(OpenHours, TenantModel):
     """Weekly recurring hours of a doctor at a location. `weekday` 0 is Monday."""
 
+    __open_to_patients__ = True
     __tablename__ = "availability_rule"
     __table_args__ = (
         Index("ix_availability_rule_doctor", "clinic_id", "doctor_id", "weekday"),
@@ -140,6 +149,7 @@ class AvailabilityRule(OpenHours, TenantModel):
 class AvailabilityException(OpenHours, TenantModel):
     """Days on which time is removed (all day without hours; every doctor without a doctor: a holiday) or added."""
 
+    __open_to_patients__ = True
     __tablename__ = "availability_exception"
     __table_args__ = (
         Index("ix_availability_exception_days", "clinic_id", "ends_on", "starts_on"),
@@ -198,7 +208,7 @@ class SlotHold(TenantModel):
     patient: Mapped[Patient | None] = tenant_relationship("Patient", "SlotHold.patient_id")
 
     def __str__(self) -> str:
-        return f"{self.starts_at:%Y-%m-%d %H:%M}"
+        return f"{wall_clock(self.starts_at):%d %b %Y %H:%M}"
 
 
 class Appointment(Stateful, TenantModel):
@@ -273,7 +283,7 @@ class Appointment(Stateful, TenantModel):
         return self.status in HOLDING
 
     def __str__(self) -> str:
-        return f"{self.starts_at:%Y-%m-%d %H:%M}"
+        return f"{wall_clock(self.starts_at):%d %b %Y %H:%M}"
 
 
 class AppointmentChange(TenantModel):

@@ -127,7 +127,7 @@ def test_a_patient_hears_numbers_only(listen: Callable[..., Listener]) -> None:
     phone.ask("subscribe", doctorId=doctor.id)
     make_token(doctor, location, patient_id=me.id)
     heard = phone.wait_for("queue", lambda state: state["tokens"])
-    assert [set(token) for token in heard["tokens"]] == [{"number", "status", "position"}]
+    assert [set(token) for token in heard["tokens"]] == [{"number", "status", "position", "waitMinutes"}]
     assert "Zubeida" not in str(heard)
 
 

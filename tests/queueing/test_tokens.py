@@ -215,7 +215,7 @@ def test_staff_see_names_a_patient_sees_numbers(caller: Callable[..., Any]) -> N
     assert for_staff["tokens"][1]["patientName"].startswith("Zubeida")
     patient = caller("PATIENT", patient_id=me.id)
     seen = patient.get(f"/queues/{doctor.id}")
-    assert [set(token) for token in seen.json["tokens"]] == [{"number", "status", "position"}] * 2
+    assert [set(token) for token in seen.json["tokens"]] == [{"number", "status", "position", "waitMinutes"}] * 2
     assert "Zubeida" not in seen.text
     (mine,) = patient.get("/queues/me").json["items"]
     assert (mine["number"], mine["position"], mine["current"], mine["doctorName"]) == ("A-02", 2, None, doctor.name)

@@ -1,5 +1,5 @@
 """Fixtures of the schedule's tests."""
 
-from tests.api_caller import caller
+from tests.api_caller import caller, visitor
 
-__all__ = ["caller"]
+__all__ = ["caller", "visitor"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.core import clock
@@ -18,6 +18,9 @@ from app.people.models import Doctor, Patient
 from app.queueing.models import IN_FRONT, PRESENT, DoctorQueue, QueueToken, TokenStatus
 from app.tenancy.models import Location, Room
 from app.tenancy.queries import settings_in_scope
+
+# What one patient takes, in minutes, as far as an estimate believes it.
+SHORTEST, LONGEST = 2.0, 60.0
 
 TOKEN_COLUMNS = (
     QueueToken.id,
@@ -43,20 +46,38 @@ class QueueState:
     rows: tuple[Any, ...]
     positions: dict[str, int]
     current: str | None
+    calls: int  # of the current token: a recall makes it grow
     revision: int
+    day: date
+    pace: float  # minutes
 
     def to_json(self) -> dict[str, Any]:
-        """What everybody may see: numbers, no names (SPEC QUE-3)."""
-        tokens = [
-            {"number": row.number, "status": row.status, "position": self.positions.get(row.id)} for row in self.rows
-        ]
+        """What everybody may see: numbers, no names (SPEC QUE-3). A state of a later day, or revision, is newer."""
         return {
             "doctorId": self.doctor_id,
             "locationId": self.location_id,
-            "tokens": tokens,
+            "tokens": [self._token(row) for row in self.rows],
             "current": self.current,
+            "calls": self.calls,
+            "day": self.day.isoformat(),
             "revision": self.revision,
         }
+
+    def _token(self, row: Any) -> dict[str, Any]:
+        return {
+            "number": row.number,
+            "status": row.status,
+            "position": self.positions.get(row.id),
+            "waitMinutes": self.wait_of(row.id),
+        }
+
+    def wait_of(self, token_id: str) -> int | None:
+        """Minutes until a waiting token is called, at the doctor's pace of today."""
+        place = self.positions.get(token_id)
+        if not place:
+            return None
+        before = place if self.current else place - 1
+        return round(before * self.pace)
 
 
 def today() -> date:
@@ -87,7 +108,23 @@ def states_of(doctor_id: str, *location_ids: str | None) -> list[QueueState]:
         DoctorQueue.doctor_id == doctor_id, DoctorQueue.queued_on == today()
     )
     counted = {row.location_id: row.moves for row in db.session.execute(moves)}
-    return [_state(doctor_id, location_id, rows, counted) for location_id in location_ids]
+    pace = _pace_of(doctor_id)
+    return [_state(doctor_id, location_id, rows, counted, pace) for location_id in location_ids]
+
+
+def _pace_of(doctor_id: str) -> float:
+    """Minutes that the doctor takes for a patient today; the usual slot until somebody was served."""
+    taken = func.extract("epoch", QueueToken.finished_at - QueueToken.called_at) / 60
+    average = db.session.scalar(
+        select(func.avg(taken)).where(
+            QueueToken.doctor_id == doctor_id,
+            QueueToken.queued_on == today(),
+            QueueToken.status == TokenStatus.SERVED,
+            QueueToken.called_at.is_not(None),
+        )
+    )
+    usual = settings_in_scope().slot_minutes
+    return usual if average is None else min(max(float(average), SHORTEST), LONGEST)
 
 
 def _tokens(doctor_id: str) -> Any:
@@ -98,7 +135,9 @@ def _tokens(doctor_id: str) -> Any:
     )
 
 
-def _state(doctor_id: str, location_id: str | None, rows: Sequence[Any], moves: dict[str, int]) -> QueueState:
+def _state(
+    doctor_id: str, location_id: str | None, rows: Sequence[Any], moves: dict[str, int], pace: float
+) -> QueueState:
     here = tuple(row for row in rows if location_id in (None, row.location_id))
     waiting = [row for row in here if row.status == TokenStatus.WAITING]
     in_front = [row for row in here if row.status in IN_FRONT]
@@ -109,7 +148,10 @@ def _state(doctor_id: str, location_id: str | None, rows: Sequence[Any], moves: 
         rows=here,
         positions={row.id: 0 for row in in_front} | {row.id: place for place, row in enumerate(waiting, 1)},
         current=latest.number if latest else None,
+        calls=latest.calls if latest else 0,
         revision=sum(count for place, count in moves.items() if location_id in (None, place)),
+        day=today(),
+        pace=pace,
     )
 
 

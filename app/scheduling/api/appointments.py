@@ -104,7 +104,7 @@ class AppointmentApi(Api):
         approve_appointment(visit)
         return show_appointment(visit)
 
-    @endpoint("POST", f"{VISIT}/decline", resource="appointment", action="approve", body=Explanation)
+    @endpoint("POST", f"{VISIT}/decline", resource="appointment", action="decline", body=Explanation)
     def decline(self, appointment_id: str, body: Explanation) -> dict[str, Any]:
         """Refuse a requested visit."""
         visit = lock_appointment(appointment_id)

@@ -59,7 +59,9 @@ def get_appointment(appointment_id: str) -> Appointment:
 
 def lock_appointment(appointment_id: str) -> Appointment:
     """The visit as it is now, locked until the transaction ends. Raises NotFound."""
-    wanted = visible(select(Appointment).where(Appointment.id == appointment_id)).with_for_update(of=Appointment)
+    wanted = visible(select(Appointment).where(Appointment.id == appointment_id)).with_for_update(
+        of=Appointment, key_share=True
+    )
     appointment = db.session.scalar(wanted.execution_options(populate_existing=True))
     if appointment is None:
         raise NotFound

@@ -1,6 +1,13 @@
 """The verbs of the schedule. Callers commit."""
 
-from app.scheduling.services.availability import add_time, remove_time, set_exceptions, set_weekly_hours
+from app.scheduling.services.availability import (
+    add_time,
+    remove_time,
+    save_exception,
+    save_rule,
+    set_exceptions,
+    set_weekly_hours,
+)
 from app.scheduling.services.booking import book_appointment, check_patient, reschedule, retake_slot
 from app.scheduling.services.holds import drop_hold, hold_slot
 from app.scheduling.services.lifecycle import (
@@ -38,6 +45,8 @@ __all__ = [
     "remove_time",
     "reschedule",
     "retake_slot",
+    "save_exception",
+    "save_rule",
     "set_exceptions",
     "set_weekly_hours",
     "slot_json",

@@ -20,6 +20,9 @@ from app.scheduling.queries.availability import exceptions_from, weekly_hours
 from app.tenancy.models import Location, Room
 from app.tenancy.queries import settings_in_scope
 
+RULE_COLUMNS = ("weekday", "opens", "closes", "location_id", "room_id", "valid_from", "valid_until")
+EXCEPTION_COLUMNS = ("kind", "starts_on", "ends_on", "opens", "closes", "location_id", "room_id")
+
 
 def set_weekly_hours(doctor_id: str, plan: Sequence[dict[str, Any]]) -> list[AvailabilityRule]:
     """Replace a doctor's weekly hours; booked visits stay as they are. Raises NotFound, Invalid."""
@@ -45,6 +48,35 @@ def set_exceptions(doctor_id: str, plan: Sequence[dict[str, Any]]) -> list[Avail
     db.session.add_all(rows)
     db.session.flush()
     return exceptions_from(doctor_id, today)
+
+
+def save_rule(rule: AvailabilityRule) -> AvailabilityRule:
+    """Add or change one weekly rule. Raises Invalid."""
+    with db.session.no_autoflush:  # what is being checked is not yet fit to be written
+        values = _values_of(rule, RULE_COLUMNS)
+        others = [_values_of(item, RULE_COLUMNS) for item in weekly_hours(rule.doctor_id) if item.id != rule.id]
+        _check_places([values], "weekly")
+        _refuse_overlaps([*others, values])
+        return _keep(rule)
+
+
+def save_exception(item: AvailabilityException) -> AvailabilityException:
+    """Add or change one exception. Raises Invalid."""
+    with db.session.no_autoflush:
+        _check_places([_values_of(item, EXCEPTION_COLUMNS)], "exceptions")
+        return _keep(item)
+
+
+def _values_of(row: Any, names: Sequence[str]) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in names}
+
+
+def _keep(row: Any) -> Any:
+    """Where no slot length is given the clinic's usual one counts."""
+    row.slot_minutes = row.slot_minutes or settings_in_scope().slot_minutes
+    db.session.add(row)
+    db.session.flush()
+    return row
 
 
 def remove_time(
@@ -77,10 +109,7 @@ def _add_exception(
         _check_doctor(doctor_id)
     values = {"kind": kind, "starts_on": starts_on, "ends_on": ends_on or starts_on, **values}
     _check_places([values], "exceptions")
-    item = AvailabilityException(doctor_id=doctor_id, **_with_slot(values))
-    db.session.add(item)
-    db.session.flush()
-    return item
+    return _keep(AvailabilityException(doctor_id=doctor_id, **_with_slot(values)))
 
 
 def _check_doctor(doctor_id: str) -> None:

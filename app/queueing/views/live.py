@@ -1,0 +1,164 @@
+"""The queues of today on one page for the staff, and the board of a waiting room."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from flask import flash, redirect, request, url_for
+from flask_appbuilder import expose
+from flask_babel import gettext as __
+from flask_babel import lazy_gettext as _
+from sqlalchemy import select
+from werkzeug.wrappers import Response
+
+from app.core.errors import AppError, NotFound
+from app.core.ids import is_id
+from app.core.navigation import describe_item
+from app.core.principal import require
+from app.core.tenant import db
+from app.core.transaction import unit_of_work
+from app.core.views import ActionView
+from app.core.vocabulary import label_of
+from app.people.models import Doctor
+from app.queueing.forms import class_words
+from app.queueing.models import DoctorQueue, QueueToken
+from app.queueing.queries import QueueState, board_state
+from app.queueing.queries.queues import patient_names, state_of, today
+from app.queueing.services import call_next, done, hold, leave, put_back, recall, serve, skip
+from app.tenancy.models import Location
+from app.tenancy.queries import clinic_in_scope
+
+MOVES: dict[str, Callable[[str], QueueToken]] = {
+    "recall": recall,
+    "skip": skip,
+    "hold": hold,
+    "return": put_back,
+    "serve": serve,
+    "done": done,
+    "leave": leave,
+}
+
+describe_item("LiveQueueView", shortcut="g q")
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """One doctor's queue at one location, with the names that staff see."""
+
+    doctor: str
+    location: str
+    letter: str
+    state: QueueState
+    names: dict[str, str]
+
+
+def queues_of_today(location_id: str | None) -> list[Queue]:
+    """All queues of today, or those of one location."""
+    wanted = (
+        select(DoctorQueue, Doctor, Location.name)
+        .join(Doctor, Doctor.id == DoctorQueue.doctor_id)
+        .join(Location, Location.id == DoctorQueue.location_id)
+        .where(DoctorQueue.queued_on == today())
+        .order_by(Location.name, DoctorQueue.letter)
+    )
+    if location_id:
+        wanted = wanted.where(DoctorQueue.location_id == location_id)
+    return [_queue(*row) for row in db.session.execute(wanted)]
+
+
+def _queue(queue: DoctorQueue, doctor: Doctor, location: str) -> Queue:
+    state = state_of(queue.doctor_id, queue.location_id)
+    return Queue(doctor.name, location, queue.letter, state, patient_names(state))
+
+
+class LiveQueueView(ActionView):
+    """Everybody who waits, and every move a desk makes. The page is the care team's; patients have their app."""
+
+    class_permission_name = "calendar"
+    route_base = "/queue"
+    default_view = "queues"
+    menu = ("Schedule", _("Queue"))
+    menu_order = 5
+
+    @expose("/")
+    def queues(self) -> str:
+        """The page."""
+        self.require()
+        locations = db.session.scalars(select(Location).where(Location.active.is_(True)).order_by(Location.name)).all()
+        return self.render(
+            "queueing/queues.html", locations=locations, location_id=_asked_location(), **self._content()
+        )
+
+    @expose("/list")
+    def list(self) -> str:
+        """The queues alone, for the page to take in when something moved."""
+        self.require()
+        return self.render("queueing/parts/queues.html", **self._content())
+
+    def _content(self) -> dict[str, Any]:
+        location_id = _asked_location()
+        return {"queues": queues_of_today(location_id), "class_words": class_words, "back": _page(location_id)}
+
+    @expose("/<id:doctor_id>/call-next", methods=["POST"])
+    def call(self, doctor_id: str) -> Response:
+        """Call the doctor's next patient."""
+        self.require()
+        require("queue", "call")
+        return _do(lambda: call_next(doctor_id, request.form.get("location") or None), __("Nobody waits."))
+
+    @expose("/tokens/<id:token_id>/<move>", methods=["POST"])
+    def move(self, token_id: str, move: str) -> Response:
+        """Move one token."""
+        self.require()
+        require("queue", "call" if move == "recall" else "update")
+        if move not in MOVES:
+            raise NotFound
+        return _do(lambda: MOVES[move](token_id), "")
+
+
+def _do(change: Callable[[], QueueToken | None], nobody: str) -> Response:
+    """Make the change and go back to the page, which says what happened."""
+    try:
+        with unit_of_work():
+            token = change()
+            said = nobody if token is None else f"{token.number}: {label_of(str(token.status))}"
+        flash(said, "success")
+    except NotFound:
+        raise
+    except AppError as error:
+        flash(str(error.message), "danger")
+    return redirect(_page(_asked_location()))
+
+
+def _asked_location() -> str | None:
+    asked = request.values.get("location", "")
+    return asked if is_id(asked) else None
+
+
+def _page(location_id: str | None) -> str:
+    return url_for("LiveQueueView.queues", location=location_id)
+
+
+class BoardView(ActionView):
+    """The waiting room's screen: numbers, no names."""
+
+    class_permission_name = "queue"
+    route_base = "/board"
+    default_view = "boards"
+
+    @expose("/")
+    def boards(self) -> Response | str:
+        """To the only board there is, or a choice."""
+        self.require("board")
+        locations = db.session.scalars(select(Location).where(Location.active.is_(True)).order_by(Location.name)).all()
+        if len(locations) == 1:
+            return redirect(url_for("BoardView.board", location_id=locations[0].id))
+        return self.render("queueing/boards.html", locations=locations)
+
+    @expose("/<id:location_id>")
+    def board(self, location_id: str) -> str:
+        """One location's board, full screen."""
+        self.require("board")
+        return self.render("queueing/board.html", board=board_state(location_id), clinic=clinic_in_scope())

@@ -1,0 +1,123 @@
+"""The staff's queue page, the waiting room's board, and the records behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from app.core.ids import new_id
+from app.core.tenant import db, tenant_scope
+from app.queueing.models import QueueToken
+from app.tenancy.models import Clinic
+from tests.factories.people import make_doctor, make_patient
+from tests.factories.queueing import make_arrival, make_token
+from tests.factories.scheduling import make_location
+
+pytestmark = pytest.mark.usefixtures("in_clinic")
+
+
+@pytest.mark.parametrize("screen", ["queuetokenview", "doctorqueueview", "queuemoveview"])
+def test_every_list_and_chart_opens(visitor: Callable[..., Any], screen: str) -> None:
+    token = make_arrival()
+    admin = visitor("CLINIC_ADMIN")
+    assert admin.get(f"/{screen}/list/").status_code == 200
+    assert admin.get(f"/{screen}/chart/").status_code == 200
+    assert admin.get(f"/{screen}/export").status_code == 200
+    assert token.number in admin.get(f"/queuetokenview/show/{token.id}").text
+
+
+def test_a_walk_in_gets_a_token_on_the_form(visitor: Callable[..., Any]) -> None:
+    doctor, location, patient = make_doctor(), make_location(), make_patient()
+    form = {"patient": patient.id, "doctor": doctor.id, "location": location.id, "priority": "1"}
+    answer = visitor("RECEPTIONIST").post("/queuetokenview/add", data=form)
+    assert answer.status_code == 302, answer.text
+    token = db.session.scalars(select(QueueToken)).one()
+    assert (token.number, token.priority, token.patient_id) == ("A-01", 1, patient.id)
+
+
+def test_the_queue_page_shows_who_waits_and_calls_them(visitor: Callable[..., Any]) -> None:
+    doctor, location = make_doctor(), make_location()
+    patient = make_patient(first_name="Zubeida")
+    token = make_token(doctor, location, patient_id=patient.id)
+    desk = visitor("RECEPTIONIST")
+    page = desk.get("/queue/").text
+    assert ("Zubeida" in page, token.number in page, doctor.name in page) == (True, True, True)
+    answer = desk.post(f"/queue/{doctor.id}/call-next", data={"location": location.id})
+    assert answer.location.startswith("/queue/")
+    assert token.status == "CALLED"
+    assert "A-01: Called" in desk.get("/queue/").text
+    desk.post(f"/queue/tokens/{token.id}/skip")
+    assert token.status == "SKIPPED"
+    assert "Nobody waits" in desk.post(f"/queue/{doctor.id}/call-next", follow_redirects=True).text
+
+
+def test_a_move_that_is_not_possible_is_told(visitor: Callable[..., Any]) -> None:
+    token, desk = make_token(make_doctor(), make_location()), visitor("RECEPTIONIST")
+    answer = desk.post(f"/queue/tokens/{token.id}/recall", follow_redirects=True)
+    assert "has not been called yet" in answer.text
+    assert desk.post(f"/queue/tokens/{token.id}/juggle").status_code == 404
+
+
+def test_the_list_alone_is_what_the_page_takes_in(visitor: Callable[..., Any]) -> None:
+    here, there, doctor = make_location(), make_location(), make_doctor()
+    make_token(doctor, here)
+    make_token(doctor, there)
+    make_token(doctor, there)
+    part = visitor("NURSE").get("/queue/list", query_string={"location": there.id}).text
+    assert "<html" not in part
+    assert part.count('class="row-link"') == 2
+
+
+def test_the_board_has_numbers_and_no_names(visitor: Callable[..., Any]) -> None:
+    location, doctor = make_location(), make_doctor(last_name="Rao")
+    token = make_token(doctor, location, patient_id=make_patient(first_name="Zubeida").id)
+    make_token(doctor, location)
+    nurse = visitor("NURSE")
+    nurse.post(f"/queue/{doctor.id}/call-next")
+    page = nurse.get(f"/board/{location.id}").text
+    assert ("Dr Rao" in page, f">{token.number}<" in page, "A-02" in page) == (True, True, True)
+    assert "Zubeida" not in page
+    assert nurse.get("/board/").location == f"/board/{location.id}"
+    make_location()
+    assert location.name in nurse.get("/board/").text
+    assert nurse.get(f"/board/{new_id()}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("role", "queue", "board"),
+    [("DOCTOR", 200, 200), ("SYSTEM_AUDITOR", 200, 200), ("PATIENT", 403, 403), ("ACCOUNTANT", 403, 403)],
+)
+def test_who_sees_the_pages(visitor: Callable[..., Any], role: str, queue: int, board: int) -> None:
+    location, person = make_location(), visitor(role)
+    assert person.get("/queue/").status_code == queue
+    assert person.get(f"/board/{location.id}").status_code == board
+
+
+def test_who_may_move_tokens_on_the_page(visitor: Callable[..., Any]) -> None:
+    token = make_token(make_doctor(), make_location())
+    auditor = visitor("SYSTEM_AUDITOR")
+    assert auditor.post(f"/queue/tokens/{token.id}/skip").status_code == 403
+    assert auditor.post(f"/queue/{token.doctor_id}/call-next").status_code == 403
+    assert token.status == "WAITING"
+
+
+def test_a_patient_sees_their_own_tokens(visitor: Callable[..., Any]) -> None:
+    doctor, location, me = make_doctor(), make_location(), make_patient()
+    other, mine = make_token(doctor, location), make_token(doctor, location, patient_id=me.id)
+    page = visitor("PATIENT", patient_id=me.id).get("/queuetokenview/list/").text
+    assert (mine.number in page, other.number in page) == (True, False)
+
+
+def test_another_clinics_pages_are_not_found(other_clinic: Clinic, visitor: Callable[..., Any]) -> None:
+    with tenant_scope(other_clinic.id):
+        doctor, location = make_doctor(), make_location()
+        token = make_token(doctor, location)
+        ids = {"doctor": doctor.id, "location": location.id, "token": token.id}
+    admin = visitor("CLINIC_ADMIN")
+    assert admin.get(f"/board/{ids['location']}").status_code == 404
+    assert admin.post(f"/queue/{ids['doctor']}/call-next").status_code == 404
+    assert admin.post(f"/queue/tokens/{ids['token']}/skip").status_code == 404
+    assert ids["token"] not in admin.get("/queue/", query_string={"location": ids["location"]}).text
