@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from flask import url_for
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
-from wtforms import SelectField, StringField, TextAreaField
-from wtforms.validators import DataRequired, InputRequired, Length
+from wtforms import DateField, FieldList, Form, FormField, SelectField, StringField, TextAreaField
+from wtforms.validators import DataRequired, InputRequired, Length, Optional
 
+from app.catalog.models import Service
+from app.core.views import LookupField
 from app.core.vocabulary import kind_name
 from app.payments.models import TenderKind
+from app.people.models import Patient
 
 
 class PageForm(FlaskForm):
@@ -38,6 +42,39 @@ class CreditForm(ReasonForm):
     """A correction of what is unpaid."""
 
     amount = StringField(_("Amount"), validators=[InputRequired(), Length(max=30)])
+
+
+class LineForm(Form):
+    """One line of a draft; a line without a price is left out."""
+
+    service = LookupField(_("Service"), model=Service, url=lambda: url_for("ServicePriceView.lookup", column="service"))
+    description = StringField(_("Description"), validators=[Length(max=200)])
+    quantity = StringField(_("Qty"), default="1", validators=[Length(max=20)])
+    unit_price = StringField(_("Unit price"), validators=[Length(max=30)])
+    discount = StringField(_("Discount"), validators=[Length(max=30)])
+
+    @property
+    def empty(self) -> bool:
+        return not any((self.service.data, (self.description.data or "").strip(), (self.unit_price.data or "").strip()))
+
+
+class DraftForm(PageForm):
+    """A draft: for whom, what, and what is taken off."""
+
+    lines = FieldList(FormField(LineForm), min_entries=1, max_entries=100)
+    discount = StringField(_("Discount on the invoice"), validators=[Length(max=30)])
+    discount_reason = StringField(_("Reason for the discount"), validators=[Length(max=300)])
+    due_on = DateField(_("Due date"), validators=[Optional()])
+    notes = TextAreaField(_("Notes"), validators=[Length(max=2000)])
+
+
+class NewDraftForm(DraftForm):
+    patient = LookupField(
+        _("Patient"),
+        model=Patient,
+        url=lambda: url_for("InvoiceView.lookup", column="patient"),
+        validators=[InputRequired()],
+    )
 
 
 def show_errors(form: FlaskForm, fields: dict[str, str] | None) -> list[str]:

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from app.billing.models import CreditNote, PayLink
+from app.billing.models import CreditNote, Invoice, PayLink
 from app.core.tenant import db
 from tests.billing.conftest import Api
 from tests.factories.billing import collect, make_invoice, make_priced_visit, reload
+from tests.factories.catalog import make_service, make_tax
 from tests.factories.people import make_patient
 
 ApiAs = Callable[..., Api]
@@ -107,3 +108,58 @@ def test_a_patient_sees_only_their_own_on_screen(in_clinic: Any, api: ApiAs) -> 
     shown = page(me, "/invoiceview/list/").text
     assert mine.id in shown and theirs.id not in shown
     assert page(me, f"/invoiceview/show/{theirs.id}").status_code == 404
+
+
+def test_an_invoice_is_written_by_hand(in_clinic: Any, api: ApiAs) -> None:
+    patient, desk = make_patient(), api("RECEPTIONIST")
+    service = make_service(name="Dressing", tax_rate_id=make_tax().id)
+    form = {
+        "patient": patient.id,
+        "lines-0-service": service.id,
+        "lines-0-quantity": "2",
+        "lines-0-unit_price": "1,000.00",
+        "lines-1-description": "Bandage",
+        "lines-1-unit_price": "50",
+        "lines-1-discount": "5",
+        "lines-2-quantity": "1",
+        "due_on": "",
+    }
+    assert page(desk, f"/billing/draft/new?_flt_0_patient={patient.id}").status_code == 200
+    saved = page(desk, "/billing/draft/new", **form)
+    assert saved.status_code == 302
+    (invoice,) = db.session.scalars(select(Invoice)).all()
+    assert [line.description for line in invoice.lines] == ["Dressing", "Bandage"]
+    assert (invoice.status, str(invoice.total)) == ("DRAFT", "2405.00 INR")
+    path = f"/billing/draft/{invoice.id}"
+    assert 'value="1000.00"' in page(desk, path).text
+    changed = {key: value for key, value in form.items() if not key.startswith("lines-0") and key != "patient"}
+    assert page(desk, path, **changed, open="1").status_code == 302
+    assert (reload(invoice).status, str(reload(invoice).total)) == ("OPEN", "45.00 INR")
+    assert page(desk, path).status_code == 409
+    assert page(desk, path, **changed).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"lines-0-unit_price": "abc"}, "Line 1: This is no amount in INR."),
+        ({"lines-0-unit_price": "-1"}, "Line 1: An amount is not negative."),
+        ({"lines-0-unit_price": ""}, "Line 1: Type a price."),
+        ({"lines-0-quantity": "0"}, "Line 1: Above zero"),
+        ({"lines-0-quantity": "NaN"}, "Line 1: Above zero"),
+        ({"lines-0-discount": "99", "discount_reason": "x"}, "Line 1: The discount is above the line."),
+        ({"lines-1-quantity": "2", "lines-2-unit_price": "abc"}, "Line 3: This is no amount in INR."),
+        ({"lines-0-service": "x"}, "Please choose an entry of the list."),
+        ({"discount": "9.99"}, "needs a reason"),
+        ({"patient": "x"}, "Please choose an entry of the list."),
+        ({"patient": ""}, "required"),
+    ],
+)
+def test_a_wrong_draft_is_told_and_kept_on_screen(
+    in_clinic: Any, api: ApiAs, change: dict[str, str], words: str
+) -> None:
+    form = {"patient": make_patient().id, "lines-0-description": "Bandage", "lines-0-unit_price": "10"}
+    answer = page(api("RECEPTIONIST"), "/billing/draft/new", **{**form, **change})
+    assert answer.status_code == 422
+    assert words in answer.text and "Bandage" in answer.text
+    assert db.session.scalars(select(Invoice.id)).all() == []

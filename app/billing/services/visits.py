@@ -11,7 +11,7 @@ from app.billing.events import AppointmentBooked, LatePayment, PaidAppointmentCa
 from app.billing.models import Invoice, InvoiceStatus
 from app.billing.services.invoices import draft_invoice, lock_invoice, open_invoice, void_invoice
 from app.billing.services.lines import NewLine
-from app.catalog.queries import NoPrice, price_of_visit
+from app.catalog.queries import NoPrice, VisitPrice, price_of_visit
 from app.core.tenant import db
 from app.events.services import publish
 from app.payments.models import Payment
@@ -37,8 +37,7 @@ def invoice_for_visit(appointment: Appointment) -> Invoice:
     known = find_invoice_of_visit(appointment.id)
     if known is not None:
         return lock_invoice(known.id)
-    day = local_day(appointment.starts_at)
-    price = price_of_visit(appointment.doctor_id, appointment.type, visited_on=_last_visit(appointment), on=day)
+    price = visit_price(appointment)
     line = NewLine(price.name, price.unit_price, tax=price.tax, service_id=price.service_id, code=price.code)
     return draft_invoice(
         appointment.patient_id,
@@ -47,6 +46,12 @@ def invoice_for_visit(appointment: Appointment) -> Invoice:
         doctor_id=appointment.doctor_id,
         location_id=appointment.location_id,
     )
+
+
+def visit_price(appointment: Appointment) -> VisitPrice:
+    """What a visit costs by the price list; within the follow-up days of the one before, its follow-up price."""
+    day = local_day(appointment.starts_at)
+    return price_of_visit(appointment.doctor_id, appointment.type, visited_on=_last_visit(appointment), on=day)
 
 
 def find_invoice_of_visit(appointment_id: str) -> Invoice | None:
