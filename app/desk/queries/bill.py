@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from sqlalchemy import select
 
 from app.billing.models import Invoice, InvoiceAllocation, InvoiceStatus, Receipt
-from app.billing.services.visits import find_invoice_of_visit
-from app.catalog.queries import NoPrice, price_of_visit
+from app.billing.services.visits import find_invoice_of_visit, visit_price
+from app.catalog.queries import NoPrice
 from app.catalog.tax import tax_line
 from app.core.money import Money
 from app.core.tenant import db
@@ -54,7 +54,7 @@ def bill_of_visit(visit: Appointment) -> Bill:
 
 def _from_price(visit: Appointment) -> Bill:
     try:
-        price = price_of_visit(visit.doctor_id, visit.type)
+        price = visit_price(visit)
     except NoPrice:
         return Bill([], None, None)
     taxed = tax_line(price.unit_price, price.tax)

@@ -10,9 +10,10 @@ from sqlalchemy import select
 
 from app.billing.models import Invoice
 from app.billing.numbering import fiscal_year, numbered
+from app.billing.queries import visible_invoices
 from app.core import clock
 from app.core.formatting import money
-from app.core.principal import may, own_patient_id
+from app.core.principal import may
 from app.core.tenant import db
 from app.core.vocabulary import label_of
 from app.people.models import Patient
@@ -60,8 +61,7 @@ def _invoices(text: str) -> list[Found]:
         .where(Invoice.number.in_(numbers))
         .order_by(Invoice.number)
     )
-    own = own_patient_id()
-    rows = db.session.execute(wanted.where(Invoice.patient_id == own) if own else wanted)
+    rows = db.session.execute(visible_invoices(wanted))
     return [
         Found("invoice", row.id, row.number, f"{money(row.total_minor, row.currency)} · {label_of(row.status)}")
         for row in rows

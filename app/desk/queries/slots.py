@@ -15,7 +15,6 @@ from app.people.queries import doctors_by_name
 from app.scheduling.models import Appointment
 from app.scheduling.queries import local_day, slots
 from app.scheduling.queries.slots import bookable, diary_of
-from app.scheduling.timetable import days_from
 from app.tenancy.queries import settings_in_scope
 
 LOOK_AHEAD_DAYS = 14
@@ -75,7 +74,7 @@ def _choices(
     diary = diary_of(doctor_id, on)
     free = {(slot.starts_at, slot.location_id) for slot in bookable(diary, on, 1, type, location_id)}
     own = (visit.starts_at, visit.location_id) if visit and local_day(visit.starts_at) == on else None
-    times = {(slot.starts_at, slot.location_id) for slot in diary.timetable(days_from(on, 1), type, location_id)}
+    times = {(slot.starts_at, slot.location_id) for slot in diary.timetable([on], type, location_id)}
     shown = {time for time in times if time[0] > clock.now()} | ({own} if own else set())
     return [SlotChoice(*time, free=time in free, own=time == own) for time in sorted(shown)]
 

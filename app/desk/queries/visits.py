@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 
 from app.billing.models import PAYABLE, Invoice, InvoiceStatus
 from app.catalog.queries import NoPrice, price_of_visit
@@ -18,7 +18,7 @@ from app.core.tenant import db
 from app.people.models import Doctor, Patient
 from app.queueing.models import QueueToken
 from app.scheduling.models import Appointment, AppointmentStatus
-from app.scheduling.queries import local_bounds, visible
+from app.scheduling.queries import local_bounds, local_day, visible
 from app.tenancy.queries import settings_in_scope
 
 LATE_AFTER = timedelta(minutes=5)
@@ -28,6 +28,8 @@ EXPECTED = (AppointmentStatus.SCHEDULED, AppointmentStatus.CONFIRMED)
 ARRIVING = (AppointmentStatus.REQUESTED, *EXPECTED)
 OWING = (*EXPECTED, AppointmentStatus.CHECKED_IN, AppointmentStatus.IN_PROGRESS, AppointmentStatus.COMPLETED)
 
+
+Expected = tuple[str, str, str]  # patient, doctor, type of visit
 
 COLUMNS = (
     Appointment.id,
@@ -92,7 +94,8 @@ class Day:
 def day_of_visits(on: date, location_id: str | None = None, doctor_id: str | None = None) -> Day:
     """Visits that were not called off, in order of time."""
     rows = db.session.execute(_rows(on, location_id, doctor_id)).all()
-    prices = expected_totals((row.doctor_id, row.type) for row in rows if row.invoice_id is None)
+    unbilled = [(row.patient_id, row.doctor_id, row.type) for row in rows if row.invoice_id is None]
+    prices = expected_totals({item[0] for item in unbilled}, unbilled, on)
     visits = [_visit(row, prices, on) for row in rows]
     currency = settings_in_scope().currency
     owed = [visit.due for visit in visits if visit.due and visit.due.currency == currency]
@@ -116,20 +119,40 @@ def _rows(on: date, location_id: str | None, doctor_id: str | None) -> Select[An
     return visible(wanted.where(*(column == value for column, value in equal.items() if value)))
 
 
-def expected_totals(wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Money | None]:
-    """What visits of a doctor and type cost with tax today; None where there is no price."""
-    return {pair: _total(*pair) for pair in set(wanted)}
+def expected_totals(patient_ids: Iterable[str], wanted: Iterable[Expected], on: date) -> dict[Expected, Money | None]:
+    """What visits that are not billed yet will cost with tax `on` that date; None where there is no price."""
+    before = _last_visits(set(patient_ids))
+    priced: dict[tuple[str, str, date | None], Money | None] = {}
+    totals = {}
+    for patient_id, doctor_id, type in set(wanted):
+        key = doctor_id, type, before.get((patient_id, doctor_id))
+        if key not in priced:
+            priced[key] = _total(*key, on)
+        totals[patient_id, doctor_id, type] = priced[key]
+    return totals
 
 
-def _total(doctor_id: str, type: str) -> Money | None:
+def _last_visits(patient_ids: set[str]) -> dict[tuple[str, str], date]:
+    """The date of each patient's last visit to each doctor: it decides about the follow-up price."""
+    if not patient_ids:
+        return {}
+    wanted = (
+        select(Appointment.patient_id, Appointment.doctor_id, func.max(Appointment.starts_at))
+        .where(Appointment.patient_id.in_(patient_ids), Appointment.status == AppointmentStatus.COMPLETED)
+        .group_by(Appointment.patient_id, Appointment.doctor_id)
+    )
+    return {(row[0], row[1]): local_day(row[2]) for row in db.session.execute(wanted)}
+
+
+def _total(doctor_id: str, type: str, visited_on: date | None, on: date) -> Money | None:
     try:
-        price = price_of_visit(doctor_id, type)
+        price = price_of_visit(doctor_id, type, visited_on=visited_on, on=on)
     except NoPrice:
         return None
     return tax_line(price.unit_price, price.tax).gross
 
 
-def _visit(row: Any, prices: dict[tuple[str, str], Money | None], on: date) -> DayVisit:
+def _visit(row: Any, prices: dict[Expected, Money | None], on: date) -> DayVisit:
     return DayVisit(
         id=row.id,
         status=row.status,
@@ -139,17 +162,19 @@ def _visit(row: Any, prices: dict[tuple[str, str], Money | None], on: date) -> D
         doctor_name=f"{row.title} {row.doctor_last_name or row.doctor_first_name}".strip(),
         token=row.token,
         new_patient=row.registered_at >= local_bounds(on, on)[0],
-        due=due_of(row) if row.invoice_id else prices[row.doctor_id, row.type] if row.status in OWING else None,
+        due=_due(row, prices),
         settled=row.invoice_id is not None and row.invoice_status not in PAYABLE,
         late=lateness(row.status, row.starts_at),
     )
 
 
-def due_of(invoice: Any) -> Money:
-    """What is to be collected for an invoice, a draft included."""
-    if invoice.invoice_status not in PAYABLE:
-        return Money.zero(invoice.currency)
-    return Money(max(invoice.total_minor - invoice.paid_minor - invoice.credited_minor, 0), invoice.currency)
+def _due(row: Any, prices: dict[Expected, Money | None]) -> Money | None:
+    """What is to be collected: of the invoice, a draft included, or by the price list."""
+    if row.invoice_id is None:
+        return prices[row.patient_id, row.doctor_id, row.type] if row.status in OWING else None
+    if row.invoice_status not in PAYABLE:
+        return Money.zero(row.currency)
+    return Money(row.total_minor - row.paid_minor - row.credited_minor, row.currency)
 
 
 def lateness(status: str, starts_at: datetime) -> timedelta | None:

@@ -102,7 +102,11 @@ class DeskPatientView(FragmentView):
         if doctor is None:
             raise Invalid(fields={"doctorId": _("Choose a doctor.")})
         choice = booking_choice(
-            doctor, type=request.args.get("type"), on=_date(request.args.get("on")), location_id=desk_location()
+            patient_id,
+            doctor,
+            type=request.args.get("type"),
+            on=_date(request.args.get("on")),
+            location_id=desk_location(),
         )
         return self.piece("desk/parts/times.html", choice=choice, patient_id=patient_id)
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flask import Response
+from flask import Response, request
 from flask_appbuilder import expose
 from flask_babel import gettext as _
 
 from app.core.errors import NotFound
+from app.core.ids import is_id
 from app.core.principal import require
 from app.core.transaction import unit_of_work
 from app.desk.queries.queue import queues_today
@@ -38,9 +39,9 @@ def said_of(move: str, number: str) -> str:
     return words[move]
 
 
-def call_and_say(doctor_id: str) -> str:
+def call_and_say(doctor_id: str, location_id: str | None = None) -> str:
     """Call the doctor's next patient; the words to be said."""
-    token = call_next(doctor_id)
+    token = call_next(doctor_id, location_id)
     return _("%(number)s is called.", number=token.number) if token else _("Nobody is waiting.")
 
 
@@ -60,8 +61,9 @@ class DeskQueueView(FragmentView):
     def call_next(self, doctor_id: str) -> Response:
         self.require()
         require("queue", "call")
+        location_id = request.form.get("location", "")
         with unit_of_work():
-            said = call_and_say(doctor_id)
+            said = call_and_say(doctor_id, location_id if is_id(location_id) else None)
         return self.show(said)
 
     @expose("/tokens/<id:token_id>/<move>", methods=["POST"])

@@ -60,25 +60,26 @@ def patient_pane(patient: Patient, location_id: str | None, *, book: bool = Fals
     context = {
         "facts": patient_facts(patient),
         "doctors": doctors,
-        "choice": booking_choice(get_doctor(chosen), location_id=location_id) if chosen else None,
+        "choice": booking_choice(patient.id, get_doctor(chosen), location_id=location_id) if chosen else None,
         "key": new_id(),
     }
     return Pane("desk/parts/book.html", f"/desk/?patient={patient.id}", context)
 
 
 def booking_choice(
-    doctor: Doctor, *, type: str | None = None, on: date | None = None, location_id: str | None = None
+    patient_id: str, doctor: Doctor, *, type: str | None = None, on: date | None = None, location_id: str | None = None
 ) -> dict[str, Any]:
     """The part of the booking form that follows the doctor: types, times, price."""
     offered = [item for item in AppointmentType if item in doctor.types]
     chosen = type if type in offered else str(offered[0]) if offered else AppointmentType.IN_PERSON.value
     day = on or first_free_day(doctor.id, chosen, location_id)
+    wanted = (patient_id, doctor.id, chosen)
     return {
         "doctor": doctor,
         "types": offered,
         "type": chosen,
         "times": doctor_day(doctor, chosen, day, location_id=location_id),
-        "total": expected_totals([(doctor.id, chosen)])[doctor.id, chosen],
+        "total": expected_totals([patient_id], [wanted], day)[wanted],
     }
 
 
