@@ -262,7 +262,7 @@ def test_errors_about_code_keep_their_words(lines):
 def test_libraries_are_taken_in_with_their_kind(lines):
     logging.getLogger("sqlalchemy.pool").warning("connection %s reset", "c1")
     logging.getLogger("werkzeug").info('%s "%s"', "127.0.0.1", "GET /patients?q=Kavya HTTP/1.1")
-    logging.getLogger("rq.worker").info("%s: done", "email-queue")
+    logging.getLogger("rq.queue").info("%s: done", "email-queue")
     logging.getLogger("some.library").warning("unknown patient %s in row %d: %s", "Kavya", 3, ValueError("'Kavya'"))
     logging.getLogger("app.events").warning("stopped", extra={"listener": "send_mail", "patient": "Kavya"})
     shown = [(record["kind"], record["event"]) for record in lines.records()]
