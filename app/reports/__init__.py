@@ -1,1 +1,1 @@
-"""reports."""
+"""Reports: figures over the slices below, aggregated in SQL."""
