@@ -13,6 +13,7 @@ import pytest
 from werkzeug.serving import make_server
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+UNWANTED = os.environ.get("CLINIC_NO_BROWSER") == "1"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 AXE_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
@@ -21,8 +22,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker("browser")
-            if CHROMIUM is None:
-                item.add_marker(pytest.mark.skip(reason="Chromium is not installed"))
+            if UNWANTED or CHROMIUM is None:
+                why = "CLINIC_NO_BROWSER=1" if UNWANTED else "Chromium is not installed"
+                item.add_marker(pytest.mark.skip(reason=f"NOT TESTED IN A BROWSER: {why}"))
 
 
 @pytest.fixture(scope="session")
