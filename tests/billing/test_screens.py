@@ -163,3 +163,18 @@ def test_a_wrong_draft_is_told_and_kept_on_screen(
     assert answer.status_code == 422
     assert words in answer.text and "Bandage" in answer.text
     assert db.session.scalars(select(Invoice.id)).all() == []
+
+
+def test_every_fact_on_a_record_has_a_name(in_clinic: Any, api: ApiAs) -> None:
+    taken = collect(make_priced_visit())
+    (line,) = reload(taken.invoice).lines
+    finance = api("FINANCE_BILLING")
+    for path in (f"/invoiceview/show/{taken.invoice.id}", f"/invoicelineview/show/{line.id}"):
+        assert "<dt>None</dt>" not in page(finance, path).text
+
+
+def test_a_list_is_sorted_by_columns_only(in_clinic: Any, api: ApiAs) -> None:
+    invoices, finance = [make_invoice("10.00") for _ in range(2)], api("FINANCE_BILLING")
+    shown = page(finance, "/invoiceview/list/?_oc_InvoiceView=number&_od_InvoiceView=asc").text
+    assert shown.index(invoices[0].id) < shown.index(invoices[1].id)
+    assert page(finance, "/invoiceview/list/?_oc_InvoiceView=total&_od_InvoiceView=asc").status_code == 200

@@ -21,7 +21,7 @@ from app.billing.api.bodies import (
 from app.billing.api.shapes import show_credit_note, show_invoice, show_row
 from app.billing.models import Invoice, InvoiceStatus
 from app.billing.notices import send_invoice
-from app.billing.queries import get_invoice, invoice_rows, patient_of_user
+from app.billing.queries import get_invoice, invoice_rows, patient_of_user, today
 from app.billing.services import (
     collect_at_desk,
     credit_invoice,
@@ -37,13 +37,15 @@ from app.billing.services.downloads import download_url, read_download_token
 from app.billing.services.drafts import WantedLine, change_by_hand, draft_by_hand
 from app.billing.services.files import PDF
 from app.core.api import Api, endpoint
+from app.core.cache.regions import USER_INVOICES
 from app.core.errors import Conflict, NotFound
 from app.core.money import Money
-from app.core.paging import page
-from app.core.principal import find_principal
+from app.core.paging import is_first_page, page
+from app.core.principal import current_principal, find_principal, own_patient_id
 from app.core.tenant import current_clinic_id, tenant_scope
 from app.core.transaction import unit_of_work
 from app.messaging.models import Channel
+from app.tenancy.cache import kept
 
 INVOICE = "/billing/invoices/<id:invoice_id>"
 
@@ -68,12 +70,15 @@ class InvoiceApi(Api):
     @endpoint("GET", "/billing/invoices", resource="invoice", action="read", query=InvoiceQuery)
     def invoices(self, query: InvoiceQuery) -> dict[str, Any]:
         """Invoices, the newest first, by status, patient or date."""
-        return _page(query, query.patient_id)
+        own = own_patient_id()
+        if own is None or query.patient_id not in (None, own):
+            return _page(query, query.patient_id)
+        return _kept_page(query, own)
 
     @endpoint("GET", "/billing/invoices/user/<id:user_id>", resource="invoice", action="read", query=InvoiceQuery)
     def invoices_of_user(self, user_id: str, query: InvoiceQuery) -> dict[str, Any]:
         """Invoices of a user or patient, the newest first."""
-        return _page(query, patient_of_user(user_id))
+        return _kept_page(query, patient_of_user(user_id))
 
     @endpoint("GET", INVOICE, resource="invoice", action="read")
     def invoice(self, invoice_id: str) -> dict[str, Any]:
@@ -159,6 +164,16 @@ def pdf_response(content: bytes, name: str) -> Response:
     """A document for this reader alone."""
     headers = {"Content-Disposition": f'inline; filename="{name}"', "Cache-Control": "private, no-store"}
     return Response(content, mimetype=PDF, headers=headers)
+
+
+def _kept_page(query: InvoiceQuery, patient_id: str) -> dict[str, Any]:
+    """A patient's invoices; the cache keeps the first page of the day, as whoever sees the whole clinic sees it."""
+    principal = current_principal()
+    if not is_first_page(query) or (principal.active and principal.active.location_id):
+        return _page(query, patient_id)
+    name = f"{patient_id}:{query.limit}:{today()}"
+    answer: dict[str, Any] = kept(USER_INVOICES, name, lambda: _page(query, patient_id), part=patient_id)
+    return answer
 
 
 def _page(query: InvoiceQuery, patient_id: str | None) -> dict[str, Any]:

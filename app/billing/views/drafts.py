@@ -8,7 +8,6 @@ from typing import Any
 from flask import flash, redirect, request, url_for
 from flask_appbuilder import expose
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext
 
 from app.billing.forms import DraftForm, NewDraftForm
 from app.billing.models import Invoice, InvoiceLine
@@ -32,8 +31,6 @@ class DraftView(ActionView):
 
     class_permission_name = "invoice"
     route_base = "/billing/draft"
-    menu = ("Billing", lazy_gettext("New invoice"))
-    menu_order = 11
     default_view = "create"
 
     @expose("/new", methods=["GET", "POST"])

@@ -37,7 +37,15 @@ class InvoiceLineView(ReadOnlyView):
         "amount",
     ]
     search_columns = ["description", "code"]
-    label_columns = {"hsn": _("HSN/SAC"), "unit_price": _("Unit price"), "taxable": _("Taxable value")}
+    order_columns = ["description", "hsn", "quantity"]
+    label_columns = {
+        "hsn": _("HSN/SAC"),
+        "unit_price": _("Unit price"),
+        "discount": _("Discount"),
+        "taxable": _("Taxable value"),
+        "tax": _("Tax"),
+        "amount": _("Amount"),
+    }
 
 
 class InvoiceAllocationView(ReadOnlyView):
@@ -49,6 +57,8 @@ class InvoiceAllocationView(ReadOnlyView):
     list_columns = ["created_at", "payment", "amount"]
     show_columns = ["invoice", "payment", "amount", "created_at"]
     search_columns = ["created_at"]
+    order_columns = ["created_at"]
+    label_columns = {"amount": _("Amount"), "created_at": _("Settled at")}
 
 
 class CreditNoteView(ReadOnlyView):
@@ -62,6 +72,8 @@ class CreditNoteView(ReadOnlyView):
     list_columns = ["number", "invoice", "patient", "total", "tax", "reason", "issued_at"]
     show_columns = ["number", "invoice", "patient", "net", "tax", "total", "reason", "issued_at"]
     search_columns = ["number", "patient", "issued_at"]
+    order_columns = ["number", "issued_at"]
+    label_columns = {"net": _("Before tax"), "tax": _("Tax"), "total": _("Total")}
     show_template = "billing/credit_note_show.html"
     charts = (
         monthly(
@@ -101,6 +113,7 @@ class PayLinkView(ReadOnlyView):
     list_columns = ["created_at", "invoice", "link_status", "expires_at", "used_at"]
     show_columns = ["invoice", "link_status", "printed", "created_at", "expires_at", "used_at", "revoked_at"]
     search_columns = ["created_at", "expires_at", "printed"]
+    order_columns = ["created_at", "expires_at", "used_at"]
     label_columns = {"printed": _("On a document"), "link_status": _("Status")}
     charts = (monthly("month", _("Pay links by month"), PayLink.created_at),)
 
@@ -119,12 +132,19 @@ class InvoiceView(ReadOnlyView):
         "tax", "discount_reason", "opened_at", "due_on", "notes", "void_reason", "created_at",
     ]  # fmt: skip
     search_columns = ["number", "status", "patient", "due_on", "created_at"]
+    order_columns = ["number", "due_on", "created_at"]
     label_columns = {
         "shown_status": _("Status"),
+        "subtotal": _("Subtotal"),
+        "discount": _("Discount"),
+        "tax": _("Tax"),
+        "total": _("Total"),
         "amount_paid": _("Paid"),
+        "credited": _("Credited"),
         "amount_due": _("Due"),
         "due_on": _("Due date"),
     }
+    list_template = "billing/invoice_list.html"
     related_views = [InvoiceLineView, InvoiceAllocationView, CreditNoteView, PayLinkView]
     show_template = "billing/invoice_show.html"
     charts = (
@@ -139,7 +159,9 @@ class InvoiceView(ReadOnlyView):
         ),
     )
 
-    @row_action("open", _("Open"), confirm=_("Give the invoice its number? It cannot be changed afterwards."))
+    @row_action(
+        "open", _("Open"), confirm=_("Give the invoice its number? It cannot be changed afterwards."), single=False
+    )
     def open(self, invoice: Invoice) -> Any:
         return __("Invoice %(number)s is open.", number=open_invoice(_locked(invoice)).number)
 
