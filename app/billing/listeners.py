@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from sqlalchemy import ColumnElement, select
 
 from app.billing.events import (
@@ -24,6 +26,7 @@ from app.core.i18n import written_for
 from app.core.money import Money
 from app.core.tenant import db
 from app.events.base import listens_to
+from app.payments.errors import CannotVoid
 from app.payments.events import PaymentRefunded, RefundFailed
 from app.payments.models import Payment, PaymentStatus
 from app.payments.services import abandon_payment
@@ -77,7 +80,8 @@ def stop_waiting_for_payment(event: AppointmentCancelled) -> None:
 def _abandon(about: ColumnElement[bool]) -> None:
     waiting = select(Payment.id).where(about, Payment.status == PaymentStatus.PENDING).order_by(Payment.id)
     for payment_id in db.session.scalars(waiting).all():
-        abandon_payment(payment_id)
+        with suppress(CannotVoid):  # paid between the look and the lock: its money is taken care of
+            abandon_payment(payment_id)
 
 
 @listens_to(PaymentRefunded, queue="notification")

@@ -24,12 +24,14 @@ from app.core.transaction import unit_of_work
 from app.events.models import EventRecord
 from app.ledger.accounts import AccountCode
 from app.ledger.queries import balance, trial_balance, trial_balance_totals
+from app.payments.gateways.base import RefundState
 from app.payments.models import Payment
-from app.payments.services import approve_refund, request_refund
+from app.payments.services import apply_fact, apply_refund_fact, approve_refund, record_tender, request_refund
 from app.scheduling.models import Appointment
 from app.scheduling.services import cancel_appointment
 from tests.factories.access import make_user
 from tests.factories.billing import collect, make_invoice, make_priced_visit, reload, rupees
+from tests.factories.payments import make_fact, make_gateway_account, make_payment, make_refund_fact
 
 
 def refund(payment: Payment, amount: str, clinic: Any) -> None:
@@ -127,6 +129,40 @@ def test_an_unpaid_invoice_can_be_credited_and_a_paid_one_only_by_refund(in_clin
     collect(paid)
     with pytest.raises(AboveInvoice), unit_of_work():
         credit_invoice(lock_invoice(paid.id), rupees("0.01"), "Goodwill")
+
+
+def test_money_beyond_what_is_due_is_credit_and_goes_back_first(in_clinic: Any) -> None:
+    """Paid twice: the refund of the second payment's rest corrects no invoice."""
+    invoice = make_invoice("500.00")
+    with unit_of_work():
+        payment = record_tender("UPI", rupees("700.00"), patient_id=invoice.patient_id, invoice_id=invoice.id)
+    assert balance(AccountCode.PATIENT_CREDIT) == rupees("200.00")
+    (event,) = events("billing.payment.left_over")
+    assert event.payload is not None and event.payload["amountMinor"] == 20000
+    refund(payment, "200.00", in_clinic)
+    assert db.session.scalars(select(CreditNote.id)).all() == []
+    refund(payment, "100.00", in_clinic)
+    assert [str(note.total) for note in db.session.scalars(select(CreditNote))] == ["100.00 INR"]
+    assert (reload(invoice).status, str(reload(invoice).amount_paid)) == ("PAID", "400.00 INR")
+    assert not balance(AccountCode.PATIENT_CREDIT) and not balance(AccountCode.RECEIVABLE)
+
+
+def test_a_refund_that_comes_back_is_credit_and_is_credited_once(in_clinic: Any) -> None:
+    make_gateway_account()
+    invoice = make_invoice("500.00")
+    payment = make_payment(rupees("500.00"), patient_id=invoice.patient_id, invoice_id=invoice.id, order_id="order_1")
+    with unit_of_work():
+        apply_fact(payment.id, make_fact(payment))
+    for state in (RefundState.SETTLED, RefundState.FAILED):
+        with unit_of_work():
+            apply_refund_fact(payment.id, make_refund_fact(rupees("200.00"), state, refund_id="rfnd_1"))
+    assert balance(AccountCode.PATIENT_CREDIT) == rupees("200.00")
+    assert len(events("payment.refund.failed")) == 1
+    with unit_of_work():
+        apply_refund_fact(payment.id, make_refund_fact(rupees("200.00"), refund_id="rfnd_2"))
+    assert [str(note.total) for note in db.session.scalars(select(CreditNote))] == ["200.00 INR"]
+    assert not balance(AccountCode.PATIENT_CREDIT) and not balance(AccountCode.RECEIVABLE)
+    assert books_balance()
 
 
 def test_cancelling_an_unpaid_visit_voids_what_it_owed(in_clinic: Any) -> None:
