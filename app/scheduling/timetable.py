@@ -60,6 +60,10 @@ class Slot:
     capacity: int
     free_seats: int = 0
 
+    def with_free(self, seats: int) -> Slot:
+        """The same slot with what is left of it; made directly, thousands of times per answer."""
+        return Slot(self.starts_at, self.ends_at, self.location_id, self.room_id, self.capacity, seats)
+
 
 @dataclass(frozen=True, slots=True)
 class Occupation:

@@ -13,7 +13,7 @@ from app.core.row_security import APP_ROLE
 from app.core.tenant import db
 from app.scheduling.models import Appointment
 from app.scheduling.queries import appointment_rows
-from app.scheduling.queries.slots import _busy_rows
+from app.scheduling.queries.slots import BUSY_WITH_ROOMS, NOBODY
 from tests.factories.people import make_doctor, make_patient
 from tests.factories.scheduling import local, make_appointment, tomorrow
 
@@ -80,7 +80,9 @@ def test_lists_of_visits_use_their_index(crowded: tuple[Connection, Appointment]
 
 def test_what_is_busy_is_found_by_doctor_and_time(crowded: tuple[Connection, Appointment]) -> None:
     connection, visit = crowded
-    window = (local(tomorrow(), 0), local(tomorrow(), 0) + timedelta(days=7))
-    plan = plan_of(connection, _busy_rows(visit.doctor_id, {visit.location_id}, window, None))
+    first = local(tomorrow(), 0)
+    values = {"first": first, "last": first + timedelta(days=7), "now": first, "doctor": visit.doctor_id}
+    asked = BUSY_WITH_ROOMS.params(rooms=[visit.location_id], moving=NOBODY, asker=NOBODY, **values)
+    plan = plan_of(connection, asked)
     assert "ix_appointment_doctor_time" in plan, plan
     assert "Seq Scan on appointment" not in plan

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, cast, func, null, or_, select, union_all
+from sqlalchemy import Select, bindparam, cast, func, null, or_, select, union_all
 
 from app.catalog.queries import visit_buffers
 from app.core import clock
@@ -33,6 +33,7 @@ from app.tenancy.models import Room
 from app.tenancy.queries import settings_in_scope
 
 ALTERNATIVES = 3
+NOBODY = "00000000-0000-0000-0000-000000000000"
 NO_ROOM = cast(null(), Appointment.room_id.type)
 LONGEST_VISIT = timedelta(days=1)  # buffers included: slot lengths and buffers are bounded in their tables
 SEARCH_DAYS = (7, 28, 120)
@@ -92,8 +93,7 @@ def bookable(diary: Diary, first: date, days: int, type: str | None, location_id
     if not wanted:
         return []
     occupancy = occupancy_of(diary.doctor_id, wanted, buffers_of(diary.doctor_id, type))
-    free = (replace(slot, free_seats=occupancy.free_seats(slot)) for slot in wanted)
-    return [slot for slot in free if slot.free_seats]
+    return [slot.with_free(seats) for slot in wanted if (seats := occupancy.free_seats(slot))]
 
 
 def last_bookable() -> datetime:
@@ -127,12 +127,18 @@ def occupancy_of(
     doctor_id: str, wanted: list[Slot], buffers: Buffers, *, except_appointment_id: str | None = None
 ) -> Occupancy:
     """Everything that is busy or held around the slots, for the doctor and for the slots' rooms. One query."""
-    window = (
-        min(slot.starts_at for slot in wanted) - LONGEST_VISIT - buffers.before,
-        max(slot.ends_at for slot in wanted) + LONGEST_VISIT + buffers.after,
-    )
+    principal = find_principal()
     rooms = {slot.room_id for slot in wanted if slot.room_id}
-    rows = db.session.execute(_busy_rows(doctor_id, rooms, window, except_appointment_id))
+    values = {
+        "doctor": doctor_id,
+        "first": min(slot.starts_at for slot in wanted) - LONGEST_VISIT - buffers.before,
+        "last": max(slot.ends_at for slot in wanted) + LONGEST_VISIT + buffers.after,
+        "moving": except_appointment_id or NOBODY,
+        "asker": principal.user_id if principal else NOBODY,
+        "now": clock.now(),
+    }
+    busy = BUSY_WITH_ROOMS if rooms else BUSY
+    rows = db.session.execute(busy, {**values, "rooms": list(rooms)} if rooms else values)
     return Occupancy((Occupation(*row) for row in rows), buffers)
 
 
@@ -144,49 +150,42 @@ def buffers_of(doctor_id: str, type: str | None) -> Buffers:
     return Buffers(timedelta(minutes=before), timedelta(minutes=after))
 
 
-def _busy_rows(
-    doctor_id: str, rooms: set[str], window: tuple[datetime, datetime], except_appointment_id: str | None
-) -> Any:
+def _columns(table: Any, room: Any) -> tuple[Any, ...]:
+    """As Occupation takes them; a range of seats with an end is one seat."""
+    return func.lower(table.busy), func.upper(table.busy), table.starts_at, func.upper(table.seats) - 1, room
+
+
+def _visits(room: Any, *criteria: Any) -> Select[Any]:
     """Times are compared, not ranges: `&&` loses its index behind row-level security (DESIGN 9)."""
-    visits = _visits(window).where(Appointment.doctor_id == doctor_id)
-    if except_appointment_id:
-        visits = visits.where(Appointment.id != except_appointment_id)
-    parts = [visits, _holds(doctor_id, window)]
-    if rooms:
-        in_rooms = _visits(window, Appointment.room_id).where(Appointment.room_id.in_(rooms))
-        parts.append(in_rooms.where(Appointment.doctor_id != doctor_id))
-    return union_all(*parts)
-
-
-def _visits(window: tuple[datetime, datetime], room: Any = None) -> Select[Any]:
-    room_only = NO_ROOM if room is None else room
-    return select(*_columns(Appointment), room_only).where(
-        Appointment.starts_at >= window[0],
-        Appointment.starts_at < window[1],
+    return select(*_columns(Appointment, room)).where(
+        Appointment.starts_at >= bindparam("first"),
+        Appointment.starts_at < bindparam("last"),
         Appointment.status.in_(HOLDING),
         Appointment.overbooked.is_(False),
+        *criteria,
     )
 
 
-def _holds(doctor_id: str, window: tuple[datetime, datetime]) -> Select[Any]:
+def _holds() -> Select[Any]:
     """Live holds of other people: one's own is no obstacle."""
-    principal = find_principal()
-    others = or_(SlotHold.held_by_id.is_(None), SlotHold.held_by_id != (principal.user_id if principal else None))
-    return select(*_columns(SlotHold), NO_ROOM).where(
-        SlotHold.doctor_id == doctor_id,
-        SlotHold.starts_at >= window[0],
-        SlotHold.starts_at < window[1],
-        SlotHold.expires_at > clock.now(),
-        others,
+    return select(*_columns(SlotHold, NO_ROOM)).where(
+        SlotHold.doctor_id == bindparam("doctor"),
+        SlotHold.starts_at >= bindparam("first"),
+        SlotHold.starts_at < bindparam("last"),
+        SlotHold.expires_at > bindparam("now"),
+        SlotHold.held_by_id.is_distinct_from(bindparam("asker", type_=SlotHold.held_by_id.type)),
     )
 
 
-def _columns(table: Any) -> Iterator[Any]:
-    """As Occupation takes them; a range of seats with an end is one seat."""
-    yield func.lower(table.busy)
-    yield func.upper(table.busy)
-    yield table.starts_at
-    yield func.upper(table.seats) - 1
+# Built once: composing them anew costs more than the database takes to answer.
+_OF_DOCTOR = _visits(NO_ROOM, Appointment.doctor_id == bindparam("doctor"), Appointment.id != bindparam("moving"))
+_IN_ROOMS = _visits(
+    Appointment.room_id,
+    Appointment.room_id.in_(bindparam("rooms", expanding=True)),
+    Appointment.doctor_id != bindparam("doctor"),
+)
+BUSY = union_all(_OF_DOCTOR, _holds())
+BUSY_WITH_ROOMS = union_all(_OF_DOCTOR, _holds(), _IN_ROOMS)
 
 
 # ---- what the doctor keeps open ----
@@ -194,45 +193,45 @@ def _columns(table: Any) -> Iterator[Any]:
 
 def diary_of(doctor_id: str, first: date, days: int = 1) -> Diary:
     """The doctor's hours as far as they matter for the days. Raises NotFound."""
-    doctor = db.session.execute(
-        select(Doctor.active, Doctor.types, Room.id.label("room_id"), Room.location_id)
-        .outerjoin(Room, (Room.id == Doctor.default_room_id) & Room.active.is_(True))
-        .where(Doctor.id == doctor_id)
-    ).one_or_none()
+    asked = {"doctor": doctor_id, "first": first, "last": first + timedelta(days=days - 1)}
+    doctor = db.session.execute(_DOCTOR, asked).one_or_none()
     if doctor is None:
         raise NotFound
-    last = first + timedelta(days=days - 1)
-    exceptions = db.session.execute(_exceptions(doctor_id, first, last)).all()
+    exceptions = db.session.execute(_EXCEPTIONS, asked).all()
     return Diary(
         doctor_id=doctor_id,
         active=doctor.active,
         types=tuple(doctor.types),
         default_room=(doctor.room_id, doctor.location_id) if doctor.room_id else None,
         zone=ZoneInfo(settings_in_scope().zone),
-        weekly=tuple(_hours(row, row.weekday) for row in db.session.execute(_rules(doctor_id))),
+        weekly=tuple(_hours(row, row.weekday) for row in db.session.execute(_RULES, asked)),
         added=tuple(_hours(row) for row in exceptions if row.kind == ExceptionKind.ADD),
         closures=tuple(_closure(row) for row in exceptions if row.kind == ExceptionKind.REMOVE),
     )
 
 
-def _hours_columns(table: Any) -> tuple[Any, ...]:
-    return (
-        table.opens, table.closes, table.location_id, table.room_id, table.types, table.slot_minutes, table.capacity
-    )  # fmt: skip
+def _hours_columns(table: Any, first_on: Any, last_on: Any) -> tuple[Any, ...]:
+    hours = table.opens, table.closes, table.location_id, table.room_id, table.types, table.slot_minutes, table.capacity
+    return (*hours, first_on.label("first_on"), last_on.label("last_on"))
 
 
-def _rules(doctor_id: str) -> Select[Any]:
-    table = AvailabilityRule
-    first_last = table.valid_from.label("first_on"), table.valid_until.label("last_on")
-    return select(*_hours_columns(table), table.weekday, *first_last).where(table.doctor_id == doctor_id)
-
-
-def _exceptions(doctor_id: str, first: date, last: date) -> Select[Any]:
-    table = AvailabilityException
-    first_last = table.starts_on.label("first_on"), table.ends_on.label("last_on")
-    return select(*_hours_columns(table), table.kind, *first_last).where(
-        or_(table.doctor_id == doctor_id, table.doctor_id.is_(None)), table.starts_on <= last, table.ends_on >= first
-    )
+_DOCTOR = (
+    select(Doctor.active, Doctor.types, Room.id.label("room_id"), Room.location_id)
+    .outerjoin(Room, (Room.id == Doctor.default_room_id) & Room.active.is_(True))
+    .where(Doctor.id == bindparam("doctor"))
+)
+_RULES = select(
+    *_hours_columns(AvailabilityRule, AvailabilityRule.valid_from, AvailabilityRule.valid_until),
+    AvailabilityRule.weekday,
+).where(AvailabilityRule.doctor_id == bindparam("doctor"))
+_EXCEPTIONS = select(
+    *_hours_columns(AvailabilityException, AvailabilityException.starts_on, AvailabilityException.ends_on),
+    AvailabilityException.kind,
+).where(
+    or_(AvailabilityException.doctor_id == bindparam("doctor"), AvailabilityException.doctor_id.is_(None)),
+    AvailabilityException.starts_on <= bindparam("last"),
+    AvailabilityException.ends_on >= bindparam("first"),
+)
 
 
 def _hours(row: Any, weekday: int | None = None) -> Hours:
