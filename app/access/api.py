@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from flask import Response, request
@@ -16,10 +17,12 @@ from app.access.services import add_member, check_role, create_user, disable_use
 from app.access.sessions import Tokens, list_sessions, log_in, refresh_tokens, revoke_session
 from app.core import rate_limit
 from app.core.api import Api, Body, ListQuery, endpoint, reply
+from app.core.cache.regions import CLINIC_USERS, USER
 from app.core.errors import NotFound, Unauthorized
-from app.core.paging import page
+from app.core.paging import is_first_page, page
 from app.core.principal import Principal, current_principal, find_principal
 from app.core.tenant import db, require_clinic
+from app.tenancy.cache import kept
 from config import get_settings
 
 
@@ -156,7 +159,8 @@ class UserApi(Api):
     def users(self, query: ListQuery) -> dict[str, Any]:
         """The clinic's users."""
         members = select(User.id, User.username, User.first_name, User.last_name, User.email, User.active, Member.role)
-        return page(members.join(Member, Member.user_id == User.id), [User.id], query, _show_row)
+        rows = members.join(Member, Member.user_id == User.id)
+        return _kept_page("users", query, lambda: page(rows, [User.id], query, _show_row))
 
     @endpoint("POST", "/users", resource="user", action="create", body=NewUser, status=201)
     def create(self, body: NewUser) -> dict[str, Any]:
@@ -169,7 +173,8 @@ class UserApi(Api):
     @endpoint("GET", "/users/<id:user_id>", resource="user", action="read")
     def user(self, user_id: str) -> dict[str, Any]:
         """One user of the clinic."""
-        return _show(*_user_of_clinic(user_id))
+        shown: dict[str, Any] = kept(USER, user_id, lambda: _show(*_user_of_clinic(user_id)))
+        return shown
 
     @endpoint("PUT", "/users/<id:user_id>", resource="user", action="update", body=UserChanges)
     def update(self, user_id: str, body: UserChanges) -> dict[str, Any]:
@@ -187,8 +192,9 @@ class UserApi(Api):
     def members(self, clinic_id: str, query: ListQuery) -> dict[str, Any]:
         """Who has which role in the clinic."""
         _require_active(clinic_id)
-        rows = select(Member.id, Member.user_id, Member.role, User.username).join(User, User.id == Member.user_id)
-        return page(rows.where(Member.active.is_(True)), [Member.id], query, _show_member)
+        columns = select(Member.id, Member.user_id, Member.role, User.username)
+        rows = columns.join(User, User.id == Member.user_id).where(Member.active.is_(True))
+        return _kept_page("members", query, lambda: page(rows, [Member.id], query, _show_member))
 
     @endpoint("POST", "/clinics/<id:clinic_id>/members", resource="member", action="create", body=NewMember, status=201)
     def add(self, clinic_id: str, body: NewMember) -> dict[str, Any]:
@@ -205,6 +211,13 @@ class UserApi(Api):
         """Take a role away."""
         _require_active(clinic_id)
         remove_member(_user_of_clinic(body.user_id)[1])
+
+
+def _kept_page(name: str, query: ListQuery, load: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    if not is_first_page(query):
+        return load()
+    answer: dict[str, Any] = kept(CLINIC_USERS, f"{name}:{query.limit}", load)
+    return answer
 
 
 def _require_active(clinic_id: str) -> None:

@@ -14,7 +14,18 @@ from flask_appbuilder import AppBuilder, BaseView
 
 from app.core.api import Api
 
-DECLARATIONS = ("models", "events", "hooks", "reactions", "listeners", "jobs", "sockets", "commands")
+DECLARATIONS = (
+    "models",
+    "cache",
+    "environment",
+    "events",
+    "hooks",
+    "reactions",
+    "listeners",
+    "jobs",
+    "sockets",
+    "commands",
+)
 EDGES = ("api", "views")
 
 

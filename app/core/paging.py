@@ -44,6 +44,11 @@ def page(
     return answer
 
 
+def is_first_page(query: ListQuery) -> bool:
+    """Whether nothing but the length is asked of a list: the page that everybody asks for."""
+    return not query.model_dump(exclude={"limit"}, exclude_defaults=True)
+
+
 def _encode(row: Any, keys: Sequence[InstrumentedAttribute[Any]]) -> str:
     values = [getattr(row, key.key) for key in keys]
     return base64.urlsafe_b64encode(orjson.dumps(values, default=str)).decode().rstrip("=")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -10,6 +11,7 @@ from flask import Response
 from pydantic import Field
 
 from app.core.api import Api, Body, ListQuery, endpoint, read_raw
+from app.core.cache.regions import DOCTORS
 from app.core.errors import NotFound
 from app.core.files import StoredFile
 from app.core.paging import page
@@ -19,6 +21,7 @@ from app.people.queries import doctors_by_name, find_duplicates, get_patient, pa
 from app.people.queries.patient_search import count_patients
 from app.people.services import register_patient, set_consent, set_guardians, set_photo, update_patient
 from app.people.services.photos import LARGEST_BYTES
+from app.tenancy.cache import kept
 
 
 class GuardianBody(Body):
@@ -131,7 +134,15 @@ class DoctorApi(Api):
             location_id=str(query.location_id) if query.location_id else None,
             speciality=query.specialty,
         )
-        return page(wanted, [Doctor.search_name, Doctor.id], query, _show_doctor)
+        return _kept_doctors(query, lambda: page(wanted, [Doctor.search_name, Doctor.id], query, _show_doctor))
+
+
+def _kept_doctors(query: DoctorSearch, load: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """The cache keeps first pages; not those by specialty, which people may write in many ways."""
+    if query.cursor or query.count or query.specialty:
+        return load()
+    answer: dict[str, Any] = kept(DOCTORS, f"{query.limit}:{query.type}:{query.location_id}", load)
+    return answer
 
 
 def _columns(body: PatientChanges) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from app.core.paging import page
 from app.core.principal import current_principal
 from app.core.tenant import all_tenants, db
 from app.core.transaction import unit_of_work
+from app.tenancy.cache import wait_until_heard
 from app.tenancy.models import Clinic
 from app.tenancy.queries import clinic_in_scope
 from app.tenancy.services import archive_clinic, create_clinic, update_clinic
@@ -52,15 +53,16 @@ class ClinicApi(Api):
     @endpoint("GET", "/clinics/<id:clinic_id>", resource="clinic", action="read")
     def clinic(self, clinic_id: str) -> dict[str, Any]:
         """A clinic and its settings."""
-        clinic = _mine(clinic_id)
-        return {**_show(clinic), "settings": clinic.settings.model_dump(mode="json")}
+        return _show_all(_mine(clinic_id))
 
-    @endpoint("PUT", "/clinics/<id:clinic_id>", resource="clinic", action="update", body=ClinicChanges)
+    @endpoint("PUT", "/clinics/<id:clinic_id>", resource="clinic", action="update", body=ClinicChanges, steps=True)
     def update(self, clinic_id: str, body: ClinicChanges) -> dict[str, Any]:
-        """Change the active clinic and its settings."""
-        clinic = _active(clinic_id)
-        update_clinic(clinic, **body.model_dump(exclude_none=True))
-        return {**_show(clinic), "settings": clinic.settings.model_dump(mode="json")}
+        """Change the active clinic and its settings; they hold everywhere when this answers."""
+        with unit_of_work():
+            update_clinic(_active(clinic_id), **body.model_dump(exclude_none=True))
+        if body.settings:
+            wait_until_heard()
+        return _show_all(_active(clinic_id))
 
     @endpoint("DELETE", "/clinics/<id:clinic_id>", resource="clinic", action="delete")
     def archive(self, clinic_id: str) -> None:
@@ -79,6 +81,10 @@ def _active(clinic_id: str) -> Clinic:
     if clinic.id != clinic_id:
         raise NotFound
     return clinic
+
+
+def _show_all(clinic: Clinic) -> dict[str, Any]:
+    return {**_show(clinic), "settings": clinic.settings.model_dump(mode="json")}
 
 
 def _show(clinic: Any) -> dict[str, Any]:

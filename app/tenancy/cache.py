@@ -1,12 +1,24 @@
-"""The one cache of a process, sealed with the same keys as provider accounts."""
+"""The one cache of a process, sealed with the same keys as provider accounts, and what of this slice it keeps."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
+import orjson
+from sqlalchemy import select
+
+from app.core.api import dump
+from app.core.cache.changes import STALENESS_SECONDS
 from app.core.cache.layers import Cache
+from app.core.cache.regions import CLINIC_SETTINGS, PROVIDER_ACCOUNTS, Region
 from app.core.cache.remote import connect
-from app.tenancy.providers import keyring
+from app.core.cache.rows import changed_here, hangs_on, listen
+from app.core.tenant import all_tenants, db, require_clinic
+from app.tenancy.keys import keyring
+from app.tenancy.models import Clinic, GlobalProviderAccount, ProviderAccount
 from config import get_settings
 
 
@@ -17,3 +29,39 @@ def shared_cache() -> Cache:
 @lru_cache(maxsize=1)
 def _cache(redis_url: str) -> Cache:
     return Cache(connect(redis_url), keyring=keyring())
+
+
+def kept(region: Region, name: str, load: Callable[[], Any], *, part: str = "") -> Any:
+    """A value of the clinic in scope as JSON has it; `part` (an id) is what `hangs_on(by=)` drops it by.
+
+    A transaction that has changed what the value hangs on reads the database; nobody sees what it has not committed.
+    """
+    clinic_id = require_clinic()
+    tags = [f"{region.name}:{part}"] if part else []
+    if changed_here(db.session(), clinic_id, [region.name, *tags]):
+        return load()
+    return shared_cache().get(region, clinic_id, name, lambda: orjson.loads(dump(load())), tags=tags)
+
+
+def wait_until_heard() -> None:
+    """Come back when no process holds a copy from before the last commit: for rules that must hold from now on."""
+    time.sleep(STALENESS_SECONDS)
+
+
+def _drop(changed: dict[str | None, set[str]]) -> None:
+    if None in changed:
+        shared_cache().clear()
+        return
+    for clinic_id, tags in changed.items():
+        shared_cache().invalidate(str(clinic_id), *tags)
+
+
+def _every_clinic(_account_id: str) -> list[str]:
+    with all_tenants():
+        return list(db.session.scalars(select(Clinic.id)))
+
+
+listen(_drop)
+hangs_on(CLINIC_SETTINGS, Clinic)
+hangs_on(PROVIDER_ACCOUNTS, ProviderAccount)
+hangs_on(PROVIDER_ACCOUNTS, GlobalProviderAccount, clinics=_every_clinic)

@@ -6,6 +6,7 @@ Credentials are sealed with AES-256-GCM and bound to their row, so that a copied
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -16,13 +17,16 @@ import orjson
 from flask_babel import gettext as _
 from sqlalchemy import select
 
+from app.core.cache.regions import PROVIDER_ACCOUNTS
 from app.core.credentials import MASK, InvalidCredentials, credential_fields
-from app.core.crypto import CryptoError, Keyring
+from app.core.crypto import CryptoError
 from app.core.errors import Invalid, NotFound
 from app.core.ids import new_id
 from app.core.providers import ConnectionReport, Provider, UnknownProvider, provider_with_code
 from app.core.tenant import all_tenants, db
 from app.core.transaction import unit_of_work
+from app.tenancy.cache import kept
+from app.tenancy.keys import keyring
 from app.tenancy.models import CHANNELS, GlobalProviderAccount, ProviderAccount
 from config import Settings, get_settings
 
@@ -32,6 +36,32 @@ Registry = Iterable[type[Provider[Any]]]
 
 class UnreadableCredentials(RuntimeError):
     """The stored credentials cannot be opened: a key is missing, or the row was tampered with."""
+
+
+@dataclass(frozen=True)
+class SealedAccount:
+    """A stored account with its credentials as they lie in the database."""
+
+    table: str
+    id: str
+    channel: str
+    provider: str
+    label: str
+    base_url: str | None
+    enabled: bool
+    credentials: bytes = field(repr=False)
+
+    @classmethod
+    def of_row(cls, row: Account) -> SealedAccount:
+        columns = (row.id, row.channel, row.provider, row.label, row.base_url, row.enabled)
+        return cls(row.__tablename__, *columns, bytes(row.credentials))
+
+    @classmethod
+    def of_json(cls, value: dict[str, Any]) -> SealedAccount:
+        return cls(**{**value, "credentials": b64decode(value["credentials"])})
+
+    def to_json(self) -> dict[str, Any]:
+        return {**vars(self), "credentials": b64encode(self.credentials).decode()}
 
 
 @dataclass(frozen=True)
@@ -66,12 +96,8 @@ class MaskedAccount:
 
 def accounts_for(channel: str, provider: str | None = None) -> list[ResolvedAccount]:
     """The clinic's enabled accounts, the primary first; the global ones where the clinic has none of its own."""
-    own = db.session.scalars(
-        select(ProviderAccount)
-        .where(ProviderAccount.channel == channel)
-        .order_by(ProviderAccount.priority, ProviderAccount.id)
-    ).all()
-    found = [_resolved(row) for row in own if row.enabled] if own else _global_accounts(channel)
+    own, shared = _stored(channel)
+    found = [_resolved(account) for account in own if account.enabled] if own else _global_accounts(channel, shared)
     return [account for account in found if provider in (None, account.provider)]
 
 
@@ -79,8 +105,8 @@ def account_with_id(account_id: str) -> ResolvedAccount:
     """An account by the id that a payment or message kept, even if it is disabled by now. Raises NotFound."""
     row = db.session.get(ProviderAccount, account_id) or db.session.get(GlobalProviderAccount, account_id)
     if row is not None:
-        return _resolved(row)
-    for account in _environment_accounts():
+        return _resolved(SealedAccount.of_row(row))
+    for account in environment_accounts():
         if account.id == account_id:
             return account
     raise NotFound
@@ -88,27 +114,37 @@ def account_with_id(account_id: str) -> ResolvedAccount:
 
 def known_accounts(channel: str, provider: str) -> list[ResolvedAccount]:
     """Every account of a provider whose notices may still come: the clinic's own, disabled ones too, and the global."""
-    own = db.session.scalars(
-        select(ProviderAccount)
-        .where(ProviderAccount.channel == channel, ProviderAccount.provider == provider)
-        .order_by(ProviderAccount.enabled.desc(), ProviderAccount.priority, ProviderAccount.id)
+    own, shared = _stored(channel)
+    usable_first = sorted((item for item in own if item.provider == provider), key=lambda item: not item.enabled)
+    others = [account for account in _global_accounts(channel, shared) if account.provider == provider]
+    return [_resolved(account) for account in usable_first] + others
+
+
+def _global_accounts(channel: str, shared: list[SealedAccount]) -> list[ResolvedAccount]:
+    found = [_resolved(account) for account in shared if account.enabled]
+    return found + [item for item in environment_accounts() if item.channel == channel]
+
+
+def _stored(channel: str) -> tuple[list[SealedAccount], list[SealedAccount]]:
+    """The clinic's own and the global accounts of a channel in their order, disabled ones too. The cache holds the
+    sealed credentials, never open ones.
+    """
+    rows = kept(
+        PROVIDER_ACCOUNTS, channel, lambda: [_rows(ProviderAccount, channel), _rows(GlobalProviderAccount, channel)]
     )
-    shared = [account for account in _global_accounts(channel) if account.provider == provider]
-    return [_resolved(row) for row in own] + shared
+    own, shared = ([SealedAccount.of_json(item) for item in part] for part in rows)
+    return own, shared
 
 
-def _global_accounts(channel: str) -> list[ResolvedAccount]:
-    rows = db.session.scalars(
-        select(GlobalProviderAccount)
-        .where(GlobalProviderAccount.channel == channel, GlobalProviderAccount.enabled.is_(True))
-        .order_by(GlobalProviderAccount.priority, GlobalProviderAccount.id)
-    ).all()
-    return [_resolved(row) for row in rows] + [item for item in _environment_accounts() if item.channel == channel]
+def _rows(model: type[Account], channel: str) -> list[dict[str, Any]]:
+    wanted = select(model).where(model.channel == channel).order_by(model.priority, model.id)
+    return [SealedAccount.of_row(row).to_json() for row in db.session.scalars(wanted)]
 
 
-def _resolved(row: Account) -> ResolvedAccount:
+def _resolved(account: SealedAccount) -> ResolvedAccount:
+    plain = _opened(account)
     return ResolvedAccount(
-        row.id, row.channel, row.provider, row.base_url, _opened(row), enabled=row.enabled, label=row.label
+        account.id, account.channel, account.provider, account.base_url, plain, account.enabled, account.label
     )
 
 
@@ -128,7 +164,8 @@ def environment_account(channel: str, provider: str) -> Callable[[FromSettings],
     return declare
 
 
-def _environment_accounts() -> list[ResolvedAccount]:
+def environment_accounts() -> list[ResolvedAccount]:
+    """The global accounts that settings of the process make."""
     found = []
     for (channel, provider), from_settings in _ENVIRONMENT.items():
         credentials = from_settings(get_settings())
@@ -156,7 +193,7 @@ def save_account(
     """
     row.id = row.id or new_id()
     adapter = _adapter(registry, row)
-    stored = _opened(row) if row.credentials else {}
+    stored = _opened(SealedAccount.of_row(row)) if row.credentials else {}
     merged = adapter.Credentials.merge(stored, credentials)
     _check_trust(adapter, stored, merged)
     _check_transport(base_url)
@@ -204,7 +241,7 @@ def _check_transport(base_url: str | None) -> None:
 
 def masked(row: Account, registry: Registry) -> MaskedAccount:
     """The account without its secrets; credentials that no longer fit their schema are dots altogether."""
-    plain = _opened(row)
+    plain = _opened(SealedAccount.of_row(row))
     try:
         shown = provider_with_code(registry, row.provider).Credentials.load(plain).masked()
     except (UnknownProvider, InvalidCredentials):
@@ -238,6 +275,17 @@ class Rotation:
     unreadable: tuple[str, ...]
 
 
+def stored_accounts() -> list[tuple[str | None, Account]]:
+    """Every account with its clinic's id, the global ones first. Opens its own scope."""
+    with all_tenants():
+        shared = select(GlobalProviderAccount).order_by(GlobalProviderAccount.channel, GlobalProviderAccount.priority)
+        own = select(ProviderAccount).order_by(
+            ProviderAccount.clinic_id, ProviderAccount.channel, ProviderAccount.priority
+        )
+        found: list[tuple[str | None, Account]] = [(None, row) for row in db.session.scalars(shared)]
+        return found + [(row.clinic_id, row) for row in db.session.scalars(own)]
+
+
 def rotate_accounts() -> Rotation:
     """Seal every account under the current key that an older one sealed. Opens its own scope and commits."""
     changed, unreadable = 0, []
@@ -252,37 +300,27 @@ def rotate_accounts() -> Rotation:
 
 
 def _seal_anew(row: Account) -> bool:
-    plain = _opened(row)
+    plain = _opened(SealedAccount.of_row(row))
     outdated = keyring().needs_rotation(row.credentials)
     if outdated:
         row.credentials = _sealed(row, plain)
     return outdated
 
 
-@lru_cache(maxsize=4)
-def _parsed(keys: str) -> Keyring:
-    return Keyring.parse(keys)
-
-
-def keyring() -> Keyring:
-    """The keys of this process. Raises BadKeyring."""
-    return _parsed(get_settings().encryption_keys.get_secret_value())
-
-
-def _context(row: Account) -> str:
-    return f"{row.__tablename__}:{row.id}:credentials"
+def _context(table: str, account_id: str) -> str:
+    return f"{table}:{account_id}:credentials"
 
 
 def _sealed(row: Account, plain: Mapping[str, Any]) -> bytes:
-    return keyring().encrypt(orjson.dumps(dict(plain)), context=_context(row))
+    return keyring().encrypt(orjson.dumps(dict(plain)), context=_context(row.__tablename__, row.id))
 
 
-def _opened(row: Account) -> dict[str, Any]:
+def _opened(account: SealedAccount) -> dict[str, Any]:
     """Raises UnreadableCredentials."""
     try:
-        return dict(orjson.loads(_decrypted(_context(row), bytes(row.credentials))))
+        return dict(orjson.loads(_decrypted(_context(account.table, account.id), account.credentials)))
     except CryptoError as error:
-        raise UnreadableCredentials(f"provider account {row.id}: {error}") from None
+        raise UnreadableCredentials(f"provider account {account.id}: {error}") from None
 
 
 @lru_cache(maxsize=512)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import g, has_app_context
 from sqlalchemy import select
 
+from app.core.cache.regions import CLINIC_SETTINGS
 from app.core.errors import NotFound
 from app.core.tenant import db, require_clinic
+from app.tenancy.cache import kept
 from app.tenancy.models import Clinic
 from app.tenancy.settings import ClinicSettings
 
@@ -24,11 +28,15 @@ def clinic_in_scope() -> Clinic:
 
 
 def settings_in_scope() -> ClinicSettings:
-    """The settings of the clinic in scope; read once per request or job."""
+    """The settings of the clinic in scope; taken from the cache once per request or job."""
     clinic_id = require_clinic()
     known: dict[str, ClinicSettings] = g.setdefault("clinic_settings", {}) if has_app_context() else {}
     if clinic_id not in known:
         known[clinic_id] = ClinicSettings.model_validate(
-            db.session.scalar(select(Clinic.settings_json).where(Clinic.id == clinic_id)) or {}
+            kept(CLINIC_SETTINGS, "all", lambda: _stored_settings(clinic_id))
         )
     return known[clinic_id]
+
+
+def _stored_settings(clinic_id: str) -> dict[str, Any]:
+    return db.session.scalar(select(Clinic.settings_json).where(Clinic.id == clinic_id)) or {}

@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from app.core.errors import Invalid
 from app.core.transaction import unit_of_work
 from app.core.views import ActionView, Chart, CrudView
+from app.tenancy.cache import wait_until_heard
 from app.tenancy.models import Location, Room
 from app.tenancy.queries import clinic_in_scope
 from app.tenancy.services import update_clinic
@@ -89,6 +90,7 @@ class ClinicSettingsView(ActionView):
                 update_clinic(clinic_in_scope(), settings=given)
         except Invalid as error:
             return dict(error.fields or {})
+        wait_until_heard()
         return {}
 
 

@@ -235,6 +235,6 @@ def test_the_command_tells_what_it_could_not_open(app: Any, in_clinic: Any) -> N
     account_id = make_gateway_account()
     with unit_of_work():
         stored(account_id).credentials = b"not sealed at all"
-    result = copy_context().run(app.test_cli_runner().invoke, args=["rotate-keys"])
+    result = copy_context().run(app.test_cli_runner().invoke, args=["accounts", "rotate"])
     assert result.exit_code == 1
     assert account_id in result.output

@@ -46,8 +46,13 @@ class Flights:
         if flight is None:
             return self._lead(leading, fill)
         if flight.owner == get_ident():  # a loader that asks for its own key
-            return _fly_alone(place, fill)
-        return _wait(flight) or _fly_alone(place, fill)
+            return self.alone(place, fill)
+        return _wait(flight) or self.alone(place, fill)
+
+    def alone(self, place: Place, fill: Fill) -> bytes:
+        """Run `fill` for oneself; what it brings is not kept here."""
+        flight = Flight(place, cancelled=True)
+        return _afterwards(flight, fill(flight))
 
     def cancel(self, tag_keys: Iterable[str]) -> None:
         """Nobody who comes after a change may be given what was read before it."""
@@ -76,11 +81,6 @@ class Flights:
                     del self._flights[flight.place.key]
             flight.landed.set()
         return _afterwards(flight, flight.payload)
-
-
-def _fly_alone(place: Place, fill: Fill) -> bytes:
-    flight = Flight(place, cancelled=True)
-    return _afterwards(flight, fill(flight))
 
 
 def _afterwards(flight: Flight, payload: bytes) -> bytes:

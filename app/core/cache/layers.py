@@ -3,7 +3,7 @@
 How old can a read be? In the process that invalidated, and in every read that reaches Redis: not at all. In other
 processes a local copy outlives the change by at most half a second (`changes.STALENESS_SECONDS`): before serving one, a
 process reads the stream of changes if it has not done so within that time. If it cannot, because Redis is away, it
-serves no copies older than that.
+serves no copies older than that. Regions without copies are never behind.
 """
 
 from __future__ import annotations
@@ -76,6 +76,8 @@ class Cache:
         """The value, loaded if nobody has it. `load` must read committed data of this clinic only."""
         place = place_of(region, clinic_id, name, tags)
         self._changes.hear()
+        if not region.copies:
+            return json.loads(self._flights.alone(place, lambda flight: self._fill(flight, load)))
         copy = self._local.get(place.key, self._now())
         if copy is not None and self._changes.covers(copy.taken_at):
             _count(place, "local", "hit")

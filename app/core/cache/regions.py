@@ -14,12 +14,14 @@ class Region:
 
     For the last fifth of its life an entry is stale: still served, while one reader loads it anew. Raise `version` when
     the shape of the values changes, so that old and new processes of a rolling deployment do not read each other's.
+    Without `copies` no process keeps copies of its own: every read is exact, and costs a round trip to Redis.
     """
 
     name: str
     ttl: int
     encrypted: bool = False
     version: int = 1
+    copies: bool = True
 
     def __post_init__(self) -> None:
         if not SHORTEST <= self.ttl <= LONGEST:
@@ -31,11 +33,14 @@ class Region:
 
 
 BILLING_PLANS = Region("billing_plans", ttl=1800)
-USER = Region("user", ttl=1800)
-USER_SUBSCRIPTIONS = Region("user_subscriptions", ttl=900)
-USER_PAYMENTS = Region("user_payments", ttl=900)
-USER_INVOICES = Region("user_invoices", ttl=900)
-CLINIC_USERS = Region("clinic:users", ttl=900)
+USER = Region("user", ttl=1800, encrypted=True, copies=False)
+USER_SUBSCRIPTIONS = Region("user_subscriptions", ttl=900, copies=False)
+USER_PAYMENTS = Region("user_payments", ttl=900, encrypted=True, copies=False)
+USER_INVOICES = Region("user_invoices", ttl=900, encrypted=True, copies=False)
+CLINIC_USERS = Region("clinic:users", ttl=900, encrypted=True, copies=False)
+CLINIC_SETTINGS = Region("clinic:settings", ttl=1800)
+DOCTORS = Region("doctors", ttl=900, copies=False)
+PROVIDER_ACCOUNTS = Region("provider_accounts", ttl=900, encrypted=True, copies=False)
 EHR_COMPREHENSIVE = Region("ehr:comprehensive", ttl=1800, encrypted=True)
 EHR_MEDICAL_HISTORY = Region("ehr:medical_history", ttl=1800, encrypted=True)
 EHR_ANALYTICS = Region("ehr_analytics", ttl=1800)

@@ -12,9 +12,10 @@ from sqlalchemy import select
 
 from app.access.models import Member
 from app.core.api import Api, Body, ListQuery, endpoint
+from app.core.cache.regions import USER_PAYMENTS
 from app.core.errors import Invalid, NotFound
 from app.core.health import database_answers, redis_answers
-from app.core.paging import page
+from app.core.paging import is_first_page, page
 from app.core.principal import own_patient_id
 from app.core.tenant import db
 from app.core.transaction import unit_of_work
@@ -23,6 +24,7 @@ from app.payments.api.shapes import PAYMENT_COLUMNS, amount_of, checked_id, show
 from app.payments.models import Payment, PaymentStatus
 from app.payments.queries import get_payment, payment_metrics
 from app.payments.services.health import gateway_health
+from app.tenancy.cache import kept
 
 
 class PaymentQuery(ListQuery):
@@ -60,12 +62,13 @@ class PaymentApi(Api):
     @endpoint("GET", "/billing/payments", resource="payment", action="read", query=PaymentQuery)
     def payments(self, query: PaymentQuery) -> dict[str, Any]:
         """Payments, the newest first."""
-        return _payment_page(_payments(), query)
+        own = own_patient_id()
+        return _patient_page(own, query) if own is not None else _payment_page(_payments(), query)
 
     @endpoint("GET", "/billing/payments/user/<id:user_id>", resource="payment", action="read", query=PaymentQuery)
     def payments_of_user(self, user_id: str, query: PaymentQuery) -> dict[str, Any]:
         """Payments of a user or patient, the newest first."""
-        return _payment_page(_payments().where(Payment.patient_id == _patient_of(user_id)), query)
+        return _patient_page(_patient_of(user_id), query)
 
     @endpoint("GET", "/billing/payments/<id:payment_id>", resource="payment", action="read")
     def payment(self, payment_id: str) -> dict[str, Any]:
@@ -116,6 +119,18 @@ class PaymentApi(Api):
 
 def _payments() -> Any:
     return select(*PAYMENT_COLUMNS)
+
+
+def _patient_page(patient_id: str, query: PaymentQuery) -> dict[str, Any]:
+    """A patient's payments; the cache keeps the first page."""
+
+    def load() -> dict[str, Any]:
+        return _payment_page(_payments().where(Payment.patient_id == patient_id), query)
+
+    if not is_first_page(query):
+        return load()
+    answer: dict[str, Any] = kept(USER_PAYMENTS, f"{patient_id}:{query.limit}", load, part=patient_id)
+    return answer
 
 
 def _payment_page(wanted: Any, query: PaymentQuery) -> dict[str, Any]:
