@@ -12,6 +12,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 DEVELOPMENT_KEY = base64.b64encode(b"development-only-key-0123456789a").decode()
 
+# What makes an account only together.
+ACCOUNT_PAIRS = (("razorpay_key_id", "razorpay_key_secret"), ("whatsapp_phone_number_id", "whatsapp_access_token"))
+MAIL_SCHEMES = ("smtp://", "smtp+starttls://", "smtps://")
+
 
 class MissingSetting(RuntimeError):
     """The environment lacks or misspells a setting; the text says which, in words for the operator."""
@@ -53,6 +57,10 @@ class Settings(BaseSettings):
     razorpay_key_id: str | None = None
     razorpay_key_secret: SecretStr | None = None
     razorpay_webhook_secret: SecretStr | None = None
+    whatsapp_phone_number_id: str | None = None
+    whatsapp_access_token: SecretStr | None = None
+    whatsapp_app_secret: SecretStr | None = None
+    whatsapp_verify_token: SecretStr | None = None
 
     @property
     def production(self) -> bool:
@@ -66,6 +74,20 @@ class Settings(BaseSettings):
     @property
     def smtp_port(self) -> int:
         return self.sandbox_smtp_port or self.sandbox_port + 1000
+
+    @model_validator(mode="after")
+    def _accounts_are_whole(self) -> Settings:
+        """Half an account would be found out by the first patient who pays or is written to."""
+        for first, second in ACCOUNT_PAIRS:
+            if bool(getattr(self, first)) != bool(getattr(self, second)):
+                raise ValueError(f"{first.upper()} and {second.upper()} go together")
+        url = self.smtp_url.get_secret_value() if self.smtp_url else ""
+        if url and not url.startswith(MAIL_SCHEMES):
+            raise ValueError(f"SMTP_URL starts with one of {', '.join(MAIL_SCHEMES)}")
+        number = self.whatsapp_phone_number_id
+        if number and not (number.isascii() and number.isdigit()):
+            raise ValueError("WHATSAPP_PHONE_NUMBER_ID is made of digits: the number's id, not the number itself")
+        return self
 
     @model_validator(mode="after")
     def _production_has_its_own_secrets(self) -> Settings:

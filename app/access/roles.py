@@ -55,6 +55,7 @@ MATRIX: dict[str, dict[str, str]] = {
     "speciality":       {"read": _STAFF + "P", "create": "SA", "update": "SA", "delete": "SA"},
     "setting":          {"read": "SAU", "update": "SA"},
     "provider_account": {"read": "SAU", "create": "SA", "update": "SA", "delete": "SA", "test": "SA"},
+    "global_provider_account": {"read": "SU", "create": "S", "update": "S", "delete": "S", "test": "S"},
     "user":             {"read": "SAU", "create": "SA", "update": "SA", "delete": "SA"},
     "member":           {"read": "SAU", "create": "SA", "update": "SA", "delete": "SA"},
     "profile":          {"read": _STAFF + "P", "update": "SALDNRHTCFIP"},

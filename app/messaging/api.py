@@ -9,22 +9,24 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 
 from app.core import rate_limit
-from app.core.api import Api, ListQuery, endpoint, read_raw, reply
-from app.core.errors import NotFound, Unauthorized
+from app.core.api import Api, Body, ListQuery, endpoint, read_raw, reply
+from app.core.errors import Invalid, NotFound, Unauthorized
 from app.core.ids import is_id
 from app.core.paging import page
 from app.core.principal import current_principal
 from app.core.providers import BadSignature, UnknownProvider
-from app.core.tenant import all_tenants, db, tenant_scope
+from app.core.tenant import all_tenants, db, require_clinic, tenant_scope
 from app.core.transaction import unit_of_work
-from app.messaging.channels import channel_with_code
+from app.messaging.channels import CHANNELS, channel_with_code
 from app.messaging.models import Channel, Message
 from app.messaging.services import apply_receipt, mark_read
+from app.tenancy.channel_config import ChannelBody, channel_config, save_channel_config
 from app.tenancy.models import Clinic
 from app.tenancy.providers import known_accounts
 
 BODY_LIMIT = 3 * 1024 * 1024
 RECEIPTS_PER_MINUTE = 6000
+CONFIG = "/clinics/<id:clinic_id>/communication/config"
 
 
 class ReceiptApi(Api):
@@ -82,6 +84,54 @@ def _verified(provider: str, raw: bytes) -> list[Any]:
         except BadSignature:
             continue
     raise Unauthorized(_("The signature is not valid."), code="BAD_SIGNATURE")
+
+
+class CommunicationConfig(Body):
+    """Channels that are left out stay as they are."""
+
+    email: ChannelBody | None = None
+    sms: ChannelBody | None = None
+    whatsapp: ChannelBody | None = None
+    push: ChannelBody | None = None
+
+
+class CommunicationConfigApi(Api):
+    """Accounts at message providers, the primary of each channel first."""
+
+    openapi_tag = "Message accounts"
+
+    @endpoint("GET", CONFIG, resource="provider_account", action="read")
+    def config(self, clinic_id: str) -> dict[str, Any]:
+        """The clinic's message accounts by channel, secrets masked."""
+        _require_active(clinic_id)
+        return _config()
+
+    @endpoint("PUT", CONFIG, resource="provider_account", action="update", body=CommunicationConfig)
+    def change(self, clinic_id: str, body: CommunicationConfig) -> dict[str, Any]:
+        """Set the primary account and the fallbacks of channels; a masked secret keeps its value."""
+        _require_active(clinic_id)
+        for channel in body.model_fields_set:
+            wanted = getattr(body, channel)
+            if wanted is not None:
+                _save_channel(channel, wanted)
+        return _config()
+
+
+def _require_active(clinic_id: str) -> None:
+    if clinic_id != require_clinic():
+        raise NotFound
+
+
+def _config() -> dict[str, Any]:
+    return {channel: channel_config(channel, CHANNELS) for channel in CommunicationConfig.model_fields}
+
+
+def _save_channel(channel: str, wanted: ChannelBody) -> None:
+    try:
+        save_channel_config(channel, wanted, CHANNELS)
+    except Invalid as error:
+        fields = {f"{channel}.{name}": str(text) for name, text in (error.fields or {}).items()}
+        raise Invalid(error.message, fields=fields) from None
 
 
 class NotificationApi(Api):
