@@ -22,6 +22,7 @@ from tests.waiting import wait_until
 from tests.working import running_worker
 
 LogIn = Callable[..., Page]
+expect.set_options(timeout=20_000)  # of a busy machine
 
 
 @pytest.fixture

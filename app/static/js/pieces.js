@@ -34,11 +34,12 @@ function setBusy(busy) {
 
 // An error comes as a piece of its own, with the place where it belongs; a lost session comes as the log-in page.
 function decide(event) {
-  const { xhr } = event.detail;
+  const { xhr, requestConfig } = event.detail;
   if (new URL(xhr.responseURL || location.href, location.href).pathname.startsWith("/login")) {
     event.detail.shouldSwap = false;
     location.reload();
   } else if (xhr.status < 400) {
+    if (requestConfig.verb === "get") return; // a list that refreshes by itself says nothing about an earlier error
     for (const place of document.querySelectorAll("[data-problem]")) place.replaceChildren();
   } else {
     event.detail.shouldSwap = Boolean(xhr.getResponseHeader("HX-Retarget"));

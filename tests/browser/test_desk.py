@@ -1,0 +1,207 @@
+"""The desk, the doctor's day and finance in a real browser: keys, live changes, stillness, accessibility."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+from sqlalchemy import select
+
+from app.core.tenant import db
+from app.core.transaction import unit_of_work
+from app.people.models import Doctor
+from app.queueing.services import arrive
+from app.scheduling.models import Appointment
+from app.scheduling.queries import lock_appointment
+from tests.desk.conftest import times_today
+from tests.factories.billing import collect, make_priced_doctor
+from tests.factories.people import make_patient
+from tests.factories.scheduling import make_appointment
+
+LogIn = Callable[..., Page]
+expect.set_options(timeout=20_000)  # of a busy machine
+SIZES = [(1280, 800), (820, 1180)]
+
+
+@pytest.fixture
+def doctor(in_clinic: Any) -> Doctor:
+    return make_priced_doctor("800.00", first_name="Anita", last_name="Rao")
+
+
+@pytest.fixture
+def visits(doctor: Doctor) -> list[Appointment]:
+    """Three visits today: one paid, one waiting, one to come."""
+    made = [make_appointment(doctor, starts_at=moment) for moment in times_today(doctor)[:3]]
+    collect(made[0])
+    with unit_of_work():
+        arrive(made[1].id)
+    return made
+
+
+def open_live(page: Page, path: str) -> Page:
+    page.goto(path)
+    expect(page.locator("html")).to_have_attribute("data-live", "live")
+    return page
+
+
+def chosen_row(page: Page) -> Any:
+    return page.locator("#visit-rows tr.on")
+
+
+@pytest.mark.parametrize(
+    ("role", "path"),
+    [
+        ("RECEPTIONIST", "/desk/"),
+        ("RECEPTIONIST", "/desk/?register"),
+        ("CLINIC_ADMIN", "/my-day/"),
+        ("FINANCE_BILLING", "/finance/"),
+    ],
+)
+def test_every_page_is_accessible_and_fits(log_in: LogIn, violations: Any, visits: Any, role: str, path: str) -> None:
+    page = open_live(log_in(role), path)
+    for width, height in SIZES:
+        page.set_viewport_size({"width": width, "height": height})
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            expect(page.locator("html")).to_have_attribute("data-theme", scheme)
+            assert violations(page) == [], (width, scheme)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), width
+
+
+def test_every_form_of_the_pane_is_accessible(log_in: LogIn, violations: Any, visits: list[Appointment]) -> None:
+    page = open_live(log_in("RECEPTIONIST"), f"/desk/?visit={visits[2].id}")
+    for key in ("c", "u", "t", "x"):
+        page.keyboard.press(key)
+        expect(page.locator(".act:visible")).to_have_count(1)
+        assert violations(page) == [], key
+        page.keyboard.press("Escape")
+        expect(page.locator(".act:visible")).to_have_count(0)
+    page.goto(f"/desk/?visit={visits[0].id}")
+    page.keyboard.press("f")
+    assert violations(page) == []
+    page.goto(f"/desk/?patient={make_patient().id}")
+    expect(page.get_by_role("button", name="Book")).to_be_visible()
+    assert violations(page) == []
+
+
+def test_arrows_choose_the_visit_and_the_day(log_in: LogIn, visits: list[Appointment]) -> None:
+    page = open_live(log_in("RECEPTIONIST"), "/desk/")
+    expect(chosen_row(page)).to_have_attribute("data-visit", visits[0].id)
+    page.keyboard.press("ArrowDown")
+    expect(chosen_row(page)).to_have_attribute("data-visit", visits[1].id)
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("[data-visit-pane]")).to_have_attribute("data-visit-pane", visits[2].id)
+    expect(page).to_have_url(re.compile(visits[2].id))
+    day = page.locator("#visit-times b").inner_text()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#visit-times b")).not_to_have_text(day)
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator("#visit-times b")).to_have_text(day)
+
+
+def test_what_others_do_appears_without_a_reload(log_in: LogIn, doctor: Doctor, visits: list[Appointment]) -> None:
+    page = open_live(log_in("RECEPTIONIST"), f"/desk/?visit={visits[2].id}")
+    other = make_appointment(doctor, starts_at=times_today(doctor)[2])
+    row = page.locator(f'#visit-rows tr[data-visit="{other.id}"]')
+    expect(row).to_be_visible()
+    with unit_of_work():
+        arrive(visits[2].id)
+    expect(page.locator("#queue")).to_contain_text("A-02")
+    expect(page.locator("#pane")).to_contain_text("Checked in")
+
+
+def test_live_changes_move_nothing_on_the_page(log_in: LogIn, visits: list[Appointment]) -> None:
+    page = open_live(log_in("RECEPTIONIST"), f"/desk/?visit={visits[0].id}")
+    page.evaluate(
+        "() => { window.shift = 0; new PerformanceObserver(list => list.getEntries().forEach(entry => "
+        "{ window.shift += entry.value; })).observe({type: 'layout-shift'}); }"
+    )
+    collect(visits[2], "300")
+    expect(page.locator(f'#visit-rows tr[data-visit="{visits[2].id}"]')).to_contain_text("500.00")
+    with unit_of_work():
+        arrive(visits[2].id)
+    expect(page.locator("#queue")).to_contain_text("A-02")
+    assert page.evaluate("window.shift") < 0.01
+
+
+def test_a_half_typed_form_survives_what_others_do(log_in: LogIn, visits: list[Appointment]) -> None:
+    page = open_live(log_in("RECEPTIONIST"), f"/desk/?visit={visits[2].id}")
+    page.keyboard.press("u")
+    page.keyboard.type("UTR-4711")
+    with unit_of_work():
+        arrive(visits[2].id)
+    expect(page.locator(f'#visit-rows tr[data-visit="{visits[2].id}"]')).to_contain_text("Checked in")
+    assert page.input_value("#upi-reference") == "UTR-4711"
+    page.keyboard.press("Escape")
+    expect(page.locator("#visit-times")).to_contain_text("Checked in")
+
+
+def test_a_lost_slot_offers_others_and_a_key_takes_one(log_in: LogIn, doctor: Doctor) -> None:
+    patient = make_patient(first_name="Tara", last_name="Singh")
+    page = open_live(log_in("RECEPTIONIST"), f"/desk/?patient={patient.id}")
+    first, second = times_today(doctor)[:2]
+    make_appointment(doctor, starts_at=first)
+    page.locator("#pane .slot input:checked").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#problem")).to_contain_text("This slot has just been taken.")
+    expect(page.locator("#problem button")).to_have_count(3)
+    page.locator("#pane-title").click()
+    page.keyboard.press("1")
+    expect(page.get_by_role("button", name="Collect cash")).to_be_visible()
+    db.session.rollback()
+    booked = db.session.scalars(select(Appointment).where(Appointment.patient_id == patient.id)).one()
+    assert booked.starts_at == second
+
+
+def test_a_wrong_amount_is_said_beside_the_field_and_kept(log_in: LogIn, visits: list[Appointment]) -> None:
+    page = open_live(log_in("RECEPTIONIST"), f"/desk/?visit={visits[2].id}")
+    page.keyboard.press("c")
+    page.fill("#cash-amount", "900")
+    page.keyboard.press("Enter")
+    expect(page.locator("#problem")).to_contain_text("at most")
+    expect(page.locator("#cash-amount")).to_have_attribute("aria-invalid", "true")
+    expect(page.locator("#cash-amount")).to_be_focused()
+    assert page.input_value("#cash-amount") == "900"
+
+
+def test_a_found_patient_opens_in_place(log_in: LogIn, visits: list[Appointment]) -> None:
+    make_patient(first_name="Zubin", last_name="Irani", phone="+919900011122")
+    page = open_live(log_in("RECEPTIONIST"), "/desk/")
+    page.evaluate("window.stayed = true")
+    page.keyboard.press("/")
+    page.keyboard.type("99000 11122")
+    expect(page.get_by_role("option").first).to_contain_text("Zubin Irani")
+    page.keyboard.press("Enter")
+    expect(page.locator("#pane-title")).to_have_text("Zubin Irani")
+    expect(page.locator("#pane .slot input:checked")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator("[data-visit-pane]")).to_have_count(1)
+    assert page.evaluate("window.stayed") is True
+
+
+def test_question_mark_lists_what_the_keys_do(log_in: LogIn, visits: list[Appointment]) -> None:
+    page = open_live(log_in("RECEPTIONIST"), f"/desk/?visit={visits[2].id}")
+    page.keyboard.press("?")
+    listed = page.locator("[data-shortcut-list]")
+    for words in ("Find a patient", "New patient", "Collect cash", "Choose a visit", "Call next for Dr Rao"):
+        expect(listed).to_contain_text(words)
+
+
+def test_a_session_that_ended_leads_to_the_log_in(log_in: LogIn, visits: list[Appointment]) -> None:
+    page = open_live(log_in("RECEPTIONIST"), "/desk/")
+    page.context.clear_cookies()
+    page.keyboard.press("ArrowDown")
+    page.wait_for_url("**/login/**")
+
+
+def test_two_desks_call_different_patients(log_in: LogIn, doctor: Doctor, visits: list[Appointment]) -> None:
+    with unit_of_work():
+        arrive(lock_appointment(visits[2].id).id)
+    one, two = (open_live(log_in("RECEPTIONIST"), "/desk/") for _desk in range(2))
+    one.keyboard.press("n")
+    expect(two.locator("#queue .token-number")).to_have_text("A-01")
+    two.keyboard.press("n")
+    expect(one.locator("#queue .token-number")).to_have_text("A-02")
