@@ -1,0 +1,125 @@
+"""The reports page: charts of visits, money and patients over a period (SPEC REP-2)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import request
+from flask_appbuilder import expose
+from flask_babel import format_date, lazy_gettext
+from flask_babel import gettext as _
+
+from app.core.money import Money
+from app.core.navigation import describe_item
+from app.core.views import ActionView
+from app.core.views.hooks import hooks
+from app.reports import queries
+from app.reports.queries import Period, period_of
+from app.tenancy.queries import settings_in_scope
+
+PERIODS = {30: lazy_gettext("30 days"), 90: lazy_gettext("90 days"), 366: lazy_gettext("12 months")}
+DEFAULT_DAYS = 30
+
+describe_item("ReportsView", shortcut="g r")
+
+
+class ReportsView(ActionView):
+    """Charts, each with its numbers as a table; kept for some minutes."""
+
+    class_permission_name = "report"
+    route_base = "/reports"
+    default_view = "overview"
+    menu = ("Reports", lazy_gettext("Reports"))
+    menu_order = 1
+
+    @expose("/")
+    def overview(self) -> str:
+        self.require()
+        days = _asked_days()
+        period = period_of(days)
+        name = f"reports.{period.first}.{period.last}.{period.by}.{period.location_id}"
+        known = hooks().keep(name, lambda: _figures(period))
+        return self.render(
+            "reports/overview.html",
+            days=days,
+            periods=PERIODS,
+            period=period,
+            totals=_totals(known),
+            charts=_charts(known, period),
+        )
+
+
+def _asked_days() -> int:
+    asked = request.args.get("days", "")
+    return int(asked) if asked.isascii() and asked.isdigit() and int(asked) in PERIODS else DEFAULT_DAYS
+
+
+def _figures(period: Period) -> dict[str, Any]:
+    """Everything that the page shows, as plain data."""
+    return {
+        "visits": queries.visits_by_step(period),
+        "patients": queries.new_patients_by_step(period),
+        "revenue": queries.revenue_by_step(period),
+        "revenue_by_doctor": queries.revenue_by_doctor(period),
+        "visits_by_doctor": queries.visits_by_doctor(period),
+    }
+
+
+def _totals(known: dict[str, Any]) -> dict[str, Any]:
+    held, missed = sum(known["visits"]["held"]), sum(known["visits"]["missed"])
+    return {
+        "held": held,
+        "missed": missed,
+        "missed_share": round(100 * missed / (held + missed), 1) if held + missed else 0,
+        "patients": sum(known["patients"]),
+        "revenue": Money(sum(known["revenue"]), settings_in_scope().currency),
+    }
+
+
+def _charts(known: dict[str, Any], period: Period) -> list[tuple[Any, dict[str, Any]]]:
+    labels = [format_date(day, "d MMM" if period.by == "day" else "MMM yyyy") for day in period.steps]
+    visits = known["visits"]
+    held, missed = [row[1] for row in known["visits_by_doctor"]], [row[2] for row in known["visits_by_doctor"]]
+    seen_by = [row[0] for row in known["visits_by_doctor"]]
+    return [
+        (
+            _("Revenue without tax"),
+            _chart("bar", labels, {_("Revenue"): _major(known["revenue"])}, money=True),
+        ),
+        (
+            _("Visits"),
+            _chart(
+                "line",
+                labels,
+                {_("Held"): visits["held"], _("No-show"): visits["missed"], _("Called off"): visits["called_off"]},
+            ),
+        ),
+        (_("New patients"), _chart("bar", labels, {_("New patients"): known["patients"]})),
+        (_("Visits by doctor"), _chart("bar-flat", seen_by, {_("Held"): held, _("No-show"): missed})),
+        (
+            _("Revenue by doctor"),
+            _chart(
+                "bar-flat",
+                [row[0] for row in known["revenue_by_doctor"]],
+                {_("Revenue"): _major([row[1] for row in known["revenue_by_doctor"]])},
+                money=True,
+            ),
+        ),
+    ]
+
+
+def _chart(kind: str, labels: list[str], series: dict[str, list[Any]], *, money: bool = False) -> dict[str, Any]:
+    """What app/static/js/charts.js draws."""
+    data: dict[str, Any] = {
+        "type": kind,
+        "labels": labels,
+        "series": [{"name": name, "data": values} for name, values in series.items()],
+    }
+    if money:
+        data["format"] = {"currency": settings_in_scope().currency}
+    return data
+
+
+def _major(amounts: list[int]) -> list[float]:
+    currency = settings_in_scope().currency
+    return [float(Money(minor, currency).major) for minor in amounts]
