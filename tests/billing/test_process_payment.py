@@ -182,6 +182,24 @@ def test_an_invoice_is_paid_by_its_own_endpoint(sandbox: RunningSandbox, api: Ap
     assert (status, answer["error"]["code"]) == (422, "WRONG_AMOUNT")
 
 
+def test_a_payment_is_made_for_an_invoice_or_a_visit(sandbox: RunningSandbox, api: ApiAs) -> None:
+    invoice, visit, desk = make_invoice("120.50"), make_priced_visit("800.00"), api("RECEPTIONIST")
+    status, begun = desk("POST", "/billing/payments", {"invoiceId": invoice.id})
+    assert (status, begun["status"], begun["amount"]) == (201, "PENDING", 120.5)
+    status, taken = desk("POST", "/billing/payments", {"appointmentId": visit.id, "method": "CASH", "amount": 300})
+    assert (status, taken["status"], taken["amount"], taken["receiptNumber"][:4]) == (201, "COMPLETED", 300, "RCT/")
+    status, rest = desk("POST", "/billing/payments", {"appointmentId": visit.id, "amount": 500})
+    assert (status, rest["invoiceId"]) == (201, taken["invoiceId"])
+    for body in ({}, {"invoiceId": invoice.id, "appointmentId": visit.id}, {"invoiceId": "x"}):
+        assert desk("POST", "/billing/payments", body)[0] == 422, body
+    assert desk("POST", "/billing/payments", {"appointmentId": visit.id, "method": "CASH", "amount": 500.01})[0] == 422
+    assert desk("POST", "/billing/payments", {"invoiceId": new_id()})[0] == 404
+    patient = api("PATIENT", patient_id=invoice.patient_id)
+    assert patient("POST", "/billing/payments", {"invoiceId": invoice.id})[0] == 201
+    assert patient("POST", "/billing/payments", {"invoiceId": invoice.id, "method": "CASH"})[0] == 403
+    assert patient("POST", "/billing/payments", {"appointmentId": visit.id})[0] == 404
+
+
 def test_a_draft_of_a_cancelled_visit_cannot_be_paid_either(sandbox: RunningSandbox, api: ApiAs) -> None:
     visit, desk = make_priced_visit(), api("RECEPTIONIST")
     begun = pay(desk, visit)[1]

@@ -7,7 +7,15 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 from flask_babel import gettext as _
-from pydantic import AfterValidator, AliasChoices, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 from app.billing.models import InvoiceStatus
 from app.core.api import Body, ListQuery
@@ -96,6 +104,21 @@ class PayVisitBody(PayBody):
 class TenderBody(AmountBody):
     tender: TenderKind = Field(TenderKind.CASH, validation_alias=AliasChoices("tender", "method"))
     reference: str = Field("", max_length=80, description="Of the UPI transfer, card slip or cheque.")
+
+
+class NewPayment(PayBody):
+    """For an invoice or a visit; with a `tender` it is taken at the desk, without one on the gateway's hosted page."""
+
+    invoice_id: Id | None = None
+    appointment_id: Id | None = None
+    tender: TenderKind | None = Field(None, validation_alias=AliasChoices("tender", "method"))
+    reference: str = Field("", max_length=80, description="Of the UPI transfer, card slip or cheque.")
+
+    @model_validator(mode="after")
+    def _for_one_thing(self) -> NewPayment:
+        if (self.invoice_id is None) == (self.appointment_id is None):
+            raise ValueError("give either invoiceId or appointmentId")
+        return self
 
 
 class ReasonBody(Body):

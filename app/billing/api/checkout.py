@@ -1,4 +1,4 @@
-"""API of paying: a visit (SPEC 20) or an invoice, through the clinic's gateway."""
+"""API of paying: a visit (SPEC 20) or an invoice, through the clinic's gateway or at the desk."""
 
 from __future__ import annotations
 
@@ -6,15 +6,19 @@ from typing import Any
 
 from flask_babel import gettext as _
 
-from app.billing.api.bodies import PayBody, PayVisitBody, amount_of
+from app.billing.api.bodies import NewPayment, PayBody, PayVisitBody, amount_of
+from app.billing.models import Invoice
 from app.billing.queries import get_invoice
-from app.billing.services import begin_invoice_payment, begin_visit_payment
+from app.billing.services import begin_invoice_payment, begin_visit_payment, collect_at_desk
 from app.core.api import Api, endpoint
 from app.core.errors import Invalid
+from app.core.money import Money
+from app.core.principal import require
 from app.core.transaction import unit_of_work
 from app.payments.models import Payment
 from app.payments.queries import get_payment
 from app.payments.services import start_checkout
+from app.scheduling.models import Appointment
 from app.scheduling.queries import get_appointment
 
 
@@ -48,12 +52,52 @@ class CheckoutApi(Api):
             payment_id = begin_invoice_payment(get_invoice(invoice_id), provider=body.provider, amount=amount).id
         return _checkout(payment_id)
 
+    @endpoint(
+        "POST", "/billing/payments",
+        resource="payment", action="create", body=NewPayment, status=201, idempotent=True, steps=True,
+    )  # fmt: skip
+    def create(self, body: NewPayment) -> dict[str, Any]:
+        """Begin to pay for an invoice or a visit, or record what the desk took for it."""
+        with unit_of_work():
+            target = _target(body)
+            amount = amount_of(body.amount, body.currency)
+            if body.tender is not None:
+                return _taken(target, body, amount)
+            begin: Any = begin_invoice_payment if isinstance(target, Invoice) else begin_visit_payment
+            payment_id = begin(target, provider=body.provider, amount=amount).id
+        return _checkout(payment_id)
+
+
+def _target(body: NewPayment) -> Invoice | Appointment:
+    if body.invoice_id is not None:
+        return get_invoice(body.invoice_id)
+    return get_appointment(str(body.appointment_id))
+
+
+def _taken(target: Invoice | Appointment, body: NewPayment, amount: Money | None) -> dict[str, Any]:
+    """All that is due or a part; needs the permission to mark invoices paid."""
+    require("invoice", "mark-paid")
+    taken = collect_at_desk(target, str(body.tender), amount, body.reference)
+    return {
+        "id": taken.payment.id,
+        "paymentId": taken.payment.id,
+        "invoiceId": taken.invoice.id,
+        "appointmentId": taken.invoice.appointment_id,
+        "provider": taken.payment.provider,
+        "method": taken.payment.method,
+        "status": taken.payment.status,
+        "amount": taken.payment.amount.to_json(),
+        "currency": taken.payment.currency,
+        "receiptNumber": taken.receipt.number,
+    }
+
 
 def _checkout(payment_id: str) -> dict[str, Any]:
     """Open the hosted page, outside any transaction. After ProviderUnavailable the next try takes up this payment."""
     checkout = start_checkout(payment_id)
     payment: Payment = get_payment(payment_id)
     return {
+        "id": payment.id,
         "paymentId": payment.id,
         "invoiceId": payment.invoice_id,
         "appointmentId": payment.appointment_id,
