@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.access.events import UserCreated, UserDeleted, UserUpdated
 from app.access.models import Member, User
-from app.access.passwords import check_new_password, hash_password
+from app.access.passwords import check_new_password, hash_password, password_matches
 from app.access.principals import forget_session, forget_user
 from app.access.roles import Role
 from app.access.sessions import revoke_all_sessions
@@ -84,6 +84,24 @@ def update_user(user: User, **changes: Any) -> User:
     user_id = user.id
     after_commit(lambda: forget_user(user_id))
     return user
+
+
+def own_user() -> User:
+    """The user who acts."""
+    return db.session.get_one(User, current_principal().user_id)
+
+
+def change_own_password(old: str, new: str, *, keep_session: str) -> None:
+    """Raises Invalid for a wrong old password, for a new one that is too easy, and for one that is not new."""
+    user = own_user()
+    if not password_matches(user.password_hash, old):
+        raise Invalid(fields={"old_password": _("This is not your present password.")})
+    if old == new:
+        raise Invalid(fields={"password": _("This is your present password.")})
+    check_new_password(new)
+    user.password_hash = hash_password(new)
+    revoke_all_sessions(user.id, "PASSWORD_CHANGED", keep=keep_session)
+    publish(UserUpdated(user_id=user.id))
 
 
 def disable_user(user: User) -> None:

@@ -16,7 +16,7 @@ from app.access.tokens import RefreshToken, make_access_token, read_refresh_toke
 from app.core import clock
 from app.core.errors import Forbidden, TooManyRequests, Unauthorized
 from app.core.principal import Principal, acting_as
-from app.core.tenant import all_tenants, db
+from app.core.tenant import all_tenants, current_clinic_id, db
 from app.core.transaction import after_commit, unit_of_work
 from app.events.services import publish
 from app.tenancy.models import Clinic
@@ -164,19 +164,21 @@ def revoke_session(session_id: str, *, user_id: str, reason: str = "LOGGED_OUT")
     return True
 
 
-def revoke_all_sessions(user_id: str, reason: str) -> None:
-    """End every session of a user: on disabling, on a new password. Runs in the caller's transaction."""
+def revoke_all_sessions(user_id: str, reason: str, *, keep: str | None = None) -> None:
+    """End every session of a user but `keep`: on disabling, on a new password. Runs in the caller's transaction."""
     sessions = select(LoginSession).where(LoginSession.user_id == user_id, LoginSession.revoked_at.is_(None))
     for session in db.session.scalars(sessions):
-        _revoke(session, reason)
+        if session.id != keep:
+            _revoke(session, reason)
 
 
 def _revoke(session: LoginSession, reason: str) -> None:
     session.revoked_at = clock.now()
     session.revoked_reason = reason
-    if session.clinic_id:
-        ended = LoggedOut(user_id=session.user_id, session_id=session.id, reason=reason)
-        publish(ended, clinic_id=session.clinic_id)
+    # Inside a clinic only its own log can be written, though the session may be at work in another one.
+    clinic_id = current_clinic_id() or session.clinic_id
+    if clinic_id:
+        publish(LoggedOut(user_id=session.user_id, session_id=session.id, reason=reason), clinic_id=clinic_id)
     session_id = session.id
     after_commit(lambda: forget_session(session_id))
 
