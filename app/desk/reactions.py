@@ -1,4 +1,4 @@
-"""Open screens hear of refunds as they are asked for, decided and paid out: a payment's own status does not tell that."""
+"""Open screens hear of refunds as they are asked for, decided and paid out: a payment's status does not tell that."""
 
 from __future__ import annotations
 

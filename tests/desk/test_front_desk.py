@@ -22,6 +22,7 @@ from tests.desk.conftest import Screen, times_today, words
 from tests.factories.access import PASSWORD, make_member
 from tests.factories.billing import collect, make_priced_visit
 from tests.factories.people import make_patient
+from tests.factories.queueing import make_token
 from tests.factories.scheduling import make_appointment
 
 
@@ -344,3 +345,12 @@ def test_call_next_calls_and_says_whom(desk: Screen, doctor: Doctor, visit: Appo
 def test_the_patients_visit_of_today_opens_before_the_booking_form(desk: Screen, visit: Appointment) -> None:
     assert "Collect cash" in words(desk.piece(f"/desk/patients/{visit.patient_id}"))
     assert "Note for the doctor" in words(desk.piece(f"/desk/patients/{visit.patient_id}?book"))
+
+
+def test_a_walk_in_waits_beside_the_booked(desk: Screen, doctor: Doctor) -> None:
+    token = make_token(doctor, doctor.locations[0])
+    page = desk.page("/desk/")
+    assert "1 waiting" in words(page)
+    assert f'hx-get="/desk/patients/{token.patient_id}"' in page.text
+    desk.send(f"/desk/queues/{doctor.id}/call-next")
+    assert said(desk.send(f"/desk/queues/tokens/{token.id}/done")) == f"{token.number} is through."

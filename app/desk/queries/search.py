@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from flask_babel import format_date
 from sqlalchemy import select
@@ -16,8 +17,7 @@ from app.core.formatting import money
 from app.core.principal import may
 from app.core.tenant import db
 from app.core.vocabulary import label_of
-from app.people.models import Patient
-from app.people.queries import search_patients
+from app.people.queries import patient_page
 from app.tenancy.queries import settings_in_scope
 
 MOST_PATIENTS = 8
@@ -43,13 +43,14 @@ def found_by(text: str) -> list[Found]:
         return []
     found = _invoices(text) if may("invoice", "read") else []
     if may("patient", "read"):
-        found += [_patient(row) for row in search_patients(text, MOST_PATIENTS)]
+        found += [_patient(row) for row in patient_page(text, MOST_PATIENTS, None)[0]]
     return found
 
 
-def _patient(row: Patient) -> Found:
+def _patient(row: Any) -> Found:
     born = format_date(row.date_of_birth, "d MMM yyyy") if row.date_of_birth else None
-    return Found("patient", row.id, row.name, " · ".join(part for part in (row.mrn, row.phone, born) if part))
+    name = f"{row.first_name} {row.last_name}".strip()
+    return Found("patient", row.id, name, " · ".join(part for part in (row.mrn, row.phone, born) if part))
 
 
 def _invoices(text: str) -> list[Found]:

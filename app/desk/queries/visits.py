@@ -16,7 +16,7 @@ from app.core import clock
 from app.core.money import Money
 from app.core.tenant import db
 from app.people.models import Doctor, Patient
-from app.queueing.models import QueueToken
+from app.queueing.models import QueueToken, TokenStatus
 from app.scheduling.models import Appointment, AppointmentStatus
 from app.scheduling.queries import local_bounds, local_day, visible
 from app.tenancy.queries import settings_in_scope
@@ -77,7 +77,7 @@ class DayVisit:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """The visits of one date of the clinic, and what they add up to."""
+    """The visits of one date of the clinic, and what they add up to. `waiting` counts walk-ins too."""
 
     on: date
     visits: list[DayVisit]
@@ -99,8 +99,13 @@ def day_of_visits(on: date, location_id: str | None = None, doctor_id: str | Non
     visits = [_visit(row, prices, on) for row in rows]
     currency = settings_in_scope().currency
     owed = [visit.due for visit in visits if visit.due and visit.due.currency == currency]
-    waiting = sum(visit.status == AppointmentStatus.CHECKED_IN for visit in visits)
-    return Day(on, visits, waiting, Money.total(owed, currency))
+    return Day(on, visits, _waiting(on, location_id, doctor_id), Money.total(owed, currency))
+
+
+def _waiting(on: date, location_id: str | None, doctor_id: str | None) -> int:
+    wanted = select(func.count()).where(QueueToken.queued_on == on, QueueToken.status == TokenStatus.WAITING)
+    equal = {QueueToken.location_id: location_id, QueueToken.doctor_id: doctor_id}
+    return db.session.scalar(wanted.where(*(column == value for column, value in equal.items() if value))) or 0
 
 
 def _rows(on: date, location_id: str | None, doctor_id: str | None) -> Select[Any]:

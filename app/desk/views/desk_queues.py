@@ -17,7 +17,7 @@ from app.desk.queries.queue import queues_today
 from app.desk.views.fragments import FragmentView, in_words
 from app.desk.views.front_desk import desk_location
 from app.queueing.models import QueueToken
-from app.queueing.services import call_next, hold, put_back, recall, skip
+from app.queueing.services import call_next, done, hold, put_back, recall, skip
 
 PROBLEM = "#queue-problem"
 MOVES: dict[str, Callable[[str], QueueToken]] = {
@@ -25,6 +25,7 @@ MOVES: dict[str, Callable[[str], QueueToken]] = {
     "skip": skip,
     "hold": hold,
     "put-back": put_back,
+    "done": done,
 }
 
 
@@ -35,6 +36,7 @@ def said_of(move: str, number: str) -> str:
         "skip": _("%(number)s is skipped.", number=number),
         "hold": _("%(number)s is on hold.", number=number),
         "put-back": _("%(number)s waits again.", number=number),
+        "done": _("%(number)s is through.", number=number),
     }
     return words[move]
 
