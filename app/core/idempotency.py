@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Response, request
 from flask_babel import gettext as _
-from sqlalchemy import Integer, LargeBinary, String, UniqueConstraint, delete, select
+from sqlalchemy import Integer, LargeBinary, String, UniqueConstraint, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core import clock
-from app.core.errors import BadRequest, Conflict
+from app.core.errors import AppError, BadRequest, Conflict
+from app.core.ids import new_id
 from app.core.models import TenantModel
 from app.core.principal import current_principal
 from app.core.tenant import db
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 KEY_LIMIT = 200
 ABANDONED_AFTER = timedelta(seconds=60)
+TAKEN_UP = "clinic.idempotency_record"
 
 
 class KeyReused(Conflict):
@@ -95,17 +97,32 @@ def _run_in_steps(about: Endpoint, handler: Callable[[], Any], key: str) -> Resp
             if record.status is not None or not _abandoned(record):
                 return _replay(record)
             record.updated_at = clock.now()
-        record_id = record.id
+        request.environ[TAKEN_UP] = record_id = record.id
     try:
         response = reply(handler(), about.status)
-    except BaseException:
-        with unit_of_work():
-            db.session.execute(delete(IdempotencyRecord).where(IdempotencyRecord.id == record_id))
+    except BaseException as error:
+        _let_go(record_id, error)
         raise
     with unit_of_work():
         kept = db.session.get_one(IdempotencyRecord, record_id)
         kept.status, kept.answer = response.status_code, response.get_data()
     return response
+
+
+def repeatable_id() -> str:
+    """An id for what a request in steps makes: the same one when a run that died half-way is taken up again."""
+    return str(request.environ.get(TAKEN_UP) or new_id())
+
+
+def _let_go(record_id: str, error: BaseException) -> None:
+    """A refusal frees the key. After another failure part of it may be done: only the same request may take it up."""
+    mine = IdempotencyRecord.id == record_id
+    with unit_of_work():
+        if isinstance(error, AppError) and error.status < 500:
+            db.session.execute(delete(IdempotencyRecord).where(mine))
+        else:
+            long_ago = clock.now() - 2 * ABANDONED_AFTER
+            db.session.execute(update(IdempotencyRecord).where(mine).values(updated_at=long_ago))
 
 
 def _claim(key: str) -> tuple[IdempotencyRecord, bool]:

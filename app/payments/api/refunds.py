@@ -9,6 +9,7 @@ from pydantic import Field
 from sqlalchemy import select
 
 from app.core.api import Api, Body, ListQuery, endpoint
+from app.core.idempotency import repeatable_id
 from app.core.paging import page
 from app.core.principal import may, own_patient_id
 from app.core.transaction import unit_of_work
@@ -48,9 +49,12 @@ class RefundApi(Api):
         with unit_of_work():
             payment = get_payment(payment_id)
             amount = amount_of(body.amount, body.currency or payment.currency)
-            refund = services.request_refund(payment, amount, body.reason, destination=body.destination)
+            refund = services.request_refund(
+                payment, amount, body.reason, destination=body.destination, refund_id=repeatable_id()
+            )
             refund_id = refund.id
-            if may("payment", "refund") and services.may_decide(refund):
+            undecided = refund.status == RefundStatus.REQUESTED
+            if undecided and may("payment", "refund") and services.may_decide(refund):
                 services.approve_refund(refund, wake=False)
         services.send_refund(refund_id)
         return show_refund(get_refund(refund_id))

@@ -20,16 +20,22 @@ from app.payments.services.sums import REFUND_PENDING, locked, locked_refund, se
 from app.tenancy.queries import settings_in_scope
 
 
-def request_refund(payment: Payment, amount: Money | None, reason: str, *, destination: str = ORIGINAL) -> Refund:
+def request_refund(
+    payment: Payment, amount: Money | None, reason: str, *, destination: str = ORIGINAL, refund_id: str | None = None
+) -> Refund:
     """Ask for money to go back: `amount`, or all that is left. It is kept free for this refund from now on.
 
-    Raises Invalid, or RefundTooLarge above what was captured and is neither refunded nor being refunded.
+    Whoever may have to ask again gives `refund_id`: the second time it finds the refund of the first. Raises Invalid,
+    or RefundTooLarge above what was captured and is neither refunded nor being refunded.
     """
     payment = locked(payment.id)
+    known = next((refund for refund in payment.refunds if refund.id == refund_id), None)
+    if known is not None:
+        return known
     amount = amount if amount is not None else payment.refundable
     _check(payment, amount, destination)
     refund = Refund(
-        id=new_id(),
+        id=refund_id or new_id(),
         status=RefundStatus.REQUESTED,
         currency=amount.currency,
         amount_minor=amount.minor,
