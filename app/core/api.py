@@ -22,6 +22,7 @@ from app.core.errors import AppError, BadRequest, Invalid
 from app.core.transaction import unit_of_work
 
 BODY_LIMIT = 256 * 1024
+MOST_LEVELS = 32
 
 
 class PayloadTooLarge(AppError):
@@ -39,16 +40,19 @@ class UnsupportedMediaType(AppError):
 
 
 def _refuse_unstorable(value: Any) -> None:
-    """PostgreSQL cannot store NUL, UTF-8 cannot carry lone surrogates."""
-    if isinstance(value, str):
-        if "\x00" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
-            raise ValueError("contains characters that cannot be stored")
-    elif isinstance(value, dict):
-        for item in value.values():
-            _refuse_unstorable(item)
-    elif isinstance(value, list):
-        for item in value:
-            _refuse_unstorable(item)
+    """PostgreSQL cannot store NUL, UTF-8 cannot carry lone surrogates, and no form of ours is nested deeply."""
+    waiting = [(value, 0)]
+    while waiting:
+        item, level = waiting.pop()
+        if level > MOST_LEVELS:
+            raise ValueError("is nested too deeply")
+        if isinstance(item, str):
+            if "\x00" in item or any("\ud800" <= letter <= "\udfff" for letter in item):
+                raise ValueError("contains characters that cannot be stored")
+        elif isinstance(item, dict):
+            waiting += [(part, level + 1) for pair in item.items() for part in pair]
+        elif isinstance(item, list):
+            waiting += [(part, level + 1) for part in item]
 
 
 class Body(BaseModel):
