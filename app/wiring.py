@@ -26,14 +26,16 @@ from app.core import (
     styleguide,
     widgets,
 )
+from app.core.browser_session import BrowserSessions
 from app.core.cache.regions import CHARTS
+from app.core.connections import prepare_engine
 from app.core.form_fields import use_in_model_forms
 from app.core.loader import load_declarations, load_edges
 from app.core.logging import configure_logging
 from app.core.principal import find_principal, install_role_table, may
 from app.core.row_security import APP_ROLE, SYSTEM_ROLE
 from app.core.sockets import LiveNamespace
-from app.core.tenant import SYSTEM_BIND, assume_role, current_clinic_id, db, require_clinic
+from app.core.tenant import SYSTEM_BIND, current_clinic_id, db, require_clinic
 from app.core.views.hooks import ConsoleHooks, install_hooks
 from app.tenancy.cache import shared_cache
 from config import Settings, get_settings
@@ -52,6 +54,7 @@ def build(slices: tuple[str, ...], overrides: dict[str, Any]) -> Flask:
     settings = get_settings()
     app = Flask("app", root_path=str(ROOT / "app"), template_folder=str(ROOT / "templates"), static_folder="static")
     app.config.update(flask_config(settings), **overrides)
+    app.session_interface = BrowserSessions(app)
     app.url_map.converters["id"] = IdConverter
     if settings.proxy_hops:
         app.wsgi_app = ProxyFix(app.wsgi_app, *([settings.proxy_hops] * 4))  # type: ignore[method-assign]
@@ -63,7 +66,12 @@ def build(slices: tuple[str, ...], overrides: dict[str, Any]) -> Flask:
 
 
 def flask_config(settings: Settings) -> dict[str, Any]:
-    engine = {"pool_size": settings.pool_size, "max_overflow": settings.pool_overflow, "pool_pre_ping": True, "hide_parameters": True}
+    engine = {
+        "pool_size": settings.pool_size,
+        "max_overflow": settings.pool_overflow,
+        "pool_use_lifo": True,  # the one used last has prepared what comes next, and needs no ping
+        "hide_parameters": True,
+    }
     return {
         "SECRET_KEY": settings.secret_key.get_secret_value(),
         "SQLALCHEMY_DATABASE_URI": settings.database_url,
@@ -111,8 +119,8 @@ def _bind_extensions(app: Flask, slices: tuple[str, ...]) -> None:
     i18n.prepare(app)
     use_in_model_forms()
     with app.app_context():
-        assume_role(db.engine, APP_ROLE)
-        assume_role(db.engines[SYSTEM_BIND], SYSTEM_ROLE)
+        prepare_engine(db.engine, APP_ROLE)
+        prepare_engine(db.engines[SYSTEM_BIND], SYSTEM_ROLE)
         appbuilder.__init__(  # type: ignore[misc]  # a fresh menu per application, so that tests can build several
             update_perms=False, indexview=HomeView, security_manager_class=SecurityManager
         )

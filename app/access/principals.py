@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import orjson
 from redis.exceptions import RedisError
@@ -16,7 +17,8 @@ from app.core import clock
 from app.core.errors import Forbidden, TooManyRequests
 from app.core.jobs import redis_connection
 from app.core.principal import Membership, Principal
-from app.core.rate_limit import WINDOW_SECONDS, counter_key, seconds_left
+from app.core.rate_limit import counter_key, counting, seconds_left
+from app.core.round_trip import ask
 from app.core.tenant import all_tenants, db
 from app.tenancy.models import Clinic
 from config import get_settings
@@ -26,40 +28,45 @@ from config import get_settings
 RECHECK_SECONDS = 60
 
 
+class Known(NamedTuple):
+    """An entry as it is used. `checked_at`: when the database was asked, in seconds since the epoch."""
+
+    principal: Principal
+    checked_at: float
+
+
 def _key(session_id: str) -> str:
     return f"session:{session_id}"
 
 
 def find_principal_of(session_id: str) -> Principal | None:
     """The person behind a live session, or None. Counts the request against the user's limit in the same round trip."""
-    entry = _read_entry(session_id)
+    raw = _read_entry(session_id)
+    known = _from_entry(raw) if raw else None
+    if known is not None and time.time() - known.checked_at < RECHECK_SECONDS:
+        return known.principal
+    entry = _load_entry(session_id)
     if entry is None:
-        entry = _load_entry(session_id)
-        if entry is None:
-            return None
-        _write_entry(session_id, entry)
-    return _from_entry(entry)
+        return None
+    fresh = orjson.dumps(entry)
+    _write_entry(session_id, fresh)
+    return _from_entry(fresh).principal
 
 
-def _read_entry(session_id: str) -> dict[str, Any] | None:
+def _read_entry(session_id: str) -> bytes | None:
     counter = counter_key("session", session_id)
     try:
-        pipeline = redis_connection().pipeline(transaction=False)
-        pipeline.get(_key(session_id))
-        pipeline.incr(counter)
-        pipeline.expire(counter, WINDOW_SECONDS * 2)
-        raw, count, _ = pipeline.execute()
+        raw, count, _ = ask(("GET", _key(session_id)), *counting(counter))
     except RedisError:
         return None
     if count > get_settings().requests_per_minute:
         raise TooManyRequests(seconds_left())
-    entry = orjson.loads(raw) if raw else None
-    return entry if entry and time.time() - entry["checked"] < RECHECK_SECONDS else None
+    return raw or None
 
 
-def _write_entry(session_id: str, entry: dict[str, Any]) -> None:
+def _write_entry(session_id: str, entry: bytes) -> None:
     try:
-        redis_connection().set(_key(session_id), orjson.dumps(entry), ex=get_settings().session_seconds)
+        redis_connection().set(_key(session_id), entry, ex=get_settings().session_seconds)
     except RedisError:
         return
 
@@ -105,11 +112,14 @@ def _entry(user: User, session_id: str, memberships: list[Membership], active: M
     }
 
 
-def _from_entry(entry: dict[str, Any]) -> Principal:
-    values = {name: value for name, value in entry.items() if name != "checked"}
-    values["memberships"] = tuple(Membership(**item) for item in entry["memberships"])
-    values["active"] = Membership(**entry["active"]) if entry["active"] else None
-    return Principal(**values)
+@lru_cache(maxsize=2048)
+def _from_entry(raw: bytes) -> Known:
+    """Kept by the entry's very octets: whatever changes it makes another one of it."""
+    values = orjson.loads(raw)
+    checked_at = values.pop("checked")
+    values["memberships"] = tuple(Membership(**item) for item in values["memberships"])
+    values["active"] = Membership(**values["active"]) if values["active"] else None
+    return Known(Principal(**values), checked_at)
 
 
 def load_memberships(user_id: str, super_admin: bool) -> list[Membership]:

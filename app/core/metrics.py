@@ -41,6 +41,7 @@ class _Declared:
         self._arguments = (name, help_text, tuple(labels))
         self._options = options
         self._metric: Any = None
+        self._children: dict[tuple[tuple[str, str], ...], Any] = {}
         _declared.append(self)
 
     def bind(self) -> Any:
@@ -49,8 +50,14 @@ class _Declared:
         return self._metric
 
     def _of(self, labels: dict[str, str]) -> Any:
-        metric = self._metric or self.bind()
-        return metric.labels(**labels) if labels else metric
+        """The figure of these labels; the client's own look-up costs more than the figure."""
+        if not labels:
+            return self._metric or self.bind()
+        key = tuple(labels.items())
+        child = self._children.get(key)
+        if child is None:
+            child = self._children[key] = self.bind().labels(**labels)
+        return child
 
     @property
     def bound(self) -> bool:

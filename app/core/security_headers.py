@@ -7,6 +7,7 @@ widens one directive for its own answer with `allow_source`.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from flask import Flask, Response, g, request
 
@@ -29,6 +30,7 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(self), microphone=(self), geolocation=(), payment=(), usb=()",
 }
+_ALWAYS = tuple((name, name.lower(), value) for name, value in HEADERS.items())
 HOST = re.compile(r"[\w.\-]+(:\d+)?|\[[\da-fA-F:.]+\](:\d+)?", re.ASCII)
 ONE_YEAR = "max-age=31536000; includeSubDomains"
 
@@ -47,22 +49,31 @@ def allow_source(directive: str, source: str) -> None:
 
 
 def add_headers(response: Response) -> Response:
-    for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
-    response.headers.setdefault("Content-Security-Policy", content_security_policy())
+    headers = response.headers
+    present = {name.lower() for name in headers.keys()}  # noqa: SIM118 - headers iterate as pairs
+    for name, known_as, value in _ALWAYS:
+        if known_as not in present:
+            headers.add(name, value)
+    if "content-security-policy" not in present:
+        headers.add("Content-Security-Policy", content_security_policy())
     if request.is_secure:
-        response.headers.setdefault("Strict-Transport-Security", ONE_YEAR)
+        headers.setdefault("Strict-Transport-Security", ONE_YEAR)
     if response.mimetype == "text/html":
         # Pages show patients: neither a proxy nor the back button after log-out may bring one back.
-        response.headers.setdefault("Cache-Control", "no-store")
+        headers.setdefault("Cache-Control", "no-store")
     return response
 
 
 def content_security_policy() -> str:
     """The policy of the present answer, with what `allow_source` added."""
+    return _policy(request.host, request.is_secure, tuple(g.get("csp_sources", ())))
+
+
+@lru_cache(maxsize=256)
+def _policy(host: str, secure: bool, added: tuple[tuple[str, str], ...]) -> str:
     policy = {name: list(sources) for name, sources in POLICY.items()}
-    if HOST.fullmatch(request.host):  # not every browser counts a web socket of the same host as 'self'
-        policy["connect-src"].append(f"{'wss' if request.is_secure else 'ws'}://{request.host}")
-    for directive, source in g.get("csp_sources", ()):
+    if HOST.fullmatch(host):  # not every browser counts a web socket of the same host as 'self'
+        policy["connect-src"].append(f"{'wss' if secure else 'ws'}://{host}")
+    for directive, source in added:
         policy[directive].append(source)
     return "; ".join(f"{name} {' '.join(sources)}" for name, sources in policy.items())

@@ -10,14 +10,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from flask_appbuilder.models.sqla.base import SQLA
 from flask_sqlalchemy.session import Session as FlaskSession
-from sqlalchemy import Engine, Uuid, bindparam, event, text
+from sqlalchemy import Executable, Uuid, bindparam, event
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
+from sqlalchemy.sql.base import ExecutableOption
+
+from app.core.ids import is_id
+
+Statement = TypeVar("Statement", bound=Executable)
 
 SYSTEM_BIND = "system"
+# Where a connection keeps the scope that its present transaction was begun for.
+SCOPE_AT_BEGIN = "scope_at_begin"
 
 
 class NoClinicInScope(RuntimeError):
@@ -105,6 +112,9 @@ def all_tenants() -> Iterator[None]:
 _clinic_parameter: Any = bindparam("scope_clinic_id", callable_=require_clinic, type_=Uuid(as_uuid=False))
 
 
+_criteria: list[ExecutableOption] = []
+
+
 def install_session_hook(tenant_model: type) -> None:
     """Add `clinic_id = <clinic in scope>` to every ORM statement over a subclass of `tenant_model`."""
     criteria = with_loader_criteria(
@@ -113,6 +123,7 @@ def install_session_hook(tenant_model: type) -> None:
         include_aliases=True,
         track_closure_variables=False,
     )
+    _criteria[:] = [criteria]
 
     @event.listens_for(Session, "do_orm_execute")
     def _restrict(state: ORMExecuteState) -> None:
@@ -122,27 +133,28 @@ def install_session_hook(tenant_model: type) -> None:
             state.statement = state.statement.options(criteria)
 
 
+def scoped(statement: Statement) -> Statement:
+    """The statement with the hook's criterion in it, for one that is made once and executed many times.
+
+    Which clinic it is, is asked at each execution; in all_tenants() such a statement raises NoClinicInScope.
+    """
+    return statement.options(*_criteria)
+
+
 @event.listens_for(Session, "after_begin")
 def _tell_database(session: Session, transaction: Any, connection: Any) -> None:
+    """The second wall learns of the scope, unless BEGIN brought word of it (app/core/connections.py)."""
     scope = _session_scope(session)
-    if not scope.system and not transaction.nested:
-        connection.execute(_SET_CLINIC, {"clinic": scope.clinic_id or ""})
+    if not scope.system and not transaction.nested and connection.info.get(SCOPE_AT_BEGIN) is not scope:
+        connection.exec_driver_sql(set_clinic_statement(scope))
 
 
-_SET_CLINIC = text("select set_config('app.clinic_id', :clinic, true)")
+def set_clinic_statement(scope: Scope) -> str:
+    """SQL that tells row-level security of the scope until the transaction ends. Raises ValueError for no id."""
+    if scope.clinic_id and not is_id(scope.clinic_id):
+        raise ValueError("the clinic in scope is not an id")
+    return f"select set_config('app.clinic_id', '{scope.clinic_id or ''}', true)"  # noqa: S608 - an id of hex digits
 
 
 def _session_scope(session: Session) -> Scope:
     return session.info.get("scope", _ROOT)
-
-
-def assume_role(engine: Engine, role: str) -> None:
-    """Every connection of the engine acts as `role`, which row-level security knows."""
-
-    @event.listens_for(engine, "connect")
-    def _set_role(connection: Any, _record: Any) -> None:
-        autocommit = connection.autocommit
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute(f"set role {role}")
-        connection.autocommit = autocommit

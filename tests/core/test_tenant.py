@@ -9,7 +9,7 @@ from sqlalchemy import func, insert, select, text
 from sqlalchemy.exc import DBAPIError, StatementError
 
 from app.core.ids import new_id
-from app.core.tenant import NoClinicInScope, all_tenants, db, tenant_scope
+from app.core.tenant import NoClinicInScope, all_tenants, db, scoped, tenant_scope
 from app.core.transaction import unit_of_work
 from app.tenancy.models import Location, Room
 
@@ -76,3 +76,14 @@ def test_every_tenant_table_is_behind_the_wall(app_context: Any) -> None:
         walled = {row.relname for row in rows}
     assert tables
     assert tables <= walled
+
+
+def test_a_statement_that_is_kept_asks_for_the_clinic_each_time(clinic: Any, other_clinic: Any) -> None:
+    mine, theirs = make_location(clinic.id), make_location(other_clinic.id)
+    kept = scoped(select(Location.id).where(Location.id.in_([mine, theirs])))
+    for clinic_id, expected in ((clinic.id, mine), (other_clinic.id, theirs), (clinic.id, mine)):
+        with tenant_scope(clinic_id):
+            assert db.session.scalars(kept).all() == [expected]
+    with pytest.raises(StatementError) as caught, all_tenants():
+        db.session.scalars(kept).all()
+    assert isinstance(caught.value.orig, NoClinicInScope)

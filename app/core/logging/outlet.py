@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 import structlog
 from structlog.contextvars import get_contextvars
 
@@ -55,7 +56,10 @@ def as_json(record: Record) -> str:
     """One JSON object a line, for machines."""
     failure = record.get("exception")
     shown = {**record, "exception": _scrubbed(failure.to_json())} if isinstance(failure, Failure) else record
-    return json.dumps(shown, ensure_ascii=False, default=str)
+    try:
+        return orjson.dumps(shown, default=str).decode()
+    except TypeError:  # what only Python writes: huge numbers, lone surrogates
+        return json.dumps(shown, ensure_ascii=False, default=str)
 
 
 def as_text() -> Render:

@@ -32,22 +32,24 @@ def show_appointment(visit: Appointment) -> dict[str, Any]:
 
 
 def show_row(row: Any) -> dict[str, Any]:
-    """A visit in a list, with the names that a schedule shows."""
+    """A visit in a list, with the names that a schedule shows; `row` has the columns of LISTED."""
+    (id_, status, type_, starts_at, ends_at, doctor_id, patient_id, location_id, room_id, overbooked, payment_due_at,
+     title, first_name, last_name, mrn, patient_first_name, patient_last_name) = row  # fmt: skip
     return {
-        "id": row.id,
-        "status": row.status,
-        "type": row.type,
-        "startsAt": row.starts_at,
-        "endsAt": row.ends_at,
-        "doctorId": row.doctor_id,
-        "doctorName": " ".join(filter(None, (row.title, row.first_name, row.last_name))),
-        "patientId": row.patient_id,
-        "patientName": f"{row.patient_first_name} {row.patient_last_name}".strip(),
-        "mrn": row.mrn,
-        "locationId": row.location_id,
-        "roomId": row.room_id,
-        "overbooked": row.overbooked,
-        "paymentDueAt": row.payment_due_at,
+        "id": id_,
+        "status": status,
+        "type": type_,
+        "startsAt": starts_at,
+        "endsAt": ends_at,
+        "doctorId": doctor_id,
+        "doctorName": f"{title} {first_name} {last_name}".strip() if first_name else f"{title} {last_name}".strip(),
+        "patientId": patient_id,
+        "patientName": f"{patient_first_name} {patient_last_name}".strip(),
+        "mrn": mrn,
+        "locationId": location_id,
+        "roomId": room_id,
+        "overbooked": overbooked,
+        "paymentDueAt": payment_due_at,
     }
 
 

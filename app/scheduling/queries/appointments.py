@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, bindparam, select
 
 from app.core.errors import NotFound
+from app.core.paging import Rows
 from app.core.principal import find_principal, own_patient_id
 from app.core.tenant import db
 from app.people.models import Doctor, Patient
@@ -37,12 +39,17 @@ LISTED = (
 
 def visible(statement: Any) -> Any:
     """Narrow a select over Appointment: a PATIENT sees their own visits, a LOCATION_HEAD those of their location."""
+    return statement.where(*(getattr(Appointment, name) == value for name, value in _narrowed_to().items()))
+
+
+def _narrowed_to() -> dict[str, str]:
+    """Columns that hold one value in all rows that the person may see."""
     own = own_patient_id()
     if own is not None:
-        return statement.where(Appointment.patient_id == own)
+        return {"patient_id": own}
     principal = find_principal()
     location_id = principal.active.location_id if principal and principal.active else None
-    return statement.where(Appointment.location_id == location_id) if location_id else statement
+    return {"location_id": location_id} if location_id else {}
 
 
 def find_appointment(appointment_id: str) -> Appointment | None:
@@ -68,6 +75,19 @@ def lock_appointment(appointment_id: str) -> Appointment:
     return appointment
 
 
+_CRITERIA = {
+    "first": Appointment.starts_at >= bindparam("first"),
+    "last": Appointment.starts_at < bindparam("last"),
+    "doctor_id": Appointment.doctor_id == bindparam("doctor_id"),
+    "patient_id": Appointment.patient_id == bindparam("patient_id"),
+    "location_id": Appointment.location_id == bindparam("location_id"),
+    "type": Appointment.type == bindparam("type"),
+    "statuses": Appointment.status.in_(bindparam("statuses", expanding=True)),
+    "own_patient_id": Appointment.patient_id == bindparam("own_patient_id"),
+    "own_location_id": Appointment.location_id == bindparam("own_location_id"),
+}
+
+
 def appointment_rows(
     *,
     first: date | datetime | None = None,
@@ -77,27 +97,32 @@ def appointment_rows(
     location_id: str | None = None,
     statuses: tuple[str, ...] = (),
     type: str | None = None,
-) -> Select[Any]:
+) -> Rows:
     """LISTED columns of visible visits with the names of doctor and patient. Dates are the clinic's and inclusive."""
-    wanted = (
+    asked = {
+        "first": None if first is None else _moment(first),
+        "last": None if last is None else _moment(last, after=True),
+        "doctor_id": doctor_id,
+        "patient_id": patient_id,
+        "location_id": location_id,
+        "type": type,
+        "statuses": statuses or None,
+        **{f"own_{name}": value for name, value in _narrowed_to().items()},
+    }
+    values = {name: value for name, value in asked.items() if value is not None}
+    return Rows(_listed(frozenset(values)), values)
+
+
+@cache
+def _listed(asked: frozenset[str]) -> Select[Any]:
+    """The select with these criteria: as many as there are ways to ask."""
+    wanted: Any = (
         select(*LISTED)
         .join(Doctor, Doctor.id == Appointment.doctor_id)
         .join(Patient, Patient.id == Appointment.patient_id)
     )
-    if first is not None:
-        wanted = wanted.where(Appointment.starts_at >= (_moment(first)))
-    if last is not None:
-        wanted = wanted.where(Appointment.starts_at < (_moment(last, after=True)))
-    equal = {
-        Appointment.doctor_id: doctor_id,
-        Appointment.patient_id: patient_id,
-        Appointment.location_id: location_id,
-        Appointment.type: type,
-    }
-    wanted = wanted.where(*(column == value for column, value in equal.items() if value is not None))
-    if statuses:
-        wanted = wanted.where(Appointment.status.in_(statuses))
-    return visible(wanted)
+    chosen: Select[Any] = wanted.where(*(_CRITERIA[name] for name in sorted(asked)))
+    return chosen
 
 
 def _moment(value: date | datetime, *, after: bool = False) -> datetime:
