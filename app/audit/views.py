@@ -39,6 +39,8 @@ class AuditEntryView(ReadOnlyView):
         "mac",
     ]
     search_columns = ["username", "action", "entity", "entity_id", "at", "request_id"]
+    label_columns = {"at": _("When"), "username": _("User name"), "entity": _("What"), "entity_id": _("Number of it")}
+    formatters_columns = {"number": str}
     charts = (
         Chart("action", _("Entries by action"), lambda: AuditEntry.action, kind="bar-flat", words=str),
         monthly("month", _("Entries by month"), AuditEntry.at),

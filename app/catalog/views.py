@@ -32,6 +32,8 @@ class ServicePriceView(CrudView):
     menu = ("Set-up", _("Prices"))
     menu_order = 31
     list_title = _("Prices")
+    add_title = _("New price")
+    base_order = ("service_id", "asc")
     lede = _("The most specific price wins: doctor and kind of visit, then doctor, then kind of visit.")
     list_columns = ["service", "doctor", "appointment_type", "price", "follow_up_price"]
     order_columns = ["appointment_type"]
@@ -89,6 +91,8 @@ class ServiceView(CrudView):
     menu = ("Set-up", _("Services"))
     menu_order = 30
     list_title = _("Services")
+    add_title = _("New service")
+    base_order = ("name", "asc")
     list_columns = ["code", "name", "visit", "tax_rate", "hsn", "active"]
     show_columns = ["code", "name", "description", "visit", "tax_rate", "hsn", *BUFFERS, "active"]
     add_columns = edit_columns = ["code", "name", "description", "visit", "tax_rate", "hsn", *BUFFERS, "active"]
@@ -143,6 +147,8 @@ class TaxRateView(CrudView):
     menu = ("Set-up", _("Taxes"))
     menu_order = 32
     list_title = _("Taxes")
+    add_title = _("New tax")
+    base_order = ("name", "asc")
     list_columns = ["name", "kind", "percent", "active"]
     show_columns = ["name", "kind", "percent", "active"]
     add_columns = edit_columns = ["name", "kind", "percent", "active"]

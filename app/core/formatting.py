@@ -20,6 +20,7 @@ from flask import Flask
 from flask_babel import get_locale, get_timezone
 from flask_babel import gettext as _
 from markupsafe import Markup, escape
+from phonenumbers import NumberParseException, PhoneNumberFormat, format_number, parse
 
 from app.core import clock
 from app.core.money import Money
@@ -57,6 +58,7 @@ def init_app(app: Flask) -> None:
         moment=moment,
         span=span,
         minutes=minutes,
+        phone=phone,
         initials=initials,
         pill=status_pill,
         display=display,
@@ -119,6 +121,11 @@ def moment(value: datetime | None) -> Markup | str:
     return _time_element(value, format_datetime(local, pattern, locale=_locale()))
 
 
+def plain(text: Markup | str) -> str:
+    """The words without their elements, for titles and choices."""
+    return text.striptags() if isinstance(text, Markup) else text
+
+
 def span(starts_at: datetime, ends_at: datetime) -> Markup:
     """'09:30–09:45'."""
     return Markup("{}–{}").format(clock_time(starts_at), clock_time(ends_at))
@@ -133,6 +140,16 @@ def minutes(value: timedelta | float | None) -> str:
     if hours:
         return _("%(hours)s h %(minutes)s min", hours=hours, minutes=f"{rest:02d}")
     return _("%(minutes)s min", minutes=rest)
+
+
+def phone(value: str | None) -> str:
+    """'+91 98450 12345' of a stored E.164 number; anything else as it is."""
+    if not value or not value.startswith("+"):
+        return value or NOTHING
+    try:
+        return format_number(parse(value), PhoneNumberFormat.INTERNATIONAL)
+    except NumberParseException:
+        return value
 
 
 def initials(name: str | None) -> str:
@@ -172,6 +189,8 @@ def display_column(value: Any, column: str, *, short: bool = False) -> Any:
     name = column.rpartition(".")[2]
     if name == "status" or name.endswith("_status"):
         return status_pill(value)
+    if name == "phone":
+        return phone(value)
     if name in CODE_COLUMNS and CODE.fullmatch(value):
         return role_name(value) if name == "role" else kind_name(value)
     return _identifier(value, short) if IDENTIFIER.fullmatch(value) else value

@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 from wtforms import SelectField
 
-from app.core.formatting import number
+from app.core.formatting import is_number, number
 
 FILTER_ARGUMENT = re.compile(r"_flt_(\d+)_(.+)", re.ASCII)
 
@@ -59,8 +59,17 @@ class Chip:
 
 def init_app(app: Flask) -> None:
     app.jinja_env.globals.update(
-        list_window=list_window, filter_chips=filter_chips, url_without_filters=url_without_filters
+        list_window=list_window,
+        filter_chips=filter_chips,
+        url_without_filters=url_without_filters,
+        figure_columns=figure_columns,
     )
+
+
+def figure_columns(rows: list[dict[str, Any]], columns: list[str], formatters: dict[str, Any] | None) -> set[str]:
+    """The columns that are set flush right: some cell is a figure, and no formatter makes a word of it."""
+    shown = [name for name in columns if name not in (formatters or {})]
+    return {name for name in shown if any(is_number(row[name]) for row in rows)}
 
 
 def list_window(page: int | None, size: int, count: int, shown: int, cap: int | None = None) -> Window:

@@ -107,6 +107,8 @@ KINDS: dict[str, Any] = {
     "FEMALE": _("Female"),
     "MALE": _("Male"),
     "OTHER": _("Other"),
+    "desk": _("At the desk"),
+    "razorpay": "Razorpay",
     "CASH": _("Cash"),
     "UPI": _("UPI"),
     "CARD_TERMINAL": _("Card terminal"),
@@ -118,6 +120,25 @@ KINDS: dict[str, Any] = {
     "REFUND": _("Refund"),
     "FETCH": _("Watch"),
 }
+
+
+# What the journal's entries are about, by their kind.
+BOOKINGS: dict[str, Any] = {
+    "invoice": _("Invoice issued"),
+    "payment.captured": _("Payment received"),
+    "payment-applied": _("Payment used for an invoice"),
+    "payment-unapplied": _("Payment taken off an invoice"),
+    "credit-note": _("Credit note issued"),
+    "payment.fee": _("Fee of the gateway"),
+    "refund.sent": _("Refund sent"),
+    "refund.settled": _("Refund paid out"),
+    "reversal": _("Reversal"),
+}
+
+
+def booking_name(kind: str) -> str:
+    """The kind of a journal entry in words."""
+    return str(BOOKINGS.get(kind) or _in_words(kind.replace(".", " ").replace("-", " ")))
 
 
 def label_of(status: str) -> str:

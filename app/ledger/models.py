@@ -38,6 +38,7 @@ from app.core.models import (
 )
 from app.core.money import Money
 from app.core.row_security import APP_ROLE, SYSTEM_ROLE
+from app.core.vocabulary import booking_name
 from app.ledger.accounts import DEBIT_KINDS, AccountKind
 
 
@@ -100,7 +101,7 @@ class JournalEntry(TenantModel):
     )
 
     def __str__(self) -> str:
-        return f"{self.number} {self.kind}"
+        return f"{self.number} {booking_name(self.kind)}"
 
 
 class JournalLine(TenantModel):

@@ -39,9 +39,9 @@ class MessageView(ReadOnlyView):
     menu = ("Messages", _("Outbox"))
     menu_order = 10
     list_title = _("Outbox")
-    list_columns = ["created_at", "template", "channel", "recipient", "status_code", "attempts", "provider", "reason"]
+    list_columns = ["created_at", "template", "channel", "recipient", "status", "attempts", "provider", "reason"]
     show_columns = [
-        "status_code",
+        "status",
         "template",
         "channel",
         "recipient",
@@ -59,7 +59,7 @@ class MessageView(ReadOnlyView):
         "next_at",
     ]
     search_columns = ["status", "channel", "template", "recipient", "provider", "created_at"]
-    label_columns = {"status_code": _("Status"), "template": _("Message")}
+    label_columns = {"status": _("Status"), "template": _("Message"), "recipient": _("To")}
     related_views = [MessageAttemptView]
     charts = (
         Chart("status", _("Messages by status"), lambda: Message.status, kind="doughnut"),

@@ -9,36 +9,38 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from app.core.money import exponent
 
+N_ = str  # marks a text for extraction; the screen that shows it translates it
+
 
 class ClinicSettings(BaseModel):
     """Rules of one clinic. Times of day and dates are read in `zone`; amounts are in `currency`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    zone: str = Field("Asia/Kolkata", title="Time zone")
-    currency: str = Field("INR", title="Currency", pattern="^[A-Z]{3}$")
-    locale: str = Field("en_IN", title="Locale", pattern="^[a-z]{2}(_[A-Z]{2})?$")
-    phone_region: str = Field("IN", title="Telephone region", pattern="^[A-Z]{2}$")
-    fiscal_year_starts_in: int = Field(4, title="First month of the fiscal year", ge=1, le=12)
-    invoice_prefix: str = Field("INV", title="Invoice number prefix", pattern="^[A-Z0-9]{1,6}$")
-    credit_note_prefix: str = Field("CN", title="Credit note number prefix", pattern="^[A-Z0-9]{1,6}$")
-    receipt_prefix: str = Field("RCT", title="Receipt number prefix", pattern="^[A-Z0-9]{1,6}$")
-    mrn_prefix: str = Field("", title="MRN prefix", pattern="^[A-Z0-9-]{0,6}$")
-    tax_number: str = Field("", title="Tax registration number", max_length=30)
-    address: str = Field("", title="Address on documents", max_length=400)
-    phone: str = Field("", title="Telephone on documents", max_length=30)
-    email: str = Field("", title="E-mail on documents", max_length=254)
-    brand_colour: str = Field("#0b6e6e", title="Colour", pattern="^#[0-9a-fA-F]{6}$")
+    zone: str = Field("Asia/Kolkata", title=N_("Time zone"))
+    currency: str = Field("INR", title=N_("Currency"), pattern="^[A-Z]{3}$")
+    locale: str = Field("en_IN", title=N_("Locale"), pattern="^[a-z]{2}(_[A-Z]{2})?$")
+    phone_region: str = Field("IN", title=N_("Telephone region"), pattern="^[A-Z]{2}$")
+    fiscal_year_starts_in: int = Field(4, title=N_("First month of the fiscal year"), ge=1, le=12)
+    invoice_prefix: str = Field("INV", title=N_("Invoice number prefix"), pattern="^[A-Z0-9]{1,6}$")
+    credit_note_prefix: str = Field("CN", title=N_("Credit note number prefix"), pattern="^[A-Z0-9]{1,6}$")
+    receipt_prefix: str = Field("RCT", title=N_("Receipt number prefix"), pattern="^[A-Z0-9]{1,6}$")
+    mrn_prefix: str = Field("", title=N_("MRN prefix"), pattern="^[A-Z0-9-]{0,6}$")
+    tax_number: str = Field("", title=N_("Tax registration number"), max_length=30)
+    address: str = Field("", title=N_("Address on documents"), max_length=400)
+    phone: str = Field("", title=N_("Telephone on documents"), max_length=30)
+    email: str = Field("", title=N_("E-mail on documents"), max_length=254)
+    brand_colour: str = Field("#0b6e6e", title=N_("Colour"), pattern="^#[0-9a-fA-F]{6}$")
 
-    approval_required: bool = Field(False, title="Bookings wait for approval")
-    unpaid_release_minutes: int = Field(15, title="Release unpaid visits after (minutes)", ge=5, le=1440)
-    hold_minutes: int = Field(5, title="Slot hold (minutes)", ge=1, le=30)
-    book_ahead_days: int = Field(180, title="Bookable ahead (days)", ge=1, le=730)
-    slot_minutes: int = Field(15, title="Usual slot length (minutes)", ge=5, le=240)
-    pay_link_days: int = Field(14, title="Pay links are valid for (days)", ge=1, le=90)
-    desk_discount_percent: int = Field(10, title="Discount of the desk without a reason (%)", ge=0, le=100)
-    finance_discount_percent: int = Field(25, title="Discount of finance without a reason (%)", ge=0, le=100)
-    refund_second_person_above: Decimal = Field(Decimal(0), title="Refunds above this need a second person", ge=0)
+    approval_required: bool = Field(False, title=N_("Bookings wait for approval"))
+    unpaid_release_minutes: int = Field(15, title=N_("Release unpaid visits after (minutes)"), ge=5, le=1440)
+    hold_minutes: int = Field(5, title=N_("Slot hold (minutes)"), ge=1, le=30)
+    book_ahead_days: int = Field(180, title=N_("Bookable ahead (days)"), ge=1, le=730)
+    slot_minutes: int = Field(15, title=N_("Usual slot length (minutes)"), ge=5, le=240)
+    pay_link_days: int = Field(14, title=N_("Pay links are valid for (days)"), ge=1, le=90)
+    desk_discount_percent: int = Field(10, title=N_("Discount of the desk without a reason (%)"), ge=0, le=100)
+    finance_discount_percent: int = Field(25, title=N_("Discount of finance without a reason (%)"), ge=0, le=100)
+    refund_second_person_above: Decimal = Field(Decimal(0), title=N_("Refunds above this need a second person"), ge=0)
 
     @field_validator("zone")
     @classmethod

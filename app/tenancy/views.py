@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import flash, redirect, request
 from flask_appbuilder import expose
-from flask_babel import gettext as __
+from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from pydantic.fields import FieldInfo
 
@@ -28,6 +28,8 @@ class RoomView(CrudView):
     menu = ("Set-up", _("Rooms"))
     menu_order = 12
     list_title = _("Rooms")
+    add_title = _("New room")
+    base_order = ("name", "asc")
     list_columns = ["name", "location", "active"]
     show_columns = ["name", "location", "active"]
     add_columns = edit_columns = ["location", "name", "active"]
@@ -52,11 +54,15 @@ class LocationView(CrudView):
     menu = ("Set-up", _("Locations"))
     menu_order = 11
     list_title = _("Locations")
+    add_title = _("New location")
+    base_order = ("name", "asc")
     list_columns = ["name", "address", "phone", "state_code", "active"]
     show_columns = ["name", "address", "phone", "state_code", "active"]
     add_columns = edit_columns = ["name", "address", "phone", "state_code", "active"]
-    search_columns = ["name", "active"]
+    search_columns = ["name", "address", "state_code", "active"]
+    label_columns = {"state_code": _("State code"), "phone": _("Phone"), "address": _("Address")}
     related_views = [RoomView]
+    charts = (Chart("state", _("Locations by state"), lambda: Location.state_code, words=str),)
 
 
 class ClinicSettingsView(ActionView):
@@ -75,7 +81,7 @@ class ClinicSettingsView(ActionView):
         if request.method == "POST":
             errors = self._save()
             if not errors:
-                flash(__("Saved."), "success")
+                flash(gettext("Saved."), "success")
                 return redirect("/clinic-settings/")
         clinic = clinic_in_scope()
         values = {**clinic.settings.model_dump(mode="json"), **(request.form.to_dict() if errors else {})}
@@ -96,7 +102,7 @@ class ClinicSettingsView(ActionView):
 
 def _describe(name: str, info: FieldInfo, value: Any) -> dict[str, Any]:
     kind = "checkbox" if info.annotation is bool else "number" if info.annotation is int else "text"
-    return {"name": name, "title": __(info.title or name), "kind": kind, "value": value}
+    return {"name": name, "title": gettext(info.title or name), "kind": kind, "value": value}
 
 
 def _read(name: str, info: FieldInfo) -> Any:

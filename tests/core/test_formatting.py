@@ -177,3 +177,11 @@ def test_columns_of_numbers_are_flush_right() -> None:
     assert formatting.is_number(Money(1, "INR"))
     assert not formatting.is_number(True)
     assert not formatting.is_number("3")
+
+
+@pytest.mark.parametrize(
+    ("stored", "shown"),
+    [("+919845012345", "+91 98450 12345"), ("+442079460958", "+44 20 7946 0958"), ("12345", "12345"), ("", "–")],
+)
+def test_telephone_numbers_are_written_to_be_read(stored: str, shown: str) -> None:
+    assert formatting.phone(stored) == shown

@@ -8,7 +8,8 @@ import pytest
 from flask import Flask
 from wtforms import Form, SelectChoice, SelectField, StringField
 
-from app.core.list_view import Window, filter_chips, list_window, url_without_filters
+from app.core.list_view import Window, figure_columns, filter_chips, list_window, url_without_filters
+from app.core.money import Money
 
 
 class Named:
@@ -82,3 +83,11 @@ def test_what_is_no_filter_is_no_chip(lists: Flask, query: str) -> None:
 def test_all_conditions_can_be_cleared_at_once(lists: Flask) -> None:
     with lists.test_request_context("/rooms/list/?_flt_1_name=a&page_RoomView=3&_oc_RoomView=name"):
         assert url_without_filters() == "/rooms/list/?_oc_RoomView=name"
+
+
+def test_a_column_is_flush_right_when_any_cell_is_a_figure_and_nothing_makes_a_word_of_it() -> None:
+    rows = [{"price": None, "day": 1, "name": "a"}, {"price": Money(500, "INR"), "day": 2, "name": "b"}]
+    columns = ["price", "day", "name"]
+    assert figure_columns(rows, columns, None) == {"price", "day"}
+    assert figure_columns(rows, columns, {"day": str}) == {"price"}
+    assert figure_columns([], columns, None) == set()

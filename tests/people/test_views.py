@@ -46,6 +46,7 @@ def asha(clinic: Any) -> str:
         return make_patient(
             first_name="Asha",
             last_name="Nair",
+            gender="female",
             phone="+919845012345",
             date_of_birth="1985-07-20",
             alerts=["Penicillin"],

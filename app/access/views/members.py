@@ -29,7 +29,7 @@ class MemberView(CrudView):
     model = Member
     class_permission_name = "member"
     menu = ("Set-up", _("Users and roles"))
-    menu_order = 20
+    menu_order = 40
     list_title = _("Users and roles")
     add_title = _("New user")
     list_columns = ["user", "role", "active", "created_at"]
@@ -86,7 +86,7 @@ class RoleMatrixView(ActionView):
     class_permission_name = "member"
     route_base = "/roles"
     menu = ("Set-up", _("Role matrix"))
-    menu_order = 21
+    menu_order = 41
     default_view = "matrix"
 
     @expose("/")

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.billing.models.invoice import Invoice
 from app.core import clock
+from app.core.formatting import moment, plain
 from app.core.models import AwareTime, TenantModel, tenant_reference, tenant_relationship
 
 
@@ -37,4 +38,4 @@ class PayLink(TenantModel):
         return "ACTIVE" if self.expires_at > clock.now() else "EXPIRED"
 
     def __str__(self) -> str:
-        return f"{self.created_at:%Y-%m-%d %H:%M}"
+        return plain(moment(self.created_at))

@@ -9,6 +9,7 @@ from sqlalchemy import CheckConstraint, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.billing.models.invoice import Invoice
+from app.core.formatting import money
 from app.core.models import (
     AwareTime,
     TenantModel,
@@ -45,7 +46,7 @@ class InvoiceAllocation(TenantModel):
         return Money(self.applied_minor - self.returned_minor, self.currency)
 
     def __str__(self) -> str:
-        return str(self.amount)
+        return money(self.amount)
 
 
 class Receipt(TenantModel):

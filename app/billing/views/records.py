@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask_babel import gettext as __
+from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from sqlalchemy import func
 
@@ -163,7 +163,7 @@ class InvoiceView(ReadOnlyView):
         "open", _("Open"), confirm=_("Give the invoice its number? It cannot be changed afterwards."), single=False
     )
     def open(self, invoice: Invoice) -> Any:
-        return __("Invoice %(number)s is open.", number=open_invoice(_locked(invoice)).number)
+        return gettext("Invoice %(number)s is open.", number=open_invoice(_locked(invoice)).number)
 
     @row_action("send", _("Send by e-mail"))
     def send(self, invoice: Invoice) -> Any:
@@ -186,5 +186,5 @@ def _send(invoice: Invoice, channel: Channel) -> Any:
     if invoice.status == InvoiceStatus.DRAFT:
         open_invoice(invoice)
     if invoice.status == InvoiceStatus.VOID or send_invoice(invoice, channel) is None:
-        raise Conflict(__("This cannot be sent: the invoice is void, or the patient has no such address."))
-    return __("Queued; see the outbox.")
+        raise Conflict(gettext("This cannot be sent: the invoice is void, or the patient has no such address."))
+    return gettext("Queued; see the outbox.")

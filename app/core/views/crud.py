@@ -57,6 +57,8 @@ class CrudView(Exporting, ModelView):
     lede: ClassVar[Any] = ""
     exclude_route_methods = frozenset({"download"})
     method_permission_name: Any = None
+    list_title: Any = ""
+    add_title: Any = ""
     search_exclude_columns: Any = None
     search_form: Any = None
     add_form: Any = None
@@ -93,6 +95,11 @@ class CrudView(Exporting, ModelView):
         """Called when a record is shown; screens of clinical records write the trail here."""
 
     # ---- forms ----
+
+    def _init_titles(self) -> None:
+        """FAB makes titles of class names ("Add Location"), which nobody can translate; ours are written out."""
+        self.add_title = self.add_title or self.list_title
+        self.title: Any = self.list_title
 
     def _prettify_column(self, name: str) -> str:
         """'created_at' -> 'Created at'."""
@@ -217,7 +224,8 @@ class CrudView(Exporting, ModelView):
                 return self._to(self._item(pk))
         elif request.method == "GET":
             self.prefill_form(form, pk)
-        return self._form_page(self.edit_template, self.edit_title, self._get_edit_widget(form=form), form)
+        title = self.edit_title or _("Change %(name)s", name=str(item))
+        return self._form_page(self.edit_template, title, self._get_edit_widget(form=form), form)
 
     def _change(self, pk: str, form: Any) -> Any:
         item = self._item(pk)

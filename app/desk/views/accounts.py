@@ -141,7 +141,7 @@ class ProviderAccountView(AccountScreens):
     class_permission_name = "provider_account"
     route_base = "/provider-accounts"
     menu = ("Set-up", lazy_gettext("Provider accounts"))
-    menu_order = 30
+    menu_order = 50
     model = ProviderAccount
     title = lazy_gettext("Provider accounts")
     lede = lazy_gettext(
@@ -156,7 +156,7 @@ class GlobalProviderAccountView(AccountScreens):
     class_permission_name = "global_provider_account"
     route_base = "/global-accounts"
     menu = ("Set-up", lazy_gettext("Global accounts"))
-    menu_order = 31
+    menu_order = 51
     model = GlobalProviderAccount
     title = lazy_gettext("Global accounts")
     lede = lazy_gettext("Every clinic that has no account of its own for a channel uses these, in this order.")

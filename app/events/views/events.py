@@ -19,10 +19,11 @@ class EventDeliveryView(ReadOnlyView):
     menu = ("Set-up", _("Event deliveries"))
     menu_order = 82
     list_title = _("Event deliveries")
-    list_columns = ["created_at", "event", "listener", "status_code", "attempts", "finished_at", "error"]
-    show_columns = ["event", "listener", "status_code", "attempts", "next_at", "finished_at", "error"]
+    list_columns = ["created_at", "event", "listener", "status", "attempts", "finished_at", "error"]
+    show_columns = ["event", "listener", "status", "attempts", "next_at", "finished_at", "error"]
     search_columns = ["listener", "status", "created_at"]
-    label_columns = {"status_code": _("Status"), "created_at": _("Published")}
+    label_columns = {"status": _("Status"), "created_at": _("Published"), "finished_at": _("Finished")}
+    formatters_columns = {"listener": lambda name: name.removeprefix("app.").replace(".listeners.", ": ")}
     charts = (Chart("status", _("Deliveries by status"), lambda: EventDelivery.status, kind="doughnut"),)
 
     @row_action("replay", _("Replay"), confirm=_("Hand these deliveries to their listeners again?"))

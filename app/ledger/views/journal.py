@@ -5,8 +5,15 @@ from __future__ import annotations
 from flask_babel import lazy_gettext as _
 from sqlalchemy import func
 
+from app.core.formatting import translated
 from app.core.views import Chart, ReadOnlyView, monthly
+from app.core.vocabulary import booking_name
 from app.ledger.models import JournalEntry, JournalLine, LedgerAccount
+
+
+def _row_name(table: str) -> str:
+    """'invoice_allocation' -> 'Invoice allocation'."""
+    return translated(table.replace("_", " ").capitalize())
 
 
 class JournalLineView(ReadOnlyView):
@@ -33,10 +40,11 @@ class JournalEntryView(ReadOnlyView):
     show_columns = ["number", "booked_on", "booked_at", "kind", "memo", "source_table", "source_id", "source_key"]
     search_columns = ["number", "booked_on", "kind", "source_table", "memo"]
     label_columns = {"line_count": _("Lines"), "source_table": _("About"), "source_id": _("About number")}
+    formatters_columns = {"number": str, "kind": booking_name, "source_table": _row_name}
     related_views = [JournalLineView]
     charts = (
         monthly("month", _("Entries by month"), JournalEntry.booked_on),
-        Chart("kind", _("Entries by kind"), lambda: JournalEntry.kind, kind="bar-flat", words=str),
+        Chart("kind", _("Entries by kind"), lambda: JournalEntry.kind, kind="bar-flat", words=booking_name),
     )
 
 
@@ -52,5 +60,6 @@ class LedgerAccountView(ReadOnlyView):
     show_columns = ["code", "name", "kind", "active"]
     search_columns = ["code", "name", "kind"]
     base_order = ("code", "asc")
+    formatters_columns = {"name": translated}
     related_views = [JournalLineView]
     charts = (Chart("kind", _("Accounts by kind"), lambda: LedgerAccount.kind, value=lambda: func.count()),)

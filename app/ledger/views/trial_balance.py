@@ -23,7 +23,7 @@ class TrialBalanceView(ActionView):
     route_base = "/trial-balance"
     default_view = "overview"
     menu = ("Billing", lazy_gettext("Trial balance"))
-    menu_order = 60
+    menu_order = 75
 
     @expose("/")
     def overview(self) -> str:

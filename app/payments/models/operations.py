@@ -27,6 +27,7 @@ from app.core.models import (
     tenant_relationship,
 )
 from app.core.money import Money
+from app.core.vocabulary import kind_name, label_of
 from app.payments.models.payments import Payment
 
 if TYPE_CHECKING:
@@ -105,4 +106,4 @@ class PaymentOperation(TenantModel):
         return self.status in (OperationStatus.STARTED, OperationStatus.UNKNOWN)
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.status}"
+        return f"{kind_name(self.kind)}, {label_of(self.status)}"

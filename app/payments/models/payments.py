@@ -19,6 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from app.core.formatting import money
 from app.core.models import (
     AwareTime,
     TenantModel,
@@ -30,6 +31,7 @@ from app.core.models import (
     tenant_relationship,
 )
 from app.core.money import Money
+from app.core.vocabulary import kind_name
 
 if TYPE_CHECKING:
     from app.payments.models.operations import PaymentOperation
@@ -177,7 +179,7 @@ class Payment(TenantModel):
         return self.provider == DESK
 
     def __str__(self) -> str:
-        return f"{self.amount} ({self.method or self.provider})"
+        return f"{money(self.amount)}, {kind_name(self.method or self.provider)}"
 
 
 class PaymentAttempt(TenantModel):

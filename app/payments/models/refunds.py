@@ -16,6 +16,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.core.formatting import money
 from app.core.models import (
     AwareTime,
     TenantModel,
@@ -29,6 +30,7 @@ from app.core.models import (
 )
 from app.core.money import Money
 from app.core.state import Stateful
+from app.core.vocabulary import label_of
 from app.payments.models.payments import Payment, TenderKind
 
 
@@ -97,4 +99,4 @@ class Refund(Stateful, TenantModel):
         return money_of(self, "amount")
 
     def __str__(self) -> str:
-        return f"{self.amount} {self.status}"
+        return f"{money(self.amount)}, {label_of(self.status)}"

@@ -20,7 +20,7 @@ class PaymentOperationView(ReadOnlyView):
     model = PaymentOperation
     class_permission_name = "payment"
     menu = ("Billing", _("Gateway operations"))
-    menu_order = 40
+    menu_order = 60
     list_title = _("Gateway operations")
     list_columns = ["created_at", "payment", "kind", "amount", "status", "attempts", "next_at", "error_text"]
     order_columns = ["created_at", "status", "kind"]

@@ -10,6 +10,7 @@ from wtforms import StringField, TextAreaField
 from wtforms.validators import Length
 
 from app.core.views import Chart, CrudView, ReadOnlyView, monthly, row_action
+from app.core.vocabulary import kind_name
 from app.payments import services
 from app.payments.models import Payment, PaymentAttempt
 from app.payments.views.operations import PaymentOperationView
@@ -76,6 +77,7 @@ class PaymentView(CrudView):
         "notes": TextAreaField(_("Notes"), validators=[Length(max=2000)]),
     }
     search_columns = ["status", "provider", "method", "patient", "reference", "order_id", "created_at"]
+    formatters_columns = {"provider": kind_name}
     label_columns = {
         "order_id": _("Gateway's order"),
         "gateway_payment_id": _("Gateway's payment"),

@@ -18,7 +18,7 @@ class RefundView(ReadOnlyView):
     model = Refund
     class_permission_name = "refund"
     menu = ("Billing", _("Refunds"))
-    menu_order = 30
+    menu_order = 25
     list_title = _("Refunds")
     list_columns = ["created_at", "payment", "amount", "status", "reason", "destination", "error_text"]
     order_columns = ["created_at", "status"]

@@ -32,6 +32,8 @@ class DoctorView(CrudView):
     menu = ("Set-up", _("Doctors"))
     menu_order = 20
     list_title = _("Doctors")
+    add_title = _("New doctor")
+    base_order = ("search_name", "asc")
     list_columns = ["name", "specialities", "types", "locations", "registration_number", "active"]
     order_columns = ["registration_number", "active"]
     show_columns = [*PROFILE, *LINKS, *PRACTICE, *CONTACT, "active"]
@@ -107,6 +109,8 @@ class SpecialityView(CrudView):
     menu = ("Set-up", _("Specialities"))
     menu_order = 21
     list_title = _("Specialities")
+    add_title = _("New speciality")
+    base_order = ("name", "asc")
     list_columns = ["name", "active"]
     show_columns = ["name", "active"]
     add_columns = edit_columns = ["name", "active"]

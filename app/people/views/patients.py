@@ -6,8 +6,7 @@ from typing import Any
 
 from flask import flash
 from flask_appbuilder.models.sqla.filters import BaseFilter
-from flask_babel import get_locale
-from flask_babel import gettext as __
+from flask_babel import get_locale, gettext
 from flask_babel import lazy_gettext as _
 from flask_wtf.file import FileField
 from sqlalchemy import case, func
@@ -69,6 +68,7 @@ class GuardianView(CrudView):
     model = Guardian
     class_permission_name = "patient"
     list_title = _("Guardians")
+    add_title = _("New guardian")
     list_columns = ["name", "relation", "phone", "email", "patient"]
     show_columns = ["patient", "name", "relation", "phone", "email"]
     add_columns = ["patient", "name", "relation", "phone", "email"]
@@ -90,6 +90,7 @@ class ConsentView(CrudView):
     class_permission_name = "patient"
     exclude_route_methods = frozenset({"download", "edit", "delete"})
     list_title = _("Consents")
+    add_title = _("New consent")
     list_columns = ["kind", "given_at", "withdrawn_at", "patient"]
     show_columns = ["patient", "kind", "given_at", "withdrawn_at"]
     add_columns = ["patient", "kind"]
@@ -109,7 +110,7 @@ class ConsentView(CrudView):
     @row_action("update", _("Withdraw"), confirm=_("Withdraw this consent?"))
     def withdraw(self, consent: Consent) -> str:
         set_consent(consent.patient, consent.kind, given=False)
-        return __("Withdrawn.")
+        return gettext("Withdrawn.")
 
 
 def _form_fields(*, photo: bool) -> dict[str, Any]:
@@ -151,7 +152,6 @@ class PatientView(CrudView):
     menu_order = 10
     list_title = _("Patients")
     add_title = _("Register a patient")
-    edit_title = _("Change a patient")
     list_columns = ["mrn", "name", "date_of_birth", "gender", "phone", "city", "created_at"]
     order_columns = ["date_of_birth", "created_at"]
     show_template = "people/patient.html"
@@ -213,7 +213,7 @@ class PatientView(CrudView):
         )
         if twins:
             numbers = ", ".join(twin.mrn for twin in twins)
-            flash(__("This may be somebody whom you have already: MRN %(numbers)s.", numbers=numbers), "warning")
+            flash(gettext("This may be somebody whom you have already: MRN %(numbers)s.", numbers=numbers), "warning")
         return patient
 
     def change_item(self, item: Patient, form: Any) -> None:

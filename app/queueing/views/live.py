@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import flash, redirect, request, url_for
 from flask_appbuilder import expose
-from flask_babel import gettext as __
+from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from sqlalchemy import select
 from werkzeug.wrappers import Response
@@ -106,7 +106,7 @@ class LiveQueueView(ActionView):
         """Call the doctor's next patient."""
         self.require()
         require("queue", "call")
-        return _do(lambda: call_next(doctor_id, request.form.get("location") or None), __("Nobody waits."))
+        return _do(lambda: call_next(doctor_id, request.form.get("location") or None), gettext("Nobody waits."))
 
     @expose("/tokens/<id:token_id>/<move>", methods=["POST"])
     def move(self, token_id: str, move: str) -> Response:

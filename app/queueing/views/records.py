@@ -72,7 +72,7 @@ class QueueTokenView(CrudView):
     model = QueueToken
     class_permission_name = "queue"
     menu = ("Schedule", _("Tokens"))
-    menu_order = 50
+    menu_order = 20
     list_title = _("Tokens")
     add_title = _("Token for a walk-in")
     base_order = ("id", "desc")
@@ -127,7 +127,7 @@ class DoctorQueueView(ReadOnlyView):
     model = DoctorQueue
     class_permission_name = "queue"
     menu = ("Schedule", _("Queues by day"))
-    menu_order = 55
+    menu_order = 21
     list_title = _("Queues by day")
     list_columns = ["queued_on", "letter", "doctor", "location", "last_number"]
     order_columns = ["queued_on", "last_number"]

@@ -9,8 +9,7 @@ from typing import Any
 
 from flask import url_for
 from flask_appbuilder.models.sqla.filters import BaseFilter
-from flask_babel import format_datetime
-from flask_babel import gettext as __
+from flask_babel import format_datetime, gettext
 from flask_babel import lazy_gettext as _
 from sqlalchemy import Date, Integer, cast, func, select
 from wtforms import StringField, TextAreaField
@@ -104,7 +103,7 @@ def _told_what_is_free() -> Iterator[None]:
         yield
     except SlotTaken as taken:
         free = ", ".join(format_datetime(slot["startsAt"], "d MMM, HH:mm") for slot in taken.extra["alternatives"])
-        words = __("Next free: %(times)s.", times=free) if free else __("Nothing is free soon.")
+        words = gettext("Next free: %(times)s.", times=free) if free else gettext("Nothing is free soon.")
         raise SlotTaken(f"{taken.message} {words}", **taken.extra) from None
 
 
@@ -232,34 +231,34 @@ class AppointmentView(CrudView):
     @row_action("approve", _("Approve"))
     def approve(self, visit: Appointment) -> str:
         approve_appointment(lock_appointment(visit.id))
-        return __("Approved.")
+        return gettext("Approved.")
 
     @row_action("decline", _("Decline"), confirm=_("Decline this request?"))
     def decline(self, visit: Appointment) -> str:
         decline_appointment(lock_appointment(visit.id))
-        return __("Declined.")
+        return gettext("Declined.")
 
     @row_action("confirm", _("Confirm"))
     def confirm(self, visit: Appointment) -> str:
         confirm_appointment(lock_appointment(visit.id))
-        return __("Confirmed.")
+        return gettext("Confirmed.")
 
     @row_action("start", _("Start"), multiple=False)
     def start(self, visit: Appointment) -> str:
         start(lock_appointment(visit.id))
-        return __("Started.")
+        return gettext("Started.")
 
     @row_action("complete", _("Complete"), multiple=False)
     def complete(self, visit: Appointment) -> str:
         complete(lock_appointment(visit.id))
-        return __("Completed.")
+        return gettext("Completed.")
 
     @row_action("no-show", _("No-show"), confirm=_("Mark as not shown up?"))
     def no_show(self, visit: Appointment) -> str:
         no_show(lock_appointment(visit.id))
-        return __("Marked as no-show.")
+        return gettext("Marked as no-show.")
 
     @row_action("cancel", _("Cancel"), confirm=_("Cancel this visit?"))
     def cancel(self, visit: Appointment) -> str:
         cancel_appointment(lock_appointment(visit.id), CancelReason.OTHER)
-        return __("Cancelled.")
+        return gettext("Cancelled.")

@@ -89,6 +89,7 @@ class AvailabilityRuleView(CrudView):
     menu = ("Schedule", _("Weekly hours"))
     menu_order = 30
     list_title = _("Weekly hours")
+    add_title = _("New weekly hours")
     base_order = ("doctor_id", "asc")
     list_columns = ["doctor", "weekday", "opens", "closes", "location", "types", "slot_minutes", "capacity"]
     order_columns = ["weekday", "opens", "slot_minutes", "capacity"]
@@ -139,6 +140,7 @@ class AvailabilityExceptionView(CrudView):
     menu = ("Schedule", _("Holidays and leave"))
     menu_order = 40
     list_title = _("Holidays and leave")
+    add_title = _("New holiday, leave or extra hours")
     lede = _("Without a doctor it is a holiday of the whole clinic; without hours it is the whole day.")
     base_order = ("starts_on", "desc")
     list_columns = ["kind", "starts_on", "ends_on", "opens", "closes", "doctor", "reason"]
@@ -187,8 +189,9 @@ class SlotHoldView(ReadOnlyView):
     model = SlotHold
     class_permission_name = "appointment"
     menu = ("Schedule", _("Held slots"))
-    menu_order = 60
+    menu_order = 22
     list_title = _("Held slots")
+    base_order = ("starts_at", "asc")
     list_columns = ["starts_at", "ends_at", "doctor", "location", "type", "patient", "expires_at"]
     order_columns = ["starts_at", "expires_at"]
     show_columns = list_columns
