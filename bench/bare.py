@@ -1,0 +1,110 @@
+"""The other side of the ratios: the same rows read and written by hand in a bare Flask application.
+
+No log-in, no clinic in scope, no walls, no validation, no limits, no records of what happened: only the statements.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+import orjson
+from flask import Flask, Response, request
+from sqlalchemy import create_engine, text
+
+from app.core.ids import new_id
+
+LIST = text("""
+select a.id, a.status, a.type, a.starts_at, a.ends_at, a.doctor_id, a.patient_id, a.location_id, a.room_id,
+  a.overbooked, a.payment_due_at, d.title, d.first_name, d.last_name, p.mrn, p.first_name as patient_first_name,
+  p.last_name as patient_last_name
+from appointment a join doctor d on d.id = a.doctor_id join patient p on p.id = a.patient_id
+where a.clinic_id = :clinic order by a.starts_at, a.id limit 20
+""")
+# What one booking of ours writes: the visit, its history, its event and the entry of the trail.
+BOOK = (
+    text("""
+insert into appointment (id, clinic_id, patient_id, doctor_id, location_id, type, status, starts_at, ends_at, busy,
+  seats, overbooked, overbook_reason, notes, booked_by_patient, cancelled_note, created_at, updated_at)
+values (:id, :clinic, :patient, :doctor, :location, 'IN_PERSON', 'SCHEDULED', :at,
+  cast(:at as timestamptz) + interval '15 minutes',
+  tstzrange(cast(:at as timestamptz), cast(:at as timestamptz) + interval '15 minutes'),
+  int4range(null, null), false, '', '', false, '', now(), now())
+"""),
+    text("""
+insert into appointment_change (id, clinic_id, appointment_id, kind, to_status, to_starts_at, reason, created_at,
+  updated_at)
+values (:change, :clinic, :id, 'BOOKED', 'SCHEDULED', :at, '', now(), now())
+"""),
+    text("""
+insert into event (id, clinic_id, type, category, priority, version, source, occurred_at, subject_id, payload,
+  payload_hash, details, created_at, updated_at)
+values (:event, :clinic, 'appointment.created', 'APPOINTMENT', 'NORMAL', '1.0', 'scheduling', now(), :id,
+  cast(:payload as jsonb), '', '{}', now(), now())
+"""),
+    text("""
+insert into audit_entry (id, clinic_id, number, at, action, entity, entity_id, changes, event_id, mac, created_at,
+  updated_at)
+values (:entry, :clinic, :number, now(), 'appointment.created', 'appointment', :id, cast(:payload as jsonb), :event,
+  '', now(), now())
+"""),
+)
+
+
+def create_app() -> Flask:
+    app = Flask(__name__)
+    engine = create_engine(os.environ["DATABASE_URL"], pool_size=20)
+
+    @app.get("/appointments")
+    def appointments() -> Response:
+        with engine.connect() as connection:
+            rows = connection.execute(LIST, {"clinic": os.environ["BENCH_CLINIC"]})
+            return _json({"items": [_show(row) for row in rows]})
+
+    @app.post("/appointments")
+    def book() -> Response:
+        values = _values(orjson.loads(request.get_data()))
+        with engine.begin() as connection:
+            for statement in BOOK:
+                connection.execute(statement, values)
+        return _json({"id": values["id"], "status": "SCHEDULED", "startsAt": values["at"]}, 201)
+
+    return app
+
+
+def _values(body: dict[str, Any]) -> dict[str, Any]:
+    """Entries of the trail count backwards here: our own side goes on with its chain."""
+    return {
+        **{name: new_id() for name in ("id", "change", "event", "entry")},
+        "clinic": os.environ["BENCH_CLINIC"],
+        "location": os.environ["BENCH_LOCATION"],
+        "patient": body["patientId"],
+        "doctor": body["doctorId"],
+        "at": body["startsAt"],
+        "payload": orjson.dumps(body).decode(),
+        "number": -time.time_ns(),
+    }
+
+
+def _show(row: Any) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "status": row.status,
+        "type": row.type,
+        "startsAt": row.starts_at,
+        "endsAt": row.ends_at,
+        "doctorId": row.doctor_id,
+        "doctorName": f"{row.title} {row.first_name} {row.last_name}",
+        "patientId": row.patient_id,
+        "patientName": f"{row.patient_first_name} {row.patient_last_name}",
+        "mrn": row.mrn,
+        "locationId": row.location_id,
+        "roomId": row.room_id,
+        "overbooked": row.overbooked,
+        "paymentDueAt": row.payment_due_at,
+    }
+
+
+def _json(value: dict[str, Any], status: int = 200) -> Response:
+    return Response(orjson.dumps(value, default=str), status=status, mimetype="application/json")

@@ -1,0 +1,27 @@
+"""The checks by name, in the order in which they run: the memory of the processes is looked at after their work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bench.checks.booking import booking
+from bench.checks.console import console_pages
+from bench.checks.loader import loader
+from bench.checks.memory import memory
+from bench.checks.plans import plans
+from bench.checks.search import patient_search
+from bench.checks.visits import list_of_visits
+from bench.figures import Effort, Figure
+from bench.installation import Installation
+
+Check = Callable[[Installation, Effort], list[Figure]]
+
+CHECKS: dict[str, Check] = {
+    "loader": loader,
+    "plans": plans,
+    "list": list_of_visits,
+    "booking": booking,
+    "console": console_pages,
+    "search": patient_search,
+    "memory": memory,
+}
