@@ -9,13 +9,13 @@ from typing import Any
 
 from sqlalchemy import select
 
-from app.core import clock
+from app.core import clock, metrics
 from app.core.files import StoredFile
 from app.core.ids import new_id
 from app.core.providers import Outcome, ProviderError
 from app.core.sockets import clinic_room, push
 from app.core.tenant import db, tenant_scope
-from app.core.transaction import unit_of_work
+from app.core.transaction import after_commit, unit_of_work
 from app.events.services import publish
 from app.messaging.channels import channel_with_code
 from app.messaging.channels.base import Attachment, OutgoingMessage, SendReceipt
@@ -34,6 +34,9 @@ QUOTA_WAIT = timedelta(hours=1)
 LEASE = timedelta(seconds=180)
 UNCLEAR = "The provider gave no clear answer: it may have been sent."
 STOPPED = "A worker stopped while sending: it may have been sent."
+GIVEN_UP = metrics.Counter(
+    "clinic_messages_given_up", "Messages that wait for a person, by channel and status", ["channel", "status"]
+)
 
 
 @dataclass(frozen=True)
@@ -160,6 +163,8 @@ def _again(message: Message, wait: timedelta, reason: str) -> None:
 def _give_up(message: Message, status: MessageStatus, reason: str) -> None:
     message.become(status)
     message.reason = reason[:300]
+    labels = {"channel": str(message.channel), "status": str(status)}
+    after_commit(lambda: GIVEN_UP.inc(**labels))
     publish(
         NotificationFailed(message_id=message.id, channel=message.channel, template=message.template, reason=status)
     )

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 from sqlalchemy import select
 
 from app.core import clock
@@ -115,10 +116,17 @@ def test_a_refused_call_is_tried_three_times(clinic: Any, sandbox: Any) -> None:
     assert sandbox.messages(channel="whatsapp") == []
 
 
-def test_no_clear_answer_parks_the_message(clinic: Any, sandbox: Any) -> None:
+def parked_so_far() -> float:
+    """As /metrics counts them."""
+    return REGISTRY.get_sample_value("clinic_messages_given_up_total", {"channel": "whatsapp", "status": "PARKED"}) or 0
+
+
+def test_no_clear_answer_parks_and_counts_the_message(clinic: Any, sandbox: Any) -> None:
+    before = parked_so_far()
     sandbox.fault("whatsapp", "reset", count=1)
     message_id = queue(clinic.id)
     send(clinic.id, message_id)
+    assert parked_so_far() == before + 1
     row = state(clinic.id, message_id)
     assert row.status == MessageStatus.PARKED
     assert "may have been sent" in row.reason
