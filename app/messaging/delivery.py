@@ -163,8 +163,8 @@ def _again(message: Message, wait: timedelta, reason: str) -> None:
 def _give_up(message: Message, status: MessageStatus, reason: str) -> None:
     message.become(status)
     message.reason = reason[:300]
-    labels = {"channel": str(message.channel), "status": str(status)}
-    after_commit(lambda: GIVEN_UP.inc(**labels))
+    channel = str(message.channel)
+    after_commit(lambda: GIVEN_UP.inc(channel=channel, status=str(status)))
     publish(
         NotificationFailed(message_id=message.id, channel=message.channel, template=message.template, reason=status)
     )
