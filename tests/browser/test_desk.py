@@ -58,6 +58,7 @@ def chosen_row(page: Page) -> Any:
         ("RECEPTIONIST", "/desk/?register"),
         ("CLINIC_ADMIN", "/my-day/"),
         ("FINANCE_BILLING", "/finance/"),
+        ("FINANCE_BILLING", "/reports/"),
     ],
 )
 def test_every_page_is_accessible_and_fits(log_in: LogIn, violations: Any, visits: Any, role: str, path: str) -> None:

@@ -3,6 +3,7 @@ import { text } from "./texts.js";
 import { toast } from "./toast.js";
 
 export function startPieces() {
+  window.htmx.config.defaultSettleDelay = 0; // a new form works from the moment it is seen, also for the fastest key
   document.addEventListener("htmx:beforeRequest", setBusy(true));
   document.addEventListener("htmx:afterRequest", setBusy(false));
   document.addEventListener("htmx:beforeSwap", decide);
