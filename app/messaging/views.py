@@ -6,6 +6,7 @@ from typing import Any
 
 from flask_babel import lazy_gettext as _
 
+from app.core.navigation import describe_item
 from app.core.views import Chart, ReadOnlyView, monthly, row_action
 from app.messaging.models import Message, MessageAttempt
 from app.messaging.services import resend_message
@@ -29,6 +30,9 @@ class MessageAttemptView(ReadOnlyView):
         "finished_at",
     ]
     search_columns = ["provider", "outcome", "code", "created_at"]
+
+
+describe_item("MessageView", shortcut="g o")
 
 
 class MessageView(ReadOnlyView):

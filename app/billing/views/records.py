@@ -12,6 +12,7 @@ from app.billing.models import CreditNote, Invoice, InvoiceAllocation, InvoiceLi
 from app.billing.notices import send_invoice
 from app.billing.services import lock_invoice, lock_visit, open_invoice
 from app.core.errors import Conflict
+from app.core.navigation import describe_item
 from app.core.views import Chart, ReadOnlyView, monthly, row_action
 from app.messaging.models import Channel
 
@@ -116,6 +117,9 @@ class PayLinkView(ReadOnlyView):
     order_columns = ["created_at", "expires_at", "used_at"]
     label_columns = {"printed": _("On a document"), "link_status": _("Status")}
     charts = (monthly("month", _("Pay links by month"), PayLink.created_at),)
+
+
+describe_item("InvoiceView", shortcut="g i")
 
 
 class InvoiceView(ReadOnlyView):

@@ -101,6 +101,11 @@ class CrudView(Exporting, ModelView):
         self.add_title = self.add_title or self.list_title
         self.title: Any = self.list_title
 
+    def _init_properties(self) -> None:
+        """FAB names the model's columns; what a record shows beside them (a Money, a relation) has a name, too."""
+        super()._init_properties()
+        self._gen_labels_columns(self.show_columns)
+
     def _prettify_column(self, name: str) -> str:
         """'created_at' -> 'Created at'."""
         return name.replace(".", " ").replace("_", " ").capitalize()

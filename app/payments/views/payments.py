@@ -9,6 +9,7 @@ from sqlalchemy import func
 from wtforms import StringField, TextAreaField
 from wtforms.validators import Length
 
+from app.core.navigation import describe_item
 from app.core.views import Chart, CrudView, ReadOnlyView, monthly, row_action
 from app.core.vocabulary import kind_name
 from app.payments import services
@@ -37,6 +38,9 @@ class PaymentAttemptView(ReadOnlyView):
     ]
     search_columns = ["gateway_payment_id", "method", "failed"]
     label_columns = {"gateway_payment_id": _("Gateway's number"), "failure_text": _("Reason")}
+
+
+describe_item("PaymentView", shortcut="g y")
 
 
 class PaymentView(CrudView):

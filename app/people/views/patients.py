@@ -13,6 +13,7 @@ from sqlalchemy import case, func
 from wtforms import DateField, TextAreaField
 from wtforms.validators import Length, Optional
 
+from app.core.navigation import describe_item
 from app.core.views import Chart, CrudView, lookup_for, monthly, row_action
 from app.core.views.datamodel import FilterConverter
 from app.people.demographics import LABELS, LENGTHS
@@ -141,6 +142,9 @@ def language_name(code: str) -> str:
     """A language in the reader's own words; the code where it has none."""
     locale = get_locale()
     return str(locale.languages.get(code, code)) if locale else code
+
+
+describe_item("PatientView", shortcut="g p")
 
 
 class PatientView(CrudView):

@@ -17,6 +17,7 @@ from wtforms.validators import InputRequired, Length
 
 from app.core import clock
 from app.core.form_fields import LocalDateTimeField
+from app.core.navigation import describe_item
 from app.core.principal import find_principal
 from app.core.tenant import db
 from app.core.views import Chart, CrudView, LookupField, ReadOnlyView, lookup_for, row_action
@@ -155,6 +156,9 @@ class AppointmentChangeView(ReadOnlyView):
             only=lambda: AppointmentChange.created_at >= clock.now() - RECENT,
         ),
     )
+
+
+describe_item("AppointmentView", shortcut="g a")
 
 
 class AppointmentView(CrudView):
