@@ -13,7 +13,15 @@ from sqlalchemy import select
 from app.access.edge import ACCESS_COOKIE, REFRESH_COOKIE
 from app.access.models import Member, User
 from app.access.roles import actions_of
-from app.access.services import add_member, check_role, create_user, disable_user, remove_member, update_user
+from app.access.services import (
+    add_member,
+    check_role,
+    create_user,
+    disable_user,
+    remove_member,
+    update_user,
+    user_to_add,
+)
 from app.access.sessions import Tokens, list_sessions, log_in, refresh_tokens, revoke_session
 from app.core import rate_limit
 from app.core.api import Api, Body, ListQuery, endpoint, reply
@@ -200,9 +208,7 @@ class UserApi(Api):
     def add(self, clinic_id: str, body: NewMember) -> dict[str, Any]:
         """Give a user a role in the clinic."""
         _require_active(clinic_id)
-        user = db.session.get(User, body.user_id)
-        if user is None:
-            raise NotFound
+        user = user_to_add(body.user_id)
         member = add_member(user, body.role)
         return {"id": member.id, "userId": user.id, "role": member.role}
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from flask import Flask, Request, g, request, session
 from werkzeug.local import LocalProxy
 
 from app.access.principals import find_principal_of, in_clinic
+from app.access.sessions import note_visit
 from app.access.tokens import read_access_token
 from app.core import rate_limit
 from app.core.errors import Unauthorized
@@ -18,12 +20,13 @@ from app.extensions import csrf
 from config import get_settings
 
 SESSION_COOKIE_KEY = "sid"
+USER_COOKIE_KEY = "uid"
 ACCESS_COOKIE = "clinic_access"
 REFRESH_COOKIE = "clinic_refresh"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
-# Paths that carry no person: provider webhooks are signed, assets and probes are public.
+# Paths that carry no person: assets and probes are public; what providers send, and whom they send back, is signed.
 ANONYMOUS_PREFIXES = ("/static/", "/healthz", "/readyz", "/metrics")
-SIGNED_PREFIXES = ("/api/payments/", "/api/messaging/", "/pay/return/")
+SIGNED_PATH = re.compile(r"/api/(payments|messaging)/[^/]+/webhook|/pay/return/[^/]+")
 
 acting_principal = LocalProxy(find_principal)
 
@@ -40,17 +43,37 @@ def _enter() -> None:
     g.scope_entered = True
     if request.path.startswith(ANONYMOUS_PREFIXES):
         return
-    principal, by_cookie = authenticate(request)
+    principal = _person()
     if principal is None:
         _limit_anonymous()
         return
-    _check_csrf(by_cookie)
-    wanted = request.headers.get("X-Clinic-Id")
-    if wanted:
-        principal = in_clinic(principal, wanted)
     set_principal(principal)
     leave_scope()
     enter_scope(Scope(clinic_id=principal.clinic_id))
+
+
+def _person() -> Principal | None:
+    """Who asks, in the clinic that they name. Raises Unauthorized, Forbidden, TooManyRequests, and for a forgery."""
+    if SIGNED_PATH.fullmatch(request.path):
+        return None  # a provider's Authorization header is not ours to judge
+    try:
+        principal, by_cookie = authenticate(request)
+    except Unauthorized:
+        _limit_anonymous()
+        raise
+    if principal is None:
+        return None
+    _check_csrf(by_cookie)
+    return _in_named_clinic(principal, request.headers.get("X-Clinic-Id"))
+
+
+def _in_named_clinic(principal: Principal, clinic_id: str | None) -> Principal:
+    if not clinic_id or clinic_id == principal.clinic_id:
+        return principal
+    visitor = in_clinic(principal, clinic_id)
+    if visitor.super_admin:
+        note_visit(visitor)
+    return visitor
 
 
 def _leave(_error: BaseException | None) -> None:
@@ -66,7 +89,8 @@ def authenticate(asking: Request) -> tuple[Principal | None, bool]:
         scheme, _, token = header.partition(" ")
         if scheme.lower() != "bearer":
             raise Unauthorized(code="INVALID_TOKEN")
-        principal = find_principal_of(read_access_token(token.strip()))
+        named = read_access_token(token.strip())
+        principal = find_principal_of(named.session_id, counted_for=named.user_id)
         if principal is None:
             raise Unauthorized(code="SESSION_ENDED")
         return principal, False
@@ -75,19 +99,20 @@ def authenticate(asking: Request) -> tuple[Principal | None, bool]:
 
 def _from_cookie(asking: Request) -> Principal | None:
     session_id: Any = session.get(SESSION_COOKIE_KEY)
-    if not is_id(session_id):
-        token = asking.cookies.get(ACCESS_COOKIE)
-        if not token:
-            return None
-        try:
-            session_id = read_access_token(token)
-        except Unauthorized:
-            return None
-    return find_principal_of(session_id)
+    if is_id(session_id):
+        return find_principal_of(session_id, counted_for=session.get(USER_COOKIE_KEY) or session_id)
+    token = asking.cookies.get(ACCESS_COOKIE)
+    if not token:
+        return None
+    try:
+        named = read_access_token(token)
+    except Unauthorized:
+        return None
+    return find_principal_of(named.session_id, counted_for=named.user_id)
 
 
 def _check_csrf(by_cookie: bool) -> None:
-    if by_cookie and request.method not in SAFE_METHODS and not request.path.startswith(SIGNED_PREFIXES):
+    if by_cookie and request.method not in SAFE_METHODS:
         csrf.protect()
 
 
@@ -99,16 +124,17 @@ def authenticate_socket(auth: Any) -> Principal | None:
     """The principal behind a Socket.IO handshake: a bearer token in `auth.token`, or the console's cookie."""
     try:
         if isinstance(auth, dict) and auth.get("token"):
-            principal = find_principal_of(read_access_token(str(auth["token"])))
+            named = read_access_token(str(auth["token"]))
+            principal = find_principal_of(named.session_id, counted_for=named.user_id)
         else:
             principal = _from_cookie(request)
         wanted = auth.get("clinicId") if isinstance(auth, dict) else None
-        return in_clinic(principal, str(wanted)) if principal and wanted else principal
+        return _in_named_clinic(principal, str(wanted)) if principal and wanted else principal
     except Exception:
         return None
 
 
 def socket_still_valid(principal: Principal) -> bool:
-    """Whether the session behind an open socket has not been revoked meanwhile."""
+    """Whether the session behind an open socket, and the membership that it was opened with, still stand."""
     known = find_principal_of(principal.session_id)
     return known is not None and any(item == principal.active for item in known.memberships)

@@ -39,9 +39,11 @@ def _key(session_id: str) -> str:
     return f"session:{session_id}"
 
 
-def find_principal_of(session_id: str) -> Principal | None:
-    """The person behind a live session, or None. Counts the request against the user's limit in the same round trip."""
-    raw = _read_entry(session_id)
+def find_principal_of(session_id: str, *, counted_for: str | None = None) -> Principal | None:
+    """The person behind a live session, or None. `counted_for`: whose limit the request counts against, in the same
+    round trip: the user's, however many sessions they have. Raises TooManyRequests.
+    """
+    raw = _read_entry(session_id, counted_for)
     known = _from_entry(raw) if raw else None
     if known is not None and time.time() - known.checked_at < RECHECK_SECONDS:
         return known.principal
@@ -53,13 +55,13 @@ def find_principal_of(session_id: str) -> Principal | None:
     return _from_entry(fresh).principal
 
 
-def _read_entry(session_id: str) -> bytes | None:
-    counter = counter_key("session", session_id)
+def _read_entry(session_id: str, counted_for: str | None) -> bytes | None:
+    count = counting(counter_key("user", counted_for)) if counted_for else ()
     try:
-        raw, count, _ = ask(("GET", _key(session_id)), *counting(counter))
+        raw, *counted = ask(("GET", _key(session_id)), *count)
     except RedisError:
         return None
-    if count > get_settings().requests_per_minute:
+    if counted and counted[0] > get_settings().requests_per_minute:
         raise TooManyRequests(seconds_left())
     return raw or None
 

@@ -14,9 +14,10 @@ from app.access.passwords import check_new_password, hash_password, password_mat
 from app.access.principals import forget_session, forget_user
 from app.access.roles import Role
 from app.access.sessions import revoke_all_sessions
-from app.core.errors import Conflict, Forbidden, Invalid
+from app.core.errors import Conflict, Forbidden, Invalid, NotFound
+from app.core.ids import is_id
 from app.core.principal import current_principal, find_principal
-from app.core.tenant import all_tenants, db
+from app.core.tenant import all_tenants, db, require_clinic
 from app.core.transaction import after_commit, unit_of_work
 from app.events.services import publish
 from config import get_settings
@@ -28,6 +29,12 @@ class UsernameTaken(Conflict):
     """Another user has this name."""
 
     code = "USERNAME_TAKEN"
+
+
+class WorksElsewhere(Forbidden):
+    """The account opens another clinic too."""
+
+    code = "WORKS_ELSEWHERE"
 
 
 def create_user(*, username: str, password: str, first_name: str, last_name: str = "", **columns: Any) -> User:
@@ -50,13 +57,27 @@ def create_user(*, username: str, password: str, first_name: str, last_name: str
     return user
 
 
+def user_to_add(user_id: str) -> User:
+    """Whom whoever acts may make a member: people whom the clinic knows; a SUPER_ADMIN anybody. Raises NotFound."""
+    user = db.session.get(User, user_id) if is_id(user_id) else None
+    known = db.session.scalar(select(Member.id).where(Member.user_id == user_id)) if user else None
+    if user is None or not (known or current_principal().super_admin):
+        raise NotFound
+    return user
+
+
 def add_member(user: User, role: str, **links: str | None) -> Member:
-    """Give a user a role in the clinic in scope. Raises Invalid, Forbidden or Conflict."""
+    """Give a user a role in the clinic in scope, again if they left. Raises Invalid, Forbidden or Conflict."""
     check_role(role)
-    if db.session.scalar(select(Member.id).where(Member.user_id == user.id)):
+    member = db.session.scalar(select(Member).where(Member.user_id == user.id).with_for_update())
+    if member is None:
+        member = Member(user_id=user.id)
+        db.session.add(member)
+    elif member.active:
         raise Conflict(_("This user is already a member."), code="ALREADY_MEMBER")
-    member = Member(user_id=user.id, role=role, **links)
-    db.session.add(member)
+    member.role, member.active = role, True
+    for name, value in links.items():
+        setattr(member, name, value)
     db.session.flush()
     user_id = user.id
     after_commit(lambda: forget_user(user_id))
@@ -71,8 +92,23 @@ def check_role(role: str) -> None:
         raise Forbidden(_("A SUPER_ADMIN is not made in a clinic."))
 
 
+def check_account(user: User) -> None:
+    """Raises WorksElsewhere for an account that also opens what is not this clinic's: only a SUPER_ADMIN changes it.
+
+    A membership that has ended counts: it may be given back.
+    """
+    principal = find_principal()
+    if principal is None or principal.super_admin:
+        return
+    with all_tenants():
+        clinics = set(db.session.scalars(select(Member.clinic_id).where(Member.user_id == user.id)))
+    if user.super_admin or clinics != {require_clinic()}:
+        raise WorksElsewhere(_("This person also works elsewhere: only they or a SUPER_ADMIN change their account."))
+
+
 def update_user(user: User, **changes: Any) -> User:
-    """Change a user's profile; a new password ends all their sessions. Raises Invalid."""
+    """Change a user's profile; a new password ends all their sessions. Raises Invalid, WorksElsewhere."""
+    check_account(user)
     password = changes.pop("password", None)
     if password:
         check_new_password(password)
@@ -105,12 +141,19 @@ def change_own_password(old: str, new: str, *, keep_session: str) -> None:
 
 
 def disable_user(user: User) -> None:
-    """Lock a user out of everything at once; the history stays. Raises Conflict for oneself."""
+    """Lock a user out of everything at once; the history stays. Raises Conflict for oneself, WorksElsewhere."""
     if user.id == current_principal().user_id:
         raise Conflict(_("You cannot disable yourself."))
+    check_account(user)
     user.active = False
     revoke_all_sessions(user.id, "USER_DISABLED")
     publish(UserDeleted(user_id=user.id))
+
+
+def unlock_user(user: User) -> None:
+    """Let a user try again before the lock-out is over. Raises WorksElsewhere."""
+    check_account(user)
+    user.failed_logins, user.locked_until = 0, None
 
 
 def remove_member(member: Member) -> None:

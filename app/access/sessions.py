@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
 from flask_babel import gettext as _
+from redis.exceptions import RedisError
 from sqlalchemy import func, select
 
 from app.access.events import ClinicEntered, LoggedIn, LoggedOut, TokenRefreshed
@@ -15,6 +17,7 @@ from app.access.principals import forget_session, load_memberships
 from app.access.tokens import RefreshToken, make_access_token, read_refresh_token
 from app.core import clock
 from app.core.errors import Forbidden, TooManyRequests, Unauthorized
+from app.core.jobs import redis_connection
 from app.core.principal import Principal, acting_as
 from app.core.tenant import all_tenants, current_clinic_id, db
 from app.core.transaction import after_commit, unit_of_work
@@ -34,6 +37,7 @@ class Tokens:
     """What a client keeps. `expires_in` is the access token's life in seconds."""
 
     session_id: str
+    user_id: str
     access_token: str
     refresh_token: str
     expires_in: int
@@ -125,7 +129,7 @@ def _expiry() -> object:
 def _tokens(session: LoginSession) -> Tokens:
     refresh = RefreshToken(session.id, session.generation)
     access = make_access_token(session.user_id, session.id)
-    return Tokens(session.id, access, str(refresh), get_settings().access_token_seconds)
+    return Tokens(session.id, session.user_id, access, str(refresh), get_settings().access_token_seconds)
 
 
 def refresh_tokens(text: str) -> Tokens:
@@ -216,3 +220,25 @@ def enter_clinic(session_id: str, clinic_id: str) -> None:
         entered = ClinicEntered(user_id=session.user_id, session_id=session_id, as_super_admin=member is None)
         publish(entered, clinic_id=clinic_id)
         after_commit(lambda: forget_session(session_id))
+
+
+def note_visit(principal: Principal) -> None:
+    """A SUPER_ADMIN works in a clinic that is not their session's own: its trail says so, once a day and session.
+
+    What Redis forgot is written again rather than not at all. Opens its own scope and commits.
+    """
+    key = f"visit:{principal.session_id}:{principal.clinic_id}"
+    if _is_kept(key):
+        return
+    entered = ClinicEntered(user_id=principal.user_id, session_id=principal.session_id, as_super_admin=True)
+    with acting_as(principal), all_tenants(), unit_of_work():
+        publish(entered, clinic_id=principal.clinic_id)
+    with suppress(RedisError):
+        redis_connection().set(key, b"1", ex=get_settings().session_seconds)
+
+
+def _is_kept(key: str) -> bool:
+    try:
+        return bool(redis_connection().exists(key))
+    except RedisError:
+        return False

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import jwt
 
@@ -36,20 +37,27 @@ def make_access_token(user_id: str, session_id: str) -> str:
     return jwt.encode(claims, _key("access-token"), ALGORITHM)
 
 
-def read_access_token(token: str) -> str:
-    """The session id of a valid token. Raises Unauthorized."""
+class Named(NamedTuple):
+    """Whom a token or a cookie of ours names."""
+
+    session_id: str
+    user_id: str
+
+
+def read_access_token(token: str) -> Named:
+    """Whom a valid token names. Raises Unauthorized."""
     try:
-        session_id, expires = _verified(token)
+        named, expires = _verified(token)
     except jwt.InvalidTokenError:
         raise Unauthorized(code="INVALID_TOKEN") from None
     if expires <= clock.now().timestamp():
         raise Unauthorized(code="TOKEN_EXPIRED")
-    return session_id
+    return named
 
 
 @lru_cache(maxsize=4096)
-def _verified(token: str) -> tuple[str, float]:
-    """Session and expiry of a token of ours; what it proves is the same each time that it comes, only time ends it."""
+def _verified(token: str) -> tuple[Named, float]:
+    """Whom a token of ours names and till when; what it proves is the same each time that it comes."""
     claims = jwt.decode(
         token,
         _key("access-token"),
@@ -57,7 +65,7 @@ def _verified(token: str) -> tuple[str, float]:
         issuer=ISSUER,
         options={"require": ["exp", "sid", "sub"], "verify_exp": False, "verify_iat": False},
     )
-    return str(claims["sid"]), claims["exp"]
+    return Named(str(claims["sid"]), str(claims["sub"])), claims["exp"]
 
 
 @dataclass(frozen=True)

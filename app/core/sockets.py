@@ -1,6 +1,7 @@
 """Live pushes: Socket.IO with the same principal, clinic and permission as every other edge.
 
-Flask-SocketIO runs no `before_request` for events (DESIGN 4), so the base namespace sets the scope per event.
+Flask-SocketIO runs no `before_request` for events (DESIGN 4), so the base namespace sets the scope per event. An open
+socket hears without asking: a look-out in each process closes those whose session or membership has ended.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from flask import request
+from flask import Flask, current_app, request
 from flask_socketio import ConnectionRefusedError, Namespace, emit
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.core.errors import AppError
 from app.core.principal import Principal, acting_as
@@ -21,6 +23,7 @@ from app.core.transaction import after_commit, unit_of_work
 log = logging.getLogger(__name__)
 
 LIVE = "/live"
+LOOK_AGAIN_SECONDS = 2
 
 SocketHandler = Callable[[Any], Any]
 SOCKET_HANDLERS: dict[str, SocketHandler] = {}
@@ -57,15 +60,39 @@ class LiveNamespace(Namespace):
         super().__init__(LIVE)
         self._authenticate = authenticate
         self._still_valid = still_valid
+        self._watching = False
 
     def on_connect(self, auth: Any = None) -> None:
         principal = self._authenticate(auth)
         if principal is None or principal.clinic_id is None:
             raise ConnectionRefusedError("UNAUTHORIZED")
         _principals[request.sid] = principal  # type: ignore[attr-defined]
+        if not self._watching:
+            self._watching = True
+            self.socketio.start_background_task(self._look_out, current_app._get_current_object())  # type: ignore[attr-defined]
 
     def on_disconnect(self, _reason: Any = None) -> None:
         _principals.pop(request.sid, None)  # type: ignore[attr-defined]
+
+    def _look_out(self, app: Flask) -> None:
+        """Close what has ended, as long as the process lives. Its own failures end nothing."""
+        while True:
+            self.socketio.sleep(LOOK_AGAIN_SECONDS)
+            try:
+                with app.app_context():
+                    self._close_ended()
+            except SQLAlchemyError:
+                continue  # nobody can be looked up: who was let in stays in
+            except Exception:
+                log.exception("the look-out for ended sessions failed")
+
+    def _close_ended(self) -> None:
+        stands: dict[Principal, bool] = {}
+        for sid, principal in list(_principals.items()):
+            if principal not in stands:
+                stands[principal] = self._still_valid(principal)
+            if not stands[principal]:
+                self.socketio.server.disconnect(sid, namespace=LIVE)
 
     def trigger_event(self, event: str, *args: Any) -> Any:
         if event in ("connect", "disconnect"):
@@ -75,9 +102,9 @@ class LiveNamespace(Namespace):
     def _run(self, event: str, data: Any = None, *_rest: Any) -> Any:
         handler = SOCKET_HANDLERS.get(event)
         principal = _principals.get(request.sid)  # type: ignore[attr-defined]
-        if handler is None or principal is None or principal.clinic_id is None or not self._still_valid(principal):
-            return {"error": {"code": "UNAUTHORIZED" if handler else "NOT_FOUND"}}
         try:
+            if handler is None or principal is None or principal.clinic_id is None or not self._still_valid(principal):
+                return {"error": {"code": "UNAUTHORIZED" if handler else "NOT_FOUND"}}
             with acting_as(principal), tenant_scope(principal.clinic_id), unit_of_work():
                 return handler(data if isinstance(data, dict) else {})
         except AppError as error:

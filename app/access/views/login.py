@@ -9,7 +9,7 @@ from flask import redirect, request, session
 from flask_appbuilder import BaseView, expose
 from werkzeug.wrappers import Response
 
-from app.access.edge import SESSION_COOKIE_KEY
+from app.access.edge import SESSION_COOKIE_KEY, USER_COOKIE_KEY
 from app.access.services import demo_log_ins, set_language
 from app.access.sessions import enter_clinic, log_in, revoke_session
 from app.core import rate_limit
@@ -44,7 +44,7 @@ class LoginView(BaseView):
         except AppError as error:
             return self._form(error, username), error.status
         session.clear()
-        session[SESSION_COOKIE_KEY] = tokens.session_id
+        session[SESSION_COOKIE_KEY], session[USER_COOKIE_KEY] = tokens.session_id, tokens.user_id
         session.permanent = True
         return redirect(safe_target(request.args.get("next")))
 
@@ -82,9 +82,10 @@ class LoginView(BaseView):
 
 def safe_target(url: str | None) -> str:
     """Where to go after a form: only paths of our own, so that a link cannot send a user elsewhere."""
-    if not url:
+    try:
+        parts = urlsplit((url or "/").replace("\\", "/"))
+    except ValueError:
         return "/"
-    parts = urlsplit(url.replace("\\", "/"))
     if parts.netloc and parts.netloc != request.host:
         return "/"
     if not parts.path.startswith("/") or parts.path.startswith("//"):

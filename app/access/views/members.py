@@ -6,16 +6,22 @@ from typing import Any
 
 from flask_appbuilder import expose
 from flask_babel import lazy_gettext as _
-from sqlalchemy import update
 from wtforms import PasswordField, SelectChoice, SelectField, StringField
 from wtforms.validators import Email, InputRequired, Length
 from wtforms.validators import Optional as OptionalValue
 
-from app.access.models import Member, User
+from app.access.models import Member
 from app.access.principals import forget_user
 from app.access.roles import MATRIX, Role, role_may
-from app.access.services import add_member, check_role, create_user, disable_user, remove_member, update_user
-from app.core.tenant import db
+from app.access.services import (
+    add_member,
+    check_role,
+    create_user,
+    disable_user,
+    remove_member,
+    unlock_user,
+    update_user,
+)
 from app.core.transaction import after_commit
 from app.core.views import ActionView, Chart, CrudView, row_action
 from app.core.vocabulary import role_name
@@ -43,7 +49,7 @@ class MemberView(CrudView):
         "last_name": StringField(_("Last name"), validators=[Length(max=80)]),
         "username": StringField(_("User name"), validators=[InputRequired(), Length(min=3, max=120)]),
         "email": StringField(_("E-mail"), validators=[OptionalValue(), Email(), Length(max=254)]),
-        "role": SelectField(_("Role"), choices=ASSIGNABLE),
+        "role": SelectField(_("Role"), choices=ASSIGNABLE, default=str(Role.RECEPTIONIST)),
         "password": PasswordField(_("First password"), validators=[InputRequired(), Length(max=128)]),
     }
     edit_form_extra_fields = {
@@ -76,7 +82,7 @@ class MemberView(CrudView):
 
     @row_action("update", _("Unlock"), multiple=False)
     def unlock(self, item: Member) -> Any:
-        db.session.execute(update(User).where(User.id == item.user_id).values(failed_logins=0, locked_until=None))
+        unlock_user(item.user)
         return _("The user may try to log in again.")
 
 

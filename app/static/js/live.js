@@ -32,7 +32,11 @@ export async function startLive() {
   socket = io("/live", { transports: ["websocket"], reconnectionDelay: 300, reconnectionDelayMax: 2000, timeout: 5000 });
   handlers.forEach(([event, handler]) => socket.on(event, handler));
   socket.on("connect", onConnect);
-  socket.on("disconnect", () => show("reconnecting"));
+  socket.on("disconnect", (reason) => {
+    show("reconnecting");
+    // The server closes sockets of ended sessions and changed roles: ask once who one is now; it refuses or lets in.
+    if (reason === "io server disconnect") socket.connect();
+  });
   socket.on("connect_error", () => show("reconnecting"));
 }
 
