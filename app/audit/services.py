@@ -5,10 +5,10 @@ transaction.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from flask import g, has_request_context, request
-from sqlalchemy import insert, select
+from sqlalchemy import Table, bindparam, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
@@ -61,26 +61,42 @@ def _seal_notes(session: Session) -> None:
 
 
 def _append(session: Session, clinic_id: str, notes: list[Note]) -> None:
-    head = _lock_head(session, clinic_id)
-    rows, mac = [], head.mac
-    for number, item in enumerate(notes, head.length + 1):
+    """Every change of the clinic waits here for the one before: plain statements, as few as there can be."""
+    length, mac = _lock_head(session, clinic_id)
+    rows = []
+    for number, item in enumerate(notes, length + 1):
         values = {**item.circumstances, **_values(item), "number": number}
         mac = link(clinic_id, mac, values)
         rows.append({**values, "id": new_id(), "clinic_id": clinic_id, "mac": mac})
-    session.execute(insert(AuditEntry), rows)
-    head.length, head.mac = head.length + len(rows), mac
-    head.seal = seal(clinic_id, head.length, mac)
-    session.flush()
+    session.execute(_ADD, rows)
+    length += len(rows)
+    session.execute(
+        _MOVE_HEAD,
+        {"of_clinic": clinic_id, "new_length": length, "new_mac": mac, "new_seal": seal(clinic_id, length, mac)},
+    )
     _link_events(session, rows)
 
 
-def _lock_head(session: Session, clinic_id: str) -> AuditChain:
-    wanted = select(AuditChain).where(AuditChain.clinic_id == clinic_id).with_for_update()
-    head = session.scalar(wanted.execution_options(populate_existing=True))
+def _lock_head(session: Session, clinic_id: str) -> tuple[int, str]:
+    """Length and last MAC of the clinic's chain, locked until the transaction ends."""
+    asked = {"of_clinic": clinic_id}
+    head = session.execute(_HEAD, asked).one_or_none()
     if head is None:
         session.execute(upsert(AuditChain).values(clinic_id=clinic_id).on_conflict_do_nothing())
-        head = session.scalars(wanted.execution_options(populate_existing=True)).one()
-    return head
+        head = session.execute(_HEAD, asked).one()
+    return head.length, head.mac
+
+
+_chain, _entry, _event = (cast(Table, model.__table__) for model in (AuditChain, AuditEntry, EventRecord))
+_OF_CLINIC = _chain.c.clinic_id == bindparam("of_clinic")
+_HEAD = select(_chain.c.length, _chain.c.mac).where(_OF_CLINIC).with_for_update()
+_ADD = insert(_entry)
+_MOVE_HEAD = (
+    update(_chain)
+    .where(_OF_CLINIC)
+    .values(length=bindparam("new_length"), mac=bindparam("new_mac"), seal=bindparam("new_seal"))
+)
+_LINK = update(_event).where(_event.c.id == bindparam("event")).values(audit_entry_id=bindparam("entry"))
 
 
 def _values(item: Note) -> dict[str, Any]:
@@ -107,6 +123,6 @@ def _circumstances() -> dict[str, Any]:
 
 
 def _link_events(session: Session, rows: list[dict[str, Any]]) -> None:
-    by_event = [{"id": row["event_id"], "audit_entry_id": row["id"]} for row in rows if row["event_id"]]
+    by_event = [{"event": row["event_id"], "entry": row["id"]} for row in rows if row["event_id"]]
     if by_event:
-        session.bulk_update_mappings(EventRecord, by_event)  # type: ignore[arg-type]
+        session.execute(_LINK, by_event)

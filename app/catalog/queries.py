@@ -7,13 +7,13 @@ from datetime import date, timedelta
 from typing import Any
 
 from flask_babel import lazy_gettext as _
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from app.catalog.models import Service, ServicePrice, TaxRate
 from app.catalog.tax import TaxRule, components_of
 from app.core.errors import Conflict, NotFound
 from app.core.money import Money
-from app.core.tenant import db
+from app.core.tenant import db, scoped
 from app.people.models import AppointmentType
 
 
@@ -60,8 +60,8 @@ def _visit_price(row: Any, visited_on: date | None = None, on: date | None = Non
 
 def visit_buffers(doctor_id: str, appointment_type: str) -> tuple[int, int]:
     """Minutes before and after a visit that its service keeps free; none where it is not priced."""
-    row = _price_row(doctor_id, appointment_type)
-    return (row.Service.buffer_before_minutes, row.Service.buffer_after_minutes) if row else (0, 0)
+    row = db.session.execute(_BUFFERS, {"doctor": doctor_id, "type": appointment_type}).one_or_none()
+    return (row.buffer_before_minutes, row.buffer_after_minutes) if row else (0, 0)
 
 
 def fees_of_doctor(doctor_id: str, types: list[str]) -> dict[str, VisitPrice]:
@@ -87,19 +87,33 @@ def rule_of(rate: TaxRate, hsn: str = "") -> TaxRule:
 
 
 def _price_row(doctor_id: str, appointment_type: str) -> Any:
-    return db.session.execute(
-        select(ServicePrice, Service, TaxRate)
-        .join(Service, Service.id == ServicePrice.service_id)
-        .outerjoin(TaxRate, TaxRate.id == Service.tax_rate_id)
-        .where(
+    return db.session.execute(_PRICES, {"doctor": doctor_id, "type": appointment_type}).one_or_none()
+
+
+def _most_specific(wanted: Any) -> Any:
+    """The first price that fits the doctor and the type of visit; the select is kept, see scoped()."""
+    return scoped(
+        wanted.where(
             Service.visit.is_(True),
             Service.active.is_(True),
-            (ServicePrice.doctor_id == doctor_id) | ServicePrice.doctor_id.is_(None),
-            (ServicePrice.appointment_type == appointment_type) | ServicePrice.appointment_type.is_(None),
+            (ServicePrice.doctor_id == bindparam("doctor")) | ServicePrice.doctor_id.is_(None),
+            (ServicePrice.appointment_type == bindparam("type")) | ServicePrice.appointment_type.is_(None),
         )
         .order_by(ServicePrice.doctor_id.is_(None), ServicePrice.appointment_type.is_(None), Service.code)
         .limit(1)
-    ).one_or_none()
+    )
+
+
+_PRICES = _most_specific(
+    select(ServicePrice, Service, TaxRate)
+    .join(Service, Service.id == ServicePrice.service_id)
+    .outerjoin(TaxRate, TaxRate.id == Service.tax_rate_id)
+)
+_BUFFERS = _most_specific(
+    select(Service.buffer_before_minutes, Service.buffer_after_minutes)
+    .select_from(ServicePrice)
+    .join(Service, Service.id == ServicePrice.service_id)
+)
 
 
 def _within_follow_up(service: Service, visited_on: date | None, on: date | None) -> bool:

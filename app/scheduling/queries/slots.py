@@ -14,7 +14,7 @@ from app.catalog.queries import visit_buffers
 from app.core import clock
 from app.core.errors import NotFound
 from app.core.principal import find_principal
-from app.core.tenant import db
+from app.core.tenant import db, scoped
 from app.people.models import AppointmentType, Doctor
 from app.scheduling.models import HOLDING, Appointment, AvailabilityException, AvailabilityRule, ExceptionKind, SlotHold
 from app.scheduling.timetable import (
@@ -184,8 +184,8 @@ _IN_ROOMS = _visits(
     Appointment.room_id.in_(bindparam("rooms", expanding=True)),
     Appointment.doctor_id != bindparam("doctor"),
 )
-BUSY = union_all(_OF_DOCTOR, _holds())
-BUSY_WITH_ROOMS = union_all(_OF_DOCTOR, _holds(), _IN_ROOMS)
+BUSY = scoped(union_all(_OF_DOCTOR, _holds()))
+BUSY_WITH_ROOMS = scoped(union_all(_OF_DOCTOR, _holds(), _IN_ROOMS))
 
 
 # ---- what the doctor keeps open ----
@@ -215,22 +215,26 @@ def _hours_columns(table: Any, first_on: Any, last_on: Any) -> tuple[Any, ...]:
     return (*hours, first_on.label("first_on"), last_on.label("last_on"))
 
 
-_DOCTOR = (
+_DOCTOR = scoped(
     select(Doctor.active, Doctor.types, Room.id.label("room_id"), Room.location_id)
     .outerjoin(Room, (Room.id == Doctor.default_room_id) & Room.active.is_(True))
     .where(Doctor.id == bindparam("doctor"))
 )
-_RULES = select(
-    *_hours_columns(AvailabilityRule, AvailabilityRule.valid_from, AvailabilityRule.valid_until),
-    AvailabilityRule.weekday,
-).where(AvailabilityRule.doctor_id == bindparam("doctor"))
-_EXCEPTIONS = select(
-    *_hours_columns(AvailabilityException, AvailabilityException.starts_on, AvailabilityException.ends_on),
-    AvailabilityException.kind,
-).where(
-    or_(AvailabilityException.doctor_id == bindparam("doctor"), AvailabilityException.doctor_id.is_(None)),
-    AvailabilityException.starts_on <= bindparam("last"),
-    AvailabilityException.ends_on >= bindparam("first"),
+_RULES = scoped(
+    select(
+        *_hours_columns(AvailabilityRule, AvailabilityRule.valid_from, AvailabilityRule.valid_until),
+        AvailabilityRule.weekday,
+    ).where(AvailabilityRule.doctor_id == bindparam("doctor"))
+)
+_EXCEPTIONS = scoped(
+    select(
+        *_hours_columns(AvailabilityException, AvailabilityException.starts_on, AvailabilityException.ends_on),
+        AvailabilityException.kind,
+    ).where(
+        or_(AvailabilityException.doctor_id == bindparam("doctor"), AvailabilityException.doctor_id.is_(None)),
+        AvailabilityException.starts_on <= bindparam("last"),
+        AvailabilityException.ends_on >= bindparam("first"),
+    )
 )
 
 

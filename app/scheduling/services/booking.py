@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 
 from flask_babel import gettext as _
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from app.core import clock
 from app.core.errors import Invalid, NotFound
 from app.core.principal import find_principal, may, own_patient_id, require
 from app.core.state import WrongState
-from app.core.tenant import db
+from app.core.tenant import db, scoped
 from app.events.services import publish
 from app.people.models import Patient
 from app.scheduling.events import AppointmentConfirmed, AppointmentCreated, AppointmentRescheduled
@@ -21,6 +21,7 @@ from app.scheduling.services.lifecycle import ask_for_payment
 from app.scheduling.services.placing import Overlap, Place, no_overlap_or_rollback, occupy
 from app.tenancy.queries import settings_in_scope
 
+_PATIENT = scoped(select(Patient.active, Patient.deceased_on).where(Patient.id == bindparam("patient")))
 MOVABLE = (AppointmentStatus.REQUESTED, AppointmentStatus.SCHEDULED, AppointmentStatus.CONFIRMED)
 
 
@@ -72,8 +73,7 @@ def _first_status() -> AppointmentStatus:
 def check_patient(patient_id: str) -> None:
     """Whether visits can be booked for the patient by whoever asks. Raises NotFound, Invalid."""
     own = own_patient_id()
-    wanted = select(Patient.active, Patient.deceased_on).where(Patient.id == patient_id)
-    patient = db.session.execute(wanted).one_or_none()
+    patient = db.session.execute(_PATIENT, {"patient": patient_id}).one_or_none()
     if patient is None or own not in (None, patient_id):
         raise NotFound(_("This patient does not exist."), code="PATIENT_NOT_FOUND")
     if patient.deceased_on is not None:

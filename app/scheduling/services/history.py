@@ -31,7 +31,7 @@ def note_change(
     from_doctor_id: str | None = None,
     reason: str = "",
 ) -> None:
-    """Write the line of history and tell the open screens."""
+    """Write the line of history, with the next flush, and tell the open screens."""
     principal = find_principal()
     db.session.add(
         AppointmentChange(
@@ -46,7 +46,6 @@ def note_change(
             reason=reason,
         )
     )
-    db.session.flush()
     _push(appointment)
 
 

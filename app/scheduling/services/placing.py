@@ -9,14 +9,14 @@ from typing import Any
 
 from flask_babel import gettext as _
 from psycopg.errors import DeadlockDetected, ExclusionViolation
-from sqlalchemy import delete, func, select, text
+from sqlalchemy import bindparam, delete, func, select, text
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.exc import DBAPIError
 
 from app.core import clock
 from app.core.errors import Conflict, Invalid
 from app.core.principal import find_principal
-from app.core.tenant import db
+from app.core.tenant import db, scoped
 from app.scheduling.models import ALL_SEATS, HOLDING, Appointment, SlotHold
 from app.scheduling.queries.slots import (
     Diary,
@@ -164,13 +164,17 @@ def _keep_room_for_one_group(appointment: Appointment, slot: Slot, doctor_id: st
 def _drop_own_holds(appointment: Appointment) -> None:
     principal = find_principal()
     if principal is not None:
-        db.session.execute(
-            delete(SlotHold).where(
-                SlotHold.doctor_id == appointment.doctor_id,
-                SlotHold.held_by_id == principal.user_id,
-                SlotHold.starts_at == appointment.starts_at,
-            )
-        )
+        asked = {"doctor": appointment.doctor_id, "holder": principal.user_id, "starts_at": appointment.starts_at}
+        db.session.execute(_OWN_HOLDS, asked, execution_options={"synchronize_session": False})
+
+
+_OWN_HOLDS = scoped(
+    delete(SlotHold).where(
+        SlotHold.doctor_id == bindparam("doctor"),
+        SlotHold.held_by_id == bindparam("holder"),
+        SlotHold.starts_at == bindparam("starts_at"),
+    )
+)
 
 
 def clear_expired_holds(doctor_id: str, busy: Range[datetime]) -> None:
