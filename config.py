@@ -51,6 +51,7 @@ class Settings(BaseSettings):
     logins_per_minute: int = 20
     lock_out_after: int = 10
     lock_out_seconds: int = 15 * 60
+    failed_login_seconds: float = 0.3
 
     # Global provider accounts, used by clinics that have none of their own.
     smtp_url: SecretStr | None = None

@@ -11,12 +11,20 @@ from redis.exceptions import RedisError
 from sqlalchemy import func, select
 
 from app.access.events import ClinicEntered, LoggedIn, LoggedOut, TokenRefreshed
+from app.access.lock_out import (
+    count_failure,
+    locked_out,
+    refuse_nobody,
+    refused_in_equal_time,
+    seconds_locked,
+    wrong_credentials,
+)
 from app.access.models import LoginSession, Member, User
 from app.access.passwords import password_matches
 from app.access.principals import forget_session, load_memberships
 from app.access.tokens import RefreshToken, make_access_token, read_refresh_token
 from app.core import clock
-from app.core.errors import Forbidden, TooManyRequests, Unauthorized
+from app.core.errors import Forbidden, Unauthorized
 from app.core.jobs import redis_connection
 from app.core.principal import Principal, acting_as
 from app.core.tenant import all_tenants, current_clinic_id, db
@@ -24,12 +32,6 @@ from app.core.transaction import after_commit, unit_of_work
 from app.events.services import publish
 from app.tenancy.models import Clinic
 from config import get_settings
-
-
-class WrongCredentials(Unauthorized):
-    """One text for a wrong name and a wrong password."""
-
-    code = "WRONG_CREDENTIALS"
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Tokens:
 
 def log_in(username: str, password: str, *, address: str | None, user_agent: str | None) -> Tokens:
     """Raises WrongCredentials, or TooManyRequests while the account is locked."""
-    with all_tenants():
+    with refused_in_equal_time(), all_tenants():
         with unit_of_work():
             outcome = _try_password(username.strip().lower(), password, address, user_agent)
         # The failed attempt is counted by the commit above; only then is the caller told.
@@ -66,14 +68,14 @@ def _try_password(username: str, password: str, address: str | None, user_agent:
     user = db.session.scalar(select(User).where(User.username == username))
     right = password_matches(user.password_hash if user else None, password)
     if user is None:
-        return WrongCredentials(_("The user name or the password is wrong."))
+        return refuse_nobody(username)
     # The lock is taken after the costly check, so that a commit in the meantime is not missed.
     db.session.refresh(user, with_for_update=True)
-    if user.locked_until and user.locked_until > clock.now():
-        return TooManyRequests(_seconds_until(user), _("Too many wrong passwords. Please wait and try again."))
+    if seconds_locked(user):
+        return locked_out(seconds_locked(user))
     if not right or not user.active or _demo_forbidden(user):
         _count_failure(user)
-        return WrongCredentials(_("The user name or the password is wrong."))
+        return wrong_credentials()
     user.failed_logins, user.locked_until = 0, None
     return _tokens(_open_session(user, address, user_agent))
 
@@ -82,17 +84,8 @@ def _demo_forbidden(user: User) -> bool:
     return user.demo and get_settings().production
 
 
-def _seconds_until(user: User) -> int:
-    assert user.locked_until is not None
-    return max(1, int((user.locked_until - clock.now()).total_seconds()))
-
-
 def _count_failure(user: User) -> None:
-    settings = get_settings()
-    user.failed_logins += 1
-    if user.failed_logins >= settings.lock_out_after:
-        user.locked_until = clock.now() + timedelta(seconds=settings.lock_out_seconds)
-        user.failed_logins = 0
+    count_failure(user)
     clinic_id = _first_clinic(user)
     if clinic_id:
         failed = LoggedIn(user_id=user.id, session_id="", succeeded=False, reason="WRONG_CREDENTIALS")
