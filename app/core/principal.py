@@ -121,6 +121,12 @@ def require(resource: str, action: str) -> Principal:
     return principal
 
 
+def own_location_id() -> str | None:
+    """The location that a member is kept to; None for all."""
+    principal = _principal.get()
+    return principal.active.location_id if principal and principal.active else None
+
+
 def own_patient_id() -> str | None:
     """The patient a PATIENT is restricted to; None for staff. A PATIENT without a record owns nothing."""
     principal = _principal.get()

@@ -37,6 +37,7 @@ class Clinic(Base):
 class Location(TenantModel):
     """A branch of a clinic. `state_code` decides between CGST+SGST and IGST."""
 
+    __open_to_patients__ = True
     __tablename__ = "location"
     __table_args__ = (UniqueConstraint("clinic_id", "name", name="uq_location_name"),)
 

@@ -15,12 +15,12 @@ from sqlalchemy.exc import IntegrityError
 from app.core.api import dump
 from app.core.errors import AppError, NotFound
 from app.core.ids import is_id, new_id
-from app.core.principal import may, own_patient_id
+from app.core.principal import may
 from app.core.tenant import db
 from app.core.transaction import unit_of_work
 from app.core.views.actions import run_action
 from app.core.views.charts import Chart, chart_data, chart_rows
-from app.core.views.datamodel import COUNT_CAP, ScopedInterface
+from app.core.views.datamodel import COUNT_CAP, ScopedInterface, own_rows
 from app.core.views.export import Exporting
 from app.core.views.hooks import hooks
 from app.core.views.lookup import FormConverter, find_rows
@@ -305,7 +305,7 @@ class CrudView(Exporting, ModelView):
         )
 
     def _chart_rows(self, chart: Chart) -> Any:
-        if own_patient_id() is not None:
+        if own_rows(self.model) is not None:
             return chart_rows(chart, self.model)  # their own rows: nothing to share with others through the cache
         return hooks().keep(f"{type(self).__name__}.{chart.name}", lambda: chart_rows(chart, self.model))
 

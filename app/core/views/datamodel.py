@@ -17,29 +17,50 @@ from flask_appbuilder.models.sqla.filters import (
 )
 from flask_appbuilder.models.sqla.interface import SQLAInterface
 from flask_babel import lazy_gettext as _
-from sqlalchemy import ColumnElement, func, literal, select
+from sqlalchemy import ColumnElement, func, literal, or_, select
 from sqlalchemy.orm import joinedload
 
 from app.core.errors import BadRequest
 from app.core.ids import is_id
 from app.core.models import TenantModel
-from app.core.principal import own_patient_id
+from app.core.principal import own_location_id, own_patient_id
+from app.core.tenant import db
 
 COUNT_CAP = 1000
 DEEPEST_ROW = 20_000
 
 
 def own_rows(model: Any) -> ColumnElement[bool] | None:
-    """What narrows a PATIENT to their own rows; None for staff.
+    """What narrows a PATIENT to their own rows and a LOCATION_HEAD to their location's; None for other staff.
 
     The owner is in `patient_id`, or in the model's `__owner_column__`. Rows without an owner are closed to patients
     unless the model says `__open_to_patients__`.
     """
     own = own_patient_id()
-    if own is None or getattr(model, "__open_to_patients__", False):
+    if own is None:
+        return _rows_of_location(model)
+    if getattr(model, "__open_to_patients__", False):
         return None
     column = getattr(model, "__owner_column__", "patient_id")
     return getattr(model, column) == own if column in model.__mapper__.columns else literal(False)
+
+
+def _rows_of_location(model: Any) -> ColumnElement[bool] | None:
+    """A holiday without a location is everybody's; a patient's paper without one is not."""
+    location_id, columns = own_location_id(), model.__mapper__.columns
+    if location_id is None or "location_id" not in columns:
+        return None
+    here: ColumnElement[bool] = model.location_id == location_id
+    return here if "patient_id" in columns else or_(here, model.location_id.is_(None))
+
+
+def find_own(model: Any, row_id: object) -> Any:
+    """The row with that id if whoever asks may see it, else None."""
+    if not is_id(row_id):
+        return None
+    own = own_rows(model)
+    wanted = select(model).where(model.id == row_id)
+    return db.session.scalar(wanted if own is None else wanted.where(own))
 
 
 class FilterRelated(FilterEqual):

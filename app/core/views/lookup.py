@@ -17,9 +17,8 @@ from wtforms import Choice, Field, SelectMultipleField, ValidationError
 from wtforms.validators import InputRequired
 from wtforms.widgets import CheckboxInput, ListWidget
 
-from app.core.ids import is_id
 from app.core.tenant import db
-from app.core.views.datamodel import own_rows
+from app.core.views.datamodel import find_own, own_rows
 from app.core.widgets import LookupWidget
 
 LIMIT = 20
@@ -85,7 +84,7 @@ class LookupField(Field):
 
     def text_of(self, row_id: str) -> str:
         """The words of an id, for filter chips."""
-        row = db.session.get(self._model, row_id) if is_id(row_id) else None
+        row = find_own(self._model, row_id)
         return str(row) if row is not None else ""
 
     def process_data(self, value: Any) -> None:
@@ -94,9 +93,7 @@ class LookupField(Field):
 
     def process_formdata(self, values: list[str]) -> None:
         self.lookup_id = values[0].strip() if values else ""
-        self.data = None
-        if self.lookup_id and is_id(self.lookup_id):
-            self.data = db.session.get(self._model, self.lookup_id)
+        self.data = find_own(self._model, self.lookup_id)
 
     def pre_validate(self, form: Any) -> None:
         if self.lookup_id and self.data is None:

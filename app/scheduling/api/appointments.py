@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 from app.core.api import Api, endpoint
 from app.core.errors import Invalid
 from app.core.paging import page
-from app.core.principal import current_principal, own_patient_id
+from app.core.principal import own_patient_id
 from app.scheduling.api.bodies import (
     AppointmentChanges,
     AppointmentQuery,
@@ -38,6 +38,9 @@ from app.scheduling.services import (
 )
 
 VISIT = "/appointments/<id:appointment_id>"
+# UNPAID is the release's own: money that comes late takes the slot of such a visit back.
+STAFFS_REASONS = frozenset(CancelReason) - {CancelReason.UNPAID}
+PATIENTS_REASONS = frozenset({CancelReason.PATIENT_REQUEST, CancelReason.PATIENT_UNWELL})
 
 
 class AppointmentApi(Api):
@@ -174,8 +177,9 @@ def _patient_of(body: NewAppointment) -> str:
 
 def _cancel(visit: Appointment, body: Cancellation) -> None:
     code = body.reason.upper().replace(" ", "_").replace("-", "_")
-    if code in CancelReason.__members__:
+    as_patient = own_patient_id() is not None
+    if code in (PATIENTS_REASONS if as_patient else STAFFS_REASONS):
         cancel_appointment(visit, CancelReason[code], body.note)
         return
-    usual = CancelReason.PATIENT_REQUEST if current_principal().role == "PATIENT" else CancelReason.OTHER
+    usual = CancelReason.PATIENT_REQUEST if as_patient else CancelReason.OTHER
     cancel_appointment(visit, usual, " ".join(filter(None, (body.reason, body.note))))

@@ -18,7 +18,7 @@ from wtforms.validators import InputRequired, Length
 from app.core import clock
 from app.core.form_fields import LocalDateTimeField
 from app.core.navigation import describe_item
-from app.core.principal import find_principal
+from app.core.principal import find_principal, require
 from app.core.tenant import db
 from app.core.views import Chart, CrudView, LookupField, ReadOnlyView, lookup_for, row_action
 from app.core.views.lookup import LIMIT
@@ -225,6 +225,7 @@ class AppointmentView(CrudView):
     def change_item(self, item: Appointment, form: Any) -> None:
         visit = lock_appointment(item.id)
         if (form.notes.data or "") != visit.notes:
+            require("appointment", "update")
             update_notes(visit, form.notes.data or "")
         doctor_id, location_id = form.doctor.data.id, id_of(form.location)
         wanted = (form.starts_at.data, doctor_id, location_id or visit.location_id)
