@@ -1,17 +1,15 @@
-"""Flask extensions, created unbound; create_app() binds them."""
+"""Flask extensions, created unbound; create_app() binds them. Socket.IO is not here: each application has its own server."""
 
 from __future__ import annotations
 
 from flask_appbuilder import AppBuilder
 from flask_migrate import Migrate
-from flask_socketio import SocketIO
 from flask_wtf.csrf import CSRFProtect
 
 from app.core.tenant import db
 
 migrate = Migrate()
 csrf = CSRFProtect()
-socketio = SocketIO()
 appbuilder = AppBuilder(update_perms=False)
 
-__all__ = ["appbuilder", "csrf", "db", "migrate", "socketio"]
+__all__ = ["appbuilder", "csrf", "db", "migrate"]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
+from flask_socketio import SocketIO
 from socketio import RedisManager
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import UUIDConverter
@@ -101,7 +102,7 @@ def _bind_extensions(app: Flask, slices: tuple[str, ...]) -> None:
     from app.access.roles import role_may
     from app.access.security import SecurityManager
     from app.desk.home import HomeView
-    from app.extensions import appbuilder, csrf, migrate, socketio
+    from app.extensions import appbuilder, csrf, migrate
 
     settings = get_settings()
 
@@ -133,14 +134,14 @@ def _bind_extensions(app: Flask, slices: tuple[str, ...]) -> None:
         part.init_app(app)
     app.jinja_env.globals.update(may=may, current_principal=find_principal)
     migrate.init_app(app, db, directory=str(ROOT / "migrations"))
-    _bind_sockets(app, socketio)
+    _bind_sockets(app)
 
 
-def _bind_sockets(app: Flask, socketio: Any) -> None:
+def _bind_sockets(app: Flask) -> None:
     from app.access.edge import authenticate_socket, socket_still_valid
 
     settings = get_settings()
-    socketio.init_app(
+    socketio = SocketIO(
         app,
         async_mode=app.config.get("SOCKETIO_ASYNC_MODE"),
         client_manager=RedisManager(settings.redis_url, channel="clinic-console"),

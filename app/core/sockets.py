@@ -48,8 +48,7 @@ def clinic_room(clinic_id: str, *parts: str) -> str:
 
 def push(name: str, data: dict[str, Any], room: str) -> None:
     """Emit to a room of /live once the present transaction is durable."""
-    from app.extensions import socketio
-
+    socketio = current_app.extensions["socketio"]
     after_commit(lambda: socketio.emit(name, data, to=room, namespace=LIVE))
 
 

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from alembic import op
+
+from migrations.statements import run_statements
 
 revision = "20261121_initial"
 down_revision = None
 branch_labels = None
 depends_on = None
 
-DIVIDER = "\n-- statement\n"
-
 
 def upgrade() -> None:
     """The statements are frozen in a file beside this one; later migrations change what they made."""
-    connection = op.get_bind()
-    for statement in Path(__file__).with_suffix(".sql").read_text().split(DIVIDER):
-        connection.exec_driver_sql(statement.replace("%", "%%"))
+    run_statements(__file__)
 
 
 def downgrade() -> None:

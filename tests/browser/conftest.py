@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,19 +10,15 @@ from typing import Any
 import pytest
 from werkzeug.serving import make_server
 
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-UNWANTED = os.environ.get("CLINIC_NO_BROWSER") == "1"
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+from tests.chromium import mark_as_browser_test
+
 AXE_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
-            item.add_marker("browser")
-            if UNWANTED or CHROMIUM is None:
-                why = "CLINIC_NO_BROWSER=1" if UNWANTED else "Chromium is not installed"
-                item.add_marker(pytest.mark.skip(reason=f"NOT TESTED IN A BROWSER: {why}"))
+            mark_as_browser_test(item)
 
 
 @pytest.fixture(scope="session")
@@ -36,16 +30,6 @@ def server(app: Any) -> Iterator[str]:
     yield f"http://127.0.0.1:{running.server_port}"
     running.shutdown()
     thread.join()
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -1,27 +1,14 @@
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from urllib.parse import parse_qs
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from tests.sandbox.merchants import KEY_ID, TestMerchant
 from tests.sandbox_server import RunningSandbox
 from tests.scripted_server import Server, answer, scripted_server
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture
@@ -45,11 +32,11 @@ def _form(sandbox: RunningSandbox, shop: Server, order_id: str) -> bytes:
 
 @pytest.mark.parametrize("scripts", [True, False])
 def test_a_browser_comes_back_with_the_signed_fields(
-    merchant: TestMerchant, sandbox: RunningSandbox, shop: Server, browser: Browser, scripts: bool
+    merchant: TestMerchant, sandbox: RunningSandbox, shop: Server, chromium: Browser, scripts: bool
 ) -> None:
     order = merchant.order(80_000)
     shop.will(answer(200, _form(sandbox, shop, order["id"]), Content_Type="text/html"), answer(200, b"Thank you"))
-    context = browser.new_context(java_script_enabled=scripts)
+    context = chromium.new_context(java_script_enabled=scripts)
     page = context.new_page()
     page.goto(shop.url)
     page.get_by_role("button", name="Go").click()

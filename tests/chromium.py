@@ -1,0 +1,32 @@
+"""The one Chromium of a test process: a second Playwright in the same thread refuses to start."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+UNWANTED = os.environ.get("CLINIC_NO_BROWSER") == "1"
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+
+
+def mark_as_browser_test(item: pytest.Item) -> None:
+    """Skip it, loudly, where there is no browser."""
+    item.add_marker("browser")
+    if UNWANTED or CHROMIUM is None:
+        why = "CLINIC_NO_BROWSER=1" if UNWANTED else "Chromium is not installed"
+        item.add_marker(pytest.mark.skip(reason=f"NOT TESTED IN A BROWSER: {why}"))
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
