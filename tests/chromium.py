@@ -14,12 +14,15 @@ UNWANTED = os.environ.get("CLINIC_NO_BROWSER") == "1"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
-def mark_as_browser_test(item: pytest.Item) -> None:
-    """Skip it, loudly, where there is no browser."""
-    item.add_marker("browser")
-    if UNWANTED or CHROMIUM is None:
-        why = "CLINIC_NO_BROWSER=1" if UNWANTED else "Chromium is not installed"
-        item.add_marker(pytest.mark.skip(reason=f"NOT TESTED IN A BROWSER: {why}"))
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What needs the browser is marked, and skipped loudly where there is none."""
+    for item in items:
+        if "chromium" not in getattr(item, "fixturenames", ()):
+            continue
+        item.add_marker("browser")
+        if UNWANTED or CHROMIUM is None:
+            why = "CLINIC_NO_BROWSER=1" if UNWANTED else "Chromium is not installed"
+            item.add_marker(pytest.mark.skip(reason=f"NOT TESTED IN A BROWSER: {why}"))
 
 
 @pytest.fixture(scope="session")

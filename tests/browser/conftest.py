@@ -10,15 +10,7 @@ from typing import Any
 import pytest
 from werkzeug.serving import make_server
 
-from tests.chromium import mark_as_browser_test
-
 AXE_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            mark_as_browser_test(item)
 
 
 @pytest.fixture(scope="session")

@@ -38,9 +38,7 @@ def test_another_clinics_user_cannot_be_made_a_member(
     caller: Callable[..., Any], clinic: Any, other_clinic: Any
 ) -> None:
     stranger = make_member(other_clinic.id, "CLINIC_ADMIN")
-    answer = caller("CLINIC_ADMIN").post(
-        f"/clinics/{clinic.id}/members", json={"userId": stranger.id, "role": "NURSE"}
-    )
+    answer = caller("CLINIC_ADMIN").post(f"/clinics/{clinic.id}/members", json={"userId": stranger.id, "role": "NURSE"})
     assert answer.status_code == 404
 
 
