@@ -55,6 +55,13 @@ class CredentialModel(BaseModel):
                 merged[field.name] = stored.get(field.name)
         return {name: value for name, value in merged.items() if value is not None}
 
+    @classmethod
+    def kept_secrets(cls, stored: Mapping[str, Any], submitted: Mapping[str, Any]) -> list[str]:
+        """Names of the secrets that `merge` takes from the stored values, since nobody typed them."""
+        given = {cls._field_name(name): value for name, value in submitted.items()}
+        secrets = (field.name for field in credential_fields(cls) if field.secret)
+        return [name for name in secrets if stored.get(name) and _is_untouched(given.get(name, ""), stored[name])]
+
     def plain(self) -> dict[str, Any]:
         """Every value in clear, by field name: only to be encrypted and stored."""
         return {name: _reveal(value) for name, value in self}

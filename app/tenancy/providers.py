@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import NAMESPACE_URL, uuid5
 
 import orjson
@@ -29,6 +30,8 @@ from app.tenancy.cache import kept
 from app.tenancy.keys import keyring
 from app.tenancy.models import CHANNELS, GlobalProviderAccount, ProviderAccount
 from config import Settings, get_settings
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
 
 Account = ProviderAccount | GlobalProviderAccount
 Registry = Iterable[type[Provider[Any]]]
@@ -186,7 +189,8 @@ def save_account(
     base_url: str | None = None,
     **columns: Any,
 ) -> Account:
-    """Store a new or changed account; `credentials` as submitted: an empty or masked secret keeps its stored value.
+    """Store a new or changed account; `credentials` as submitted: an empty or masked secret keeps its stored value,
+    unless the account now talks to another scheme, host or port.
 
     `row` is a new `ProviderAccount(channel=, provider=)` (or global) or a stored one; `columns`: label, priority,
     enabled. Raises Invalid with a text per field.
@@ -201,6 +205,7 @@ def save_account(
         opened = adapter.open(merged, base_url=base_url or None)
     except InvalidCredentials as error:
         raise Invalid(_("Please check the values."), fields=error.fields) from None
+    _check_address(adapter, row, opened, stored, credentials)
     for name, value in columns.items():
         setattr(row, name, value)
     row.base_url = base_url or None
@@ -234,6 +239,32 @@ def _check_trust(adapter: type[Provider[Any]], stored: Mapping[str, Any], wanted
 def _check_transport(base_url: str | None) -> None:
     if base_url and base_url.startswith("http://") and get_settings().production:
         raise Invalid(fields={"base_url": _("Production needs https.")})
+
+
+def _check_address(
+    adapter: type[Provider[Any]],
+    row: Account,
+    opened: Provider[Any],
+    stored: Mapping[str, Any],
+    submitted: Mapping[str, Any],
+) -> None:
+    """A kept secret goes where it always went. For another address it must be known, so it is typed again."""
+    kept_back = adapter.Credentials.kept_secrets(stored, submitted)
+    if not kept_back:
+        return
+    try:
+        before = _origin(adapter.open(stored, base_url=row.base_url).base_url)
+    except InvalidCredentials:
+        before = None
+    if before != _origin(opened.base_url):
+        text = _("The address has changed: please type this secret again.")
+        raise Invalid(_("Please check the values."), fields=dict.fromkeys(kept_back, text))
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    """Scheme, host and port."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or DEFAULT_PORTS.get(parts.scheme)
 
 
 # ---- showing and testing ----

@@ -97,6 +97,19 @@ def test_connection_results_read_differently(
     assert words in client.get(f"/provider-accounts/{account_id}", headers=HTML).text
 
 
+def test_a_new_address_wants_the_secrets_again(account: tuple[Any, str], sandbox: Any) -> None:
+    """Else whoever may edit an account could send its secrets to a host of their own."""
+    client, account_id = account
+    elsewhere = form(sandbox, base_url="http://127.0.0.1:9", credential_key_secret="", credential_webhook_secret="")
+    answer = client.post(f"/provider-accounts/{account_id}", data=elsewhere, headers=HTML)
+    assert answer.status_code == 422
+    assert 'id="key_secret-error"' in answer.text
+    assert "type this secret again" in answer.text
+    assert 'value="http://127.0.0.1:9"' in answer.text
+    page = client.get(f"/provider-accounts/{account_id}", headers=HTML).text
+    assert f'value="{sandbox.razorpay_url}"' in page
+
+
 def test_missing_values_are_told_beside_their_fields(client_as: Any, sandbox: Any, clinic: Any) -> None:
     answer = client_as("CLINIC_ADMIN").post(
         "/provider-accounts/new/razorpay", data=form(sandbox, credential_key_id=""), headers=HTML

@@ -81,6 +81,28 @@ def test_what_cannot_work_is_told_by_its_place(
     assert accounts_for(next(iter(wanted))) == []
 
 
+@pytest.mark.parametrize(
+    ("elsewhere", "changed"),
+    [({"baseUrl": "https://thief.example"}, {}), ({}, {"host": "thief.example"})],
+    ids=["base-url", "host"],
+)
+def test_a_masked_password_does_not_follow_to_another_server(
+    in_clinic: Any, caller: Callable[..., Any], elsewhere: dict[str, str], changed: dict[str, str]
+) -> None:
+    admin = caller("CLINIC_ADMIN")
+    path = f"/clinics/{in_clinic.id}/communication/config"
+    channel = "email" if changed else "whatsapp"
+    stored = account("smtp", {**MAIL, "password": TOKEN}) if changed else account("whatsapp_cloud", WHATSAPP)
+    shown = admin.put(path, json={channel: {"primary": stored}}).get_json()[channel]["primary"]
+    moved = {**shown, **elsewhere, "credentials": {**shown["credentials"], **changed}}
+    answer = admin.put(path, json={channel: {"primary": moved}})
+    assert answer.status_code == 422
+    secret = "password" if changed else "access_token"
+    assert "type this secret again" in answer.get_json()["error"]["fields"][f"{channel}.primary.{secret}"]
+    typed = {**moved, "credentials": {**moved["credentials"], secret: TOKEN}}
+    assert admin.put(path, json={channel: {"primary": typed}}).status_code == 200
+
+
 def test_another_clinics_config_is_not_found(in_clinic: Any, other_clinic: Any, caller: Callable[..., Any]) -> None:
     admin = caller("CLINIC_ADMIN")
     path = f"/clinics/{other_clinic.id}/communication/config"

@@ -162,6 +162,31 @@ def test_a_masked_secret_that_comes_back_keeps_what_is_stored(in_clinic: Any) ->
 
 
 @pytest.mark.parametrize(
+    "address",
+    ["http://elsewhere.example", "https://elsewhere.example:8443", "https://here.example", None],
+    ids=["scheme", "port", "host", "default"],
+)
+def test_a_kept_secret_does_not_follow_to_another_address(in_clinic: Any, address: str | None) -> None:
+    account_id = make_gateway_account("https://elsewhere.example")
+    shown = masked(stored(account_id), GATEWAYS).credentials
+    with pytest.raises(Invalid) as refused, unit_of_work():
+        save_account(stored(account_id), GATEWAYS, credentials=shown, base_url=address)
+    assert set(refused.value.fields or {}) == {"key_secret", "webhook_secret"}
+    assert account_with_id(account_id).base_url == "https://elsewhere.example"
+    with unit_of_work():
+        save_account(stored(account_id), GATEWAYS, credentials=CREDENTIALS, base_url=address)
+    assert account_with_id(account_id).base_url == address
+
+
+def test_another_path_of_the_same_host_keeps_the_secrets(in_clinic: Any) -> None:
+    account_id = make_gateway_account("https://Elsewhere.example")
+    shown = masked(stored(account_id), GATEWAYS).credentials
+    with unit_of_work():
+        save_account(stored(account_id), GATEWAYS, credentials=shown, base_url="https://elsewhere.example:443/v2/")
+    assert account_with_id(account_id).credentials["key_secret"] == KEY_SECRET
+
+
+@pytest.mark.parametrize(
     ("change", "field"),
     [
         ({"provider": "paypul"}, "provider"),

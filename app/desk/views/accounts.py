@@ -106,6 +106,7 @@ class AccountScreens(ActionView):
             "desk/account_form.html",
             adapter=adapter,
             account=row,
+            base_url=request.form.get("base_url", "") if error else row.base_url or "",
             fields=fields,
             errors=dict(error.fields or {}) if error else {},
             message=error.message if error else None,
