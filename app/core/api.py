@@ -40,12 +40,15 @@ class UnsupportedMediaType(AppError):
 
 
 def _refuse_unstorable(value: Any) -> None:
-    """PostgreSQL cannot store NUL, UTF-8 cannot carry lone surrogates, and no form of ours is nested deeply."""
+    """PostgreSQL cannot store NUL, UTF-8 cannot carry lone surrogates, and no form of ours is nested deeply.
+
+    Raises ValueError, and BadRequest for what is too deep to be looked at by anything that recurses.
+    """
     waiting = [(value, 0)]
     while waiting:
         item, level = waiting.pop()
         if level > MOST_LEVELS:
-            raise ValueError("is nested too deeply")
+            raise BadRequest(_("The body is nested too deeply."), code="MALFORMED_JSON")
         if isinstance(item, str):
             if "\x00" in item or any("\ud800" <= letter <= "\udfff" for letter in item):
                 raise ValueError("contains characters that cannot be stored")
