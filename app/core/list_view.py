@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +11,7 @@ from werkzeug.datastructures import MultiDict
 from wtforms import SelectField
 
 from app.core.formatting import is_number, number
-
-FILTER_ARGUMENT = re.compile(r"_flt_(\d+)_(.+)", re.ASCII)
+from app.core.views.arguments import FILTER_ARGUMENT, asked_filters
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +80,12 @@ def filter_chips(filters: Any, form: Any, labels: dict[str, str]) -> list[Chip]:
     """The person's own filters in the address; filters that a related list brings along are not theirs to remove."""
     known = filters.get_search_filters()
     chips = []
-    for key, values in request.args.lists():
-        match = FILTER_ARGUMENT.fullmatch(key)
-        if not match or match[2] not in known or int(match[1]) >= len(known[match[2]]):
-            continue
-        column, operator = match[2], known[match[2]][int(match[1])]
+    for column, place, values in asked_filters(known):
+        operator = known[column][place]
         for value in values:
             text = _value_text(form, column, value)
-            chips.append(Chip(labels.get(column, column), str(operator.name), text, _url_without(key, value)))
+            remove = _url_without(f"_flt_{place}_{column}", value)
+            chips.append(Chip(labels.get(column, column), str(operator.name), text, remove))
     return chips
 
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from flask import Response, abort, flash, redirect, request, url_for
 from flask_appbuilder import ModelView, expose
 from flask_appbuilder.security.decorators import has_access
-from flask_appbuilder.urltools import get_filter_args, get_order_args, get_page_args, get_page_size_args
+from flask_appbuilder.urltools import get_order_args
 from flask_babel import gettext as _
 from sqlalchemy.exc import IntegrityError
 
@@ -18,6 +18,7 @@ from app.core.ids import is_id, new_id
 from app.core.principal import may
 from app.core.tenant import db
 from app.core.transaction import unit_of_work
+from app.core.views import arguments
 from app.core.views.actions import run_action
 from app.core.views.charts import Chart, chart_data, chart_rows
 from app.core.views.datamodel import COUNT_CAP, ScopedInterface, own_rows
@@ -104,6 +105,7 @@ class CrudView(Exporting, ModelView):
     def _init_properties(self) -> None:
         """FAB names the model's columns; what a record shows beside them (a Money, a relation) has a name, too."""
         super()._init_properties()
+        self.order_columns = [name for name in self.order_columns if name in self.model.__mapper__.columns]
         self._gen_labels_columns(self.show_columns)
 
     def _prettify_column(self, name: str) -> str:
@@ -130,21 +132,20 @@ class CrudView(Exporting, ModelView):
     def _request_filters(self) -> Any:
         """Filters of this request alone: FAB keeps one object per view, which concurrent requests would share."""
         filters = self.datamodel.get_filters(self.search_columns)
-        get_filter_args(filters)
+        for column, number, values in arguments.asked_filters(filters.get_search_filters()):
+            filters.add_filter_index(column, number, values)
         return filters
 
     def _list(self, **kwargs: Any) -> dict[str, Any]:
         name = type(self).__name__
-        order = get_order_args().get(name) or ("", "")
-        if order[0] not in self.order_columns:
-            order = ("", "")
+        order = _orders([self]).get(name, ("", ""))
         filters = self._request_filters()
         widgets = self._get_list_widget(
             filters=filters,
             order_column=order[0],
             order_direction=order[1],
-            page=max(0, get_page_args().get(name) or 0),
-            page_size=_page_size(get_page_size_args().get(name), self.page_size),
+            page=arguments.pages().get(name, 0),
+            page_size=_page_size(arguments.page_sizes().get(name), self.page_size),
             count_cap=COUNT_CAP,
             **kwargs,
         )
@@ -165,6 +166,7 @@ class CrudView(Exporting, ModelView):
             title=self.list_title,
             widgets=self._list(),
             lede=self.lede,
+            may_export=may(str(self.class_permission_name), self.method_permission_name["export"]),
             chart_url=url_for(f"{self.endpoint}.chart") if self.charts else None,
         )
 
@@ -195,11 +197,11 @@ class CrudView(Exporting, ModelView):
         )
 
     def _related(self, item: Any, widgets: dict[str, Any]) -> dict[str, Any]:
-        sizes = {name: _page_size(size, 10) for name, size in get_page_size_args().items()}
+        sizes = {name: _page_size(size, 10) for name, size in arguments.page_sizes().items()}
         for view in self._related_views:
             sizes.setdefault(type(view).__name__, 10)
         return self._get_related_views_widgets(
-            item, orders=get_order_args(), pages=get_page_args(), page_sizes=sizes, widgets=widgets
+            item, orders=_orders(self._related_views), pages=arguments.pages(), page_sizes=sizes, widgets=widgets
         )
 
     # ---- add, edit, delete ----
@@ -343,6 +345,13 @@ class ReadOnlyView(CrudView):
 
 def _page_size(wanted: int | None, usual: int) -> int:
     return min(wanted, LARGEST_PAGE) if wanted and wanted > 0 else usual
+
+
+def _orders(views: Any) -> dict[str, tuple[str, str]]:
+    """The order that the address asks of each list, where the list can be ordered so."""
+    asked = get_order_args()
+    known = {type(view).__name__: view.order_columns for view in views}
+    return {name: asked[name] for name, columns in known.items() if name in asked and asked[name][0] in columns}
 
 
 def _is_many_to_one(model: Any, name: str) -> bool:

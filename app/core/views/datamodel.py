@@ -6,15 +6,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask_appbuilder.models.sqla.filters import (
-    FilterContains,
-    FilterEqual,
-    FilterGreater,
-    FilterNotEqual,
-    FilterSmaller,
-    FilterStartsWith,
-    SQLAFilterConverter,
-)
 from flask_appbuilder.models.sqla.interface import SQLAInterface
 from flask_babel import lazy_gettext as _
 from sqlalchemy import ColumnElement, func, literal, or_, select
@@ -25,6 +16,7 @@ from app.core.ids import is_id
 from app.core.models import TenantModel
 from app.core.principal import own_location_id, own_patient_id
 from app.core.tenant import db
+from app.core.views.filters import FilterConverter
 
 COUNT_CAP = 1000
 DEEPEST_ROW = 20_000
@@ -61,39 +53,6 @@ def find_own(model: Any, row_id: object) -> Any:
     own = own_rows(model)
     wanted = select(model).where(model.id == row_id)
     return db.session.scalar(wanted if own is None else wanted.where(own))
-
-
-class FilterRelated(FilterEqual):
-    """Rows that refer to the entry chosen in a look-up; a malformed id matches nothing."""
-
-    name = _("Is")
-    arg_name = "rel_o_m"
-
-    def apply(self, query: Any, value: Any) -> Any:
-        local = next(iter(self.datamodel.list_properties[self.column_name].local_columns))
-        return query.filter(local == value) if is_id(value) else query.filter(literal(False))
-
-
-class FilterConverter(SQLAFilterConverter):
-    """Few filters that an index or a human can use, instead of FAB's dozen per column."""
-
-    conversion_table = (
-        ("is_relation_many_to_one", [FilterRelated]),
-        ("is_boolean", [FilterEqual]),
-        ("is_datetime", [FilterGreater, FilterSmaller]),
-        ("is_date", [FilterGreater, FilterSmaller, FilterEqual]),
-        ("is_integer", [FilterEqual, FilterGreater, FilterSmaller]),
-        ("is_numeric", [FilterEqual, FilterGreater, FilterSmaller]),
-        ("is_text", [FilterContains]),
-        ("is_string", [FilterStartsWith, FilterContains, FilterEqual, FilterNotEqual]),
-    )
-
-    def convert(self, col_name: str) -> list[Any] | None:
-        """The filters of a column; None, without FAB's warning, for a kind that has none."""
-        for test, filters in self.conversion_table:
-            if getattr(self.datamodel, test)(col_name):
-                return [item(col_name, self.datamodel) for item in filters]
-        return None
 
 
 class ScopedInterface(SQLAInterface):

@@ -15,7 +15,7 @@ from wtforms.validators import Length, Optional
 
 from app.core.navigation import describe_item
 from app.core.views import Chart, CrudView, lookup_for, monthly, row_action
-from app.core.views.datamodel import FilterConverter
+from app.core.views.filters import FilterConverter
 from app.people.demographics import LABELS, LENGTHS
 from app.people.forms import CHANNELS, CONSENTS, GENDERS, choice_field, text_field, values_of, words_field
 from app.people.models import Consent, ConsentKind, ContactChannel, Gender, Guardian, Patient
@@ -45,7 +45,8 @@ class FilterFound(BaseFilter):
     arg_name = "found"
 
     def apply(self, query: Any, value: str) -> Any:
-        return query.filter(Patient.id.in_([patient.id for patient in search_patients(value, MOST_FOUND)]))
+        found = search_patients(value.replace("\x00", ""), MOST_FOUND)
+        return query.filter(Patient.id.in_([patient.id for patient in found]))
 
 
 class PatientFilters(FilterConverter):
@@ -68,6 +69,7 @@ class GuardianView(CrudView):
 
     model = Guardian
     class_permission_name = "patient"
+    method_permission_name = {"export": "export"}
     list_title = _("Guardians")
     add_title = _("New guardian")
     list_columns = ["name", "relation", "phone", "email", "patient"]
@@ -89,6 +91,7 @@ class ConsentView(CrudView):
 
     model = Consent
     class_permission_name = "patient"
+    method_permission_name = {"export": "export"}
     exclude_route_methods = frozenset({"download", "edit", "delete"})
     list_title = _("Consents")
     add_title = _("New consent")
@@ -152,6 +155,7 @@ class PatientView(CrudView):
 
     model = Patient
     class_permission_name = "patient"
+    method_permission_name = {"export": "export"}
     menu = ("Patients", _("Patients"))
     menu_order = 10
     list_title = _("Patients")
