@@ -62,6 +62,8 @@ class Capabilities:
 
     manual_capture: bool = False
     partial_capture: bool = False
+    # Whether one reservation may be taken in several parts, the last of which says that it is the last.
+    repeated_captures: bool = False
     void: bool = False
     partial_refund: bool = True
     repeated_refunds: bool = True
@@ -129,7 +131,10 @@ class GatewayPayment:
 
 @dataclass(frozen=True)
 class GatewayOrder:
-    """An order with every payment attempt on it, the oldest first."""
+    """An order with every payment attempt on it, the oldest first.
+
+    `approved`: the payer agreed, and no money moves before `Gateway.collect` asks for it.
+    """
 
     order_id: str
     reference: str
@@ -137,6 +142,7 @@ class GatewayOrder:
     amount: Money
     paid: Money
     payments: tuple[GatewayPayment, ...] = ()
+    approved: bool = False
 
 
 @dataclass(frozen=True)
@@ -267,9 +273,22 @@ class Gateway(Provider[C]):
     def fetch_payment(self, payment_id: str) -> GatewayPayment:
         """The payment as it is now."""
 
+    def collect(self, order_id: str, *, reserve: bool, key: str) -> GatewayOrder:
+        """Take (`reserve`: only reserve) what the payer approved; `key` makes a repeat harmless. A payer's instrument
+        that fails is a failed payment on the order. Most gateways take the money at the approval: nothing to do.
+        """
+        return self.fetch_order(order_id)
+
     @abstractmethod
-    def capture(self, payment_id: str, amount: Money) -> GatewayPayment:
-        """Take reserved money. Capturing again what is captured already answers with the payment as it is."""
+    def capture(self, payment_id: str, amount: Money, *, key: str = "", final: bool = True) -> GatewayPayment:
+        """Take reserved money. Capturing again what is captured already answers with the payment as it is.
+
+        `key` makes a repeat harmless where the gateway allows it. Without `final` the rest stays reserved.
+        """
+
+    def void(self, payment_id: str, *, key: str = "") -> GatewayPayment:
+        """Let go of reserved money. Raises ProviderError where the gateway has no such call (see `capabilities`)."""
+        raise ProviderError(Outcome.PERMANENT_MESSAGE, "not_supported", f"{self.label} cannot void.")
 
     @abstractmethod
     def refund(self, request: RefundRequest) -> GatewayRefund:
@@ -282,6 +301,10 @@ class Gateway(Provider[C]):
     @abstractmethod
     def refunds_of(self, payment_id: str) -> tuple[GatewayRefund, ...]:
         """Every refund of the payment, whoever asked for it: the vendor's dashboard refunds behind our back."""
+
+    def fetch_dispute(self, dispute_id: str) -> GatewayDispute:
+        """The dispute as it is now; for a gateway whose webhook's signature does not protect its body."""
+        raise ProviderError(Outcome.PERMANENT_MESSAGE, "not_supported", f"{self.label} tells disputes by webhook.")
 
     def find_refund(self, payment_id: str, reference: str) -> GatewayRefund | None:
         """The refund that was asked for with our reference, of several one that did not fail; None without one."""

@@ -154,7 +154,7 @@ class Razorpay(Gateway[RazorpayCredentials]):
         response = self._http.get("/v1/payments/{payment_id}", ids={"payment_id": payment_id}, attempts=ASK_TWICE)
         return self._read(response, wire.read_payment)
 
-    def capture(self, payment_id: str, amount: Money) -> GatewayPayment:
+    def capture(self, payment_id: str, amount: Money, *, key: str = "", final: bool = True) -> GatewayPayment:
         """`amount` must equal the order's. The vendor refuses a second capture, so a refusal is checked by asking."""
         body = {"amount": self.to_wire(amount), "currency": amount.currency}
         response = self._http.post("/v1/payments/{payment_id}/capture", ids={"payment_id": payment_id}, json=body)
