@@ -1,4 +1,4 @@
-"""Flask extensions, created unbound; create_app() binds them. Socket.IO is not here: each application has its own server."""
+"""Flask extensions, created unbound; create_app() binds them. Each application has a Socket.IO server of its own."""
 
 from __future__ import annotations
 

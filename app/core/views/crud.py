@@ -62,6 +62,7 @@ class CrudView(Exporting, ModelView):
     add_title: Any = ""
     search_exclude_columns: Any = None
     search_form: Any = None
+    order_columns: Any = None
     add_form: Any = None
     edit_form: Any = None
 
