@@ -40,6 +40,11 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "credit_note": {"net_minor": 1, "tax_minor": 0, "total_minor": 1},
     "tax_rate": {"kind": "EXEMPT", "percent": 0},
     "invoice": {"status": "DRAFT"},
+    "invoice_approval": {"amount_minor": 1, "basis_minor": 1},
+    "payment_plan": {"total_minor": 1},
+    "instalment": {"amount_minor": 1},
+    "planned_allocation": {"amount_minor": 1},
+    "bulk_invoice_run": {"total_count": 1, "done_count": 0, "failed_count": 0},
     "payment": {"amount_minor": 100},
     "refund": {"amount_minor": 100},
 }

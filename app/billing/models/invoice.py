@@ -80,6 +80,8 @@ class Invoice(Stateful, TenantModel):
         ),
         InvoiceStatus.PARTIALLY_PAID: frozenset({InvoiceStatus.PAID, InvoiceStatus.OPEN, InvoiceStatus.WRITTEN_OFF}),
         InvoiceStatus.PAID: frozenset({InvoiceStatus.PARTIALLY_PAID, InvoiceStatus.OPEN}),
+        # Money came after all: the debt counts again.
+        InvoiceStatus.WRITTEN_OFF: frozenset({InvoiceStatus.PARTIALLY_PAID, InvoiceStatus.OPEN}),
     }
 
     number: Mapped[str | None] = mapped_column(String(30))
@@ -102,6 +104,8 @@ class Invoice(Stateful, TenantModel):
     discount_reason: Mapped[str] = mapped_column(String(300), nullable=False, default="")
     notes: Mapped[str] = mapped_column(Text, nullable=False, default="")
     void_reason: Mapped[str] = mapped_column(String(300), nullable=False, default="")
+    # How many days it was overdue when the last reminder went out; zero before the first.
+    reminded_days: Mapped[int] = mapped_column(Integer, nullable=False, default=0, server_default="0")
     # The document of the state in which it was last made; a change of state makes it stale.
     pdf_file_id: Mapped[str | None] = tenant_reference("stored_file", nullable=True)
     pdf_state: Mapped[str] = mapped_column(String(60), nullable=False, default="")

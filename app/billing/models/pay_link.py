@@ -8,6 +8,7 @@ from sqlalchemy import Boolean, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.billing.models.invoice import Invoice
+from app.billing.models.payment_plan import Instalment
 from app.core import clock
 from app.core.formatting import moment, plain
 from app.core.models import AwareTime, TenantModel, tenant_reference, tenant_relationship
@@ -21,6 +22,8 @@ class PayLink(TenantModel):
     __secret_columns__ = frozenset({"token_hash"})
 
     invoice_id: Mapped[str] = tenant_reference("invoice")
+    # Asks for what is open of this instalment instead of all that is due.
+    instalment_id: Mapped[str | None] = tenant_reference("instalment", nullable=True)
     token_hash: Mapped[str] = mapped_column(String(64), nullable=False)
     expires_at: Mapped[datetime] = mapped_column(AwareTime, nullable=False)
     # When somebody last went on to the hosted page by it.
@@ -30,6 +33,7 @@ class PayLink(TenantModel):
     printed: Mapped[bool] = mapped_column(Boolean, nullable=False, default=False)
 
     invoice: Mapped[Invoice] = tenant_relationship("Invoice", "PayLink.invoice_id", viewonly=True)
+    instalment: Mapped[Instalment | None] = tenant_relationship("Instalment", "PayLink.instalment_id", viewonly=True)
 
     @property
     def link_status(self) -> str:
