@@ -2,37 +2,75 @@
 
 from app.billing.models.approval import ApprovalKind, ApprovalStatus, InvoiceApproval
 from app.billing.models.bulk_run import UNFINISHED, BulkInvoiceItem, BulkInvoiceRun, BulkKind, BulkStatus, ItemStatus
+from app.billing.models.cash_desk import (
+    CashDrawer,
+    CounterAccount,
+    DayClose,
+    DrawerHandover,
+    DrawerStatus,
+    HandoverStatus,
+    MoneyMovement,
+    MovementKind,
+)
+from app.billing.models.cash_desk_rules import DATABASE_RULES as CASH_DESK_RULES
 from app.billing.models.immutable import DATABASE_RULES
 from app.billing.models.invoice import OWED, PAYABLE, Invoice, InvoiceLine, InvoiceStatus
 from app.billing.models.pay_link import PayLink
 from app.billing.models.payment_plan import RUNNING, Instalment, InstalmentInterval, PaymentPlan, PaymentPlanStatus
+from app.billing.models.plan import BillingPeriod, Plan
 from app.billing.models.settlement import CreditNote, CreditNoteLine, InvoiceAllocation, PlannedAllocation, Receipt
+from app.billing.models.subscription import (
+    COVERING,
+    LIVE,
+    Coverage,
+    CoverageStatus,
+    Subscription,
+    SubscriptionPeriod,
+    SubscriptionStatus,
+)
 
 __all__ = [
+    "COVERING",
     "DATABASE_RULES",
+    "LIVE",
     "OWED",
     "PAYABLE",
     "RUNNING",
     "UNFINISHED",
     "ApprovalKind",
     "ApprovalStatus",
+    "BillingPeriod",
     "BulkInvoiceItem",
     "BulkInvoiceRun",
     "BulkKind",
     "BulkStatus",
+    "Coverage",
+    "CoverageStatus",
+    "CashDrawer",
+    "CounterAccount",
     "CreditNote",
     "CreditNoteLine",
+    "DayClose",
+    "DrawerHandover",
+    "DrawerStatus",
+    "HandoverStatus",
     "Instalment",
+    "InstalmentInterval",
     "Invoice",
     "InvoiceAllocation",
     "InvoiceApproval",
     "InvoiceLine",
     "InvoiceStatus",
     "ItemStatus",
+    "MoneyMovement",
+    "MovementKind",
     "PayLink",
     "PaymentPlan",
-    "InstalmentInterval",
     "PaymentPlanStatus",
+    "Plan",
     "PlannedAllocation",
     "Receipt",
+    "Subscription",
+    "SubscriptionPeriod",
+    "SubscriptionStatus",
 ]
