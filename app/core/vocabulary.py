@@ -117,6 +117,7 @@ KINDS: dict[str, Any] = {
     "ORIGINAL": _("As it was paid"),
     "CREATE_ORDER": _("Open the order"),
     "CAPTURE": _("Capture"),
+    "VOID": _("Void"),
     "REFUND": _("Refund"),
     "FETCH": _("Watch"),
 }

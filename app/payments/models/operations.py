@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from sqlalchemy import (
+    Boolean,
     Index,
     Integer,
     String,
@@ -35,10 +36,14 @@ if TYPE_CHECKING:
 
 
 class OperationKind(StrEnum):
-    """What we ask of a gateway. FETCH watches a payment until it is settled, in case no notice comes."""
+    """What we ask of a gateway. FETCH watches a payment until it is settled, in case no notice comes.
+
+    CAPTURE takes reserved money, or what the payer approved where the gateway waits for that call.
+    """
 
     CREATE_ORDER = "CREATE_ORDER"
     CAPTURE = "CAPTURE"
+    VOID = "VOID"
     REFUND = "REFUND"
     FETCH = "FETCH"
 
@@ -85,6 +90,8 @@ class PaymentOperation(TenantModel):
     key: Mapped[str] = mapped_column(String(64), nullable=False)
     amount_minor: Mapped[int] = minor_column()
     currency: Mapped[str] = currency_column()
+    # Of a capture: what it leaves of the reservation is let go.
+    final: Mapped[bool] = mapped_column(Boolean, nullable=False, default=True, server_default=text("true"))
     attempts: Mapped[int] = mapped_column(Integer, nullable=False, default=0)
     # When the poller looks at it (again); None: only a person can settle it now.
     next_at: Mapped[datetime | None] = mapped_column(AwareTime, default=clock.now)
