@@ -90,6 +90,10 @@ MATRIX: dict[str, dict[str, str]] = {
                          "open": "RFAS", "generate-pdf": "ASRF", "send": "ASRF", "send-whatsapp": "ASRF", "pay": "PRFAS",
                          "void": "FAS"},
     "credit_note":      {"read": _MONEY_READ, "create": "FAS"},
+    "invoice_approval": {"read": "RFASCLU", "approve": "FAS", "reject": "FAS"},
+    "write_off":        {"create": "FAS", "reverse": "FAS"},
+    "patient_credit":   {"read": _MONEY_READ, "create": "RFAS", "apply": "RFAS", "refund": "RFAS"},
+    "bulk_invoice":     {"read": "FASCU", "create": "FAS", "cancel": "FAS"},
     "payment":          {"read": _MONEY_READ, "create": "PRFAS", "update": "RFAS", "capture": "FAS", "void": "FAS",
                          "refund": "FAS", "request-refund": "RFAS", "check": "RFAS"},
     "refund":           {"read": _MONEY_READ, "request": "RFAS", "approve": "FAS", "reject": "FAS"},
@@ -132,6 +136,15 @@ MATRIX: dict[str, dict[str, str]] = {
     "dispensing":       {"read": "SAHDNU", "create": "SAH"},
 }
 # fmt: on
+
+# The clinic's setting that limits, in per cent of the price, the discount that a role gives and approves by itself.
+# Who is not in this table gives none.
+DISCOUNT_LIMITS: dict[str, str] = {
+    Role.RECEPTIONIST: "desk_discount_percent",
+    Role.FINANCE_BILLING: "finance_discount_percent",
+    Role.CLINIC_ADMIN: "admin_discount_percent",
+    Role.SUPER_ADMIN: "admin_discount_percent",
+}
 
 _ALLOWED = frozenset(
     (str(LETTERS[letter]), resource, action)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from app.core.money import exponent
 
+DAY_LIST = r"^\s*(\d{1,3}(\s*,\s*\d{1,3})*)?\s*$"
 N_ = str  # marks a text for extraction; the screen that shows it translates it
 
 
@@ -38,9 +39,28 @@ class ClinicSettings(BaseModel):
     book_ahead_days: int = Field(180, title=N_("Bookable ahead (days)"), ge=1, le=730)
     slot_minutes: int = Field(15, title=N_("Usual slot length (minutes)"), ge=5, le=240)
     pay_link_days: int = Field(14, title=N_("Pay links are valid for (days)"), ge=1, le=90)
-    desk_discount_percent: int = Field(10, title=N_("Discount of the desk without a reason (%)"), ge=0, le=100)
-    finance_discount_percent: int = Field(25, title=N_("Discount of finance without a reason (%)"), ge=0, le=100)
+    desk_discount_percent: int = Field(10, title=N_("Discount of the desk without approval (%)"), ge=0, le=100)
+    finance_discount_percent: int = Field(25, title=N_("Discount of finance without approval (%)"), ge=0, le=100)
+    admin_discount_percent: int = Field(100, title=N_("Discount of clinic admins without approval (%)"), ge=0, le=100)
+    payment_days: int = Field(14, title=N_("Invoices are due after (days)"), ge=0, le=365)
+    overdue_reminder_days: str = Field(
+        "1, 3, 5, 7, 14", title=N_("Reminders of overdue invoices after (days)"), pattern=DAY_LIST, max_length=60
+    )
+    instalment_notice_days: str = Field(
+        "0, 1, 3, 5, 7", title=N_("Notices of late instalments after (days)"), pattern=DAY_LIST, max_length=60
+    )
+    instalment_default_days: int = Field(14, title=N_("A payment plan defaults after (days)"), ge=1, le=365)
     refund_second_person_above: Decimal = Field(Decimal(0), title=N_("Refunds above this need a second person"), ge=0)
+
+    @property
+    def reminder_steps(self) -> tuple[int, ...]:
+        """Days after the due date, ascending; the due date itself is not overdue."""
+        return tuple(day for day in _days(self.overdue_reminder_days) if day)
+
+    @property
+    def instalment_steps(self) -> tuple[int, ...]:
+        """Days after an instalment's due date, ascending; zero is that date."""
+        return _days(self.instalment_notice_days)
 
     @field_validator("zone")
     @classmethod
@@ -54,3 +74,7 @@ class ClinicSettings(BaseModel):
     def _known_currency(cls, currency: str) -> str:
         exponent(currency)
         return currency
+
+
+def _days(text: str) -> tuple[int, ...]:
+    return tuple(sorted({int(day) for day in text.split(",") if day.strip()}))

@@ -173,7 +173,7 @@ class Instalment(TenantModel):
         late = self.days_late(clock.today(settings_in_scope().zone))
         if late > 0:
             return "OVERDUE"
-        return "PARTIALLY_PAID" if self.paid else "DUE" if late == 0 else "SCHEDULED_PAYMENT"
+        return "PARTIALLY_PAID" if self.paid else "DUE" if late == 0 else "PLANNED"
 
     def __str__(self) -> str:
         return f"{self.position}. {money(self.amount)}"
