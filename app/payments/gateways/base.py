@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import ClassVar, TypeVar
 
@@ -71,6 +71,8 @@ class Capabilities:
     idempotent_refund: bool = False
     # Whether the signature of a webhook covers its body; if not, a notice is only a hint to ask the gateway.
     signed_webhook: bool = True
+    # Whether it lists what it paid out, for the reconciliation.
+    settlement_lines: bool = False
     # How long after a failure the same payment may still succeed; keep asking that long.
     late_success: timedelta = timedelta(0)
 
@@ -179,6 +181,38 @@ class GatewayDispute:
     reason: str = ""
     phase: str = ""
     respond_by: datetime | None = None
+
+
+class SettlementKind(StrEnum):
+    """What a line of a settlement is about. `ADJUSTMENT` is everything that belongs to no payment of ours."""
+
+    PAYMENT = "payment"
+    REFUND = "refund"
+    DISPUTE = "dispute"
+    FEE = "fee"
+    ADJUSTMENT = "adjustment"
+
+
+@dataclass(frozen=True)
+class SettlementLine:
+    """One line of what a gateway pays out. Sums are signed from our side: a refund's `gross` and `net` are negative.
+
+    `fee` is what the gateway keeps, `tax` included; `net` = `gross` - `fee`. `gateway_id` is the gateway's id of the
+    payment, refund or dispute; `payment_id` the gateway's payment behind it. `reference` is ours, where it is told.
+    """
+
+    settlement_id: str
+    kind: SettlementKind
+    gateway_id: str
+    gross: Money
+    fee: Money
+    tax: Money
+    net: Money
+    settled_at: datetime
+    payment_id: str | None = None
+    order_id: str | None = None
+    reference: str = ""
+    bank_reference: str = ""  # the bank's number of the transfer (UTR)
 
 
 @dataclass(frozen=True)
@@ -310,6 +344,10 @@ class Gateway(Provider[C]):
         """The refund that was asked for with our reference, of several one that did not fail; None without one."""
         found = [refund for refund in self.refunds_of(payment_id) if refund.reference == reference]
         return min(found, key=lambda refund: refund.state is RefundState.FAILED, default=None)
+
+    def fetch_settlement_lines(self, first: date, last: date) -> list[SettlementLine]:
+        """What was paid out from the first to the last day (both included, in the gateway's own zone)."""
+        raise ProviderError(Outcome.PERMANENT_MESSAGE, "not_supported", f"{self.label} lists no settlements.")
 
     @abstractmethod
     def verify_return(self, order_id: str, params: Mapping[str, str]) -> CheckoutReturn:
