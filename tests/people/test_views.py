@@ -253,6 +253,20 @@ def test_only_pictures_become_photographs(client_as: Any, asha: str, content: by
     assert nurse.get(f"/api/v1/patients/{asha}/photo").status_code == (200 if status == 200 else 404)
 
 
+@pytest.mark.parametrize("name", ["jpeg-square", "png-animated", "png-square", "png-texts", "webp-extended"])
+def test_a_picture_that_would_fill_the_memory_is_422(client_as: Any, desk: Any, asha: str, name: str) -> None:
+    from tests.core.test_pictures import BOMBS
+
+    nurse = client_as("NURSE")
+    answer = nurse.put(f"/api/v1/patients/{asha}/photo", data=BOMBS[name])
+    assert answer.status_code == 422
+    assert "megapixels" in answer.get_json()["error"]["fields"]["photo"]
+    change = {**ASHA, "deceased_on": "", "active": "y", "photo": (io.BytesIO(BOMBS[name]), "me.png")}
+    page = desk.post(f"/patientview/edit/{asha}", data=change, content_type="multipart/form-data")
+    assert "megapixels" in page.text
+    assert nurse.get(f"/api/v1/patients/{asha}/photo").status_code == 404
+
+
 def test_a_new_photograph_is_small_clean_and_replaces_the_old(client_as: Any, clinic: Any, asha: str) -> None:
     from app.core.files import StoredFile
 
