@@ -62,6 +62,15 @@ class ClinicSettings(BaseModel):
         """Days after an instalment's due date, ascending; zero is that date."""
         return _days(self.instalment_notice_days)
 
+    renewal_notice_days: int = Field(3, title=N_("Bill a subscription's renewal ahead by (days)"), ge=0, le=30)
+    dunning_days: str = Field(
+        "1,3,5,7", title=N_("Remind of an unpaid subscription after (days)"), pattern="^[0-9]{1,2}(, ?[0-9]{1,2}){0,9}$"
+    )
+    dunning_cancel_days: int = Field(14, title=N_("Cancel an unpaid subscription after (days)"), ge=1, le=99)
+    late_cancel_hours: int = Field(
+        0, title=N_("A covered visit called off later than this before it is used up (hours)"), ge=0, le=168
+    )
+
     @field_validator("zone")
     @classmethod
     def _known_zone(cls, zone: str) -> str:
@@ -78,3 +87,16 @@ class ClinicSettings(BaseModel):
 
 def _days(text: str) -> tuple[int, ...]:
     return tuple(sorted({int(day) for day in text.split(",") if day.strip()}))
+
+    @field_validator("dunning_days")
+    @classmethod
+    def _in_order(cls, days: str) -> str:
+        given = days_listed(days)
+        if list(given) != sorted(set(given)) or not given[0]:
+            raise ValueError("days are given in order, from 1 on")
+        return days
+
+
+def days_listed(days: str) -> tuple[int, ...]:
+    """The numbers of "1,3,5,7"."""
+    return tuple(int(day) for day in days.split(","))
