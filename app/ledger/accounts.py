@@ -9,6 +9,8 @@ How money facts are booked, so that slices agree:
 - a refund reached the payer: debit PATIENT_CREDIT (patient)    credit REFUND_CLEARING (desk: its tender)
 - a credit note:              debit REVENUE, TAX_PAYABLE        credit RECEIVABLE (patient)
 - a gateway keeps its fee:    debit GATEWAY_FEES, INPUT_TAX     credit GATEWAY_CLEARING
+- a cash drawer is opened:    debit CASH                        credit SAFE (its float; the reverse when it is emptied)
+- a drawer is short:          debit CASH_OVER_SHORT             credit CASH (the reverse when there is too much)
 """
 
 from __future__ import annotations
@@ -36,6 +38,7 @@ class AccountCode(StrEnum):
     """The accounts that the console itself books on."""
 
     CASH = "CASH"
+    SAFE = "SAFE"
     BANK = "BANK"
     CARD_CLEARING = "CARD_CLEARING"
     UPI_CLEARING = "UPI_CLEARING"
@@ -51,6 +54,9 @@ class AccountCode(StrEnum):
     GATEWAY_FEES = "GATEWAY_FEES"
     ROUNDING = "ROUNDING"
     WRITE_OFF = "WRITE_OFF"
+    CASH_OVER_SHORT = "CASH_OVER_SHORT"
+    PETTY_EXPENSES = "PETTY_EXPENSES"
+    OTHER_INCOME = "OTHER_INCOME"
 
 
 class ChartEntry(NamedTuple):
@@ -64,6 +70,7 @@ class ChartEntry(NamedTuple):
 
 STANDARD_CHART = (
     ChartEntry(AccountCode.CASH, AccountKind.ASSET, "Cash", _("Cash")),
+    ChartEntry(AccountCode.SAFE, AccountKind.ASSET, "Cash in the safe", _("Cash in the safe")),
     ChartEntry(AccountCode.BANK, AccountKind.ASSET, "Bank", _("Bank")),
     ChartEntry(AccountCode.CARD_CLEARING, AccountKind.ASSET, "Card terminal clearing", _("Card terminal clearing")),
     ChartEntry(AccountCode.UPI_CLEARING, AccountKind.ASSET, "UPI clearing", _("UPI clearing")),
@@ -79,4 +86,7 @@ STANDARD_CHART = (
     ChartEntry(AccountCode.GATEWAY_FEES, AccountKind.EXPENSE, "Gateway fees", _("Gateway fees")),
     ChartEntry(AccountCode.ROUNDING, AccountKind.EXPENSE, "Rounding", _("Rounding")),
     ChartEntry(AccountCode.WRITE_OFF, AccountKind.EXPENSE, "Write-offs", _("Write-offs")),
+    ChartEntry(AccountCode.CASH_OVER_SHORT, AccountKind.EXPENSE, "Cash over and short", _("Cash over and short")),
+    ChartEntry(AccountCode.PETTY_EXPENSES, AccountKind.EXPENSE, "Petty expenses", _("Petty expenses")),
+    ChartEntry(AccountCode.OTHER_INCOME, AccountKind.INCOME, "Other income", _("Other income")),
 )

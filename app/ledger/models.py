@@ -142,6 +142,24 @@ class JournalLine(TenantModel):
         return f"{self.account} {self.debit_minor - self.credit_minor} {self.currency}"
 
 
+class LedgerPeriod(TenantModel):
+    """Days whose books are closed, `last_on` included; whatever is older is closed with them. Never opened again."""
+
+    __tablename__ = "ledger_period"
+    __table_args__ = (
+        UniqueConstraint("clinic_id", "last_on", name="uq_ledger_period_last_on"),
+        CheckConstraint("first_on <= last_on", name="ck_ledger_period_days"),
+    )
+
+    first_on: Mapped[date] = mapped_column(Date, nullable=False)
+    last_on: Mapped[date] = mapped_column(Date, nullable=False)
+    closed_at: Mapped[datetime] = mapped_column(AwareTime, nullable=False, default=clock.now)
+    closed_by_id: Mapped[str | None] = mapped_column(Uuid(as_uuid=False))
+
+    def __str__(self) -> str:
+        return str(self.last_on)
+
+
 CHECK_FUNCTION = """
 create or replace function check_journal_entry() returns trigger language plpgsql as $$
 declare
@@ -192,6 +210,39 @@ CHECK_LINE = """
 create constraint trigger journal_line_balanced after insert on journal_line
 deferrable initially deferred for each row execute function check_journal_entry()
 """
+# Writers share a lock and the close takes it alone: an entry is wholly before a close, or in a day after it.
+KEEP_CLOSED_FUNCTION = """
+create or replace function keep_closed_days() returns trigger language plpgsql as $$
+begin
+  perform pg_advisory_xact_lock_shared(hashtextextended('ledger-period:' || new.clinic_id::text, 0));
+  if exists (select from ledger_period where clinic_id = new.clinic_id and last_on >= new.booked_on) then
+    raise exception 'the books of % are closed', new.booked_on using errcode = '23514';
+  end if;
+  return new;
+end $$
+"""
+KEEP_PERIOD_FUNCTION = """
+create or replace function keep_ledger_period() returns trigger language plpgsql as $$
+begin
+  if tg_op <> 'INSERT' then
+    raise exception 'closed books are not opened again' using errcode = '23514';
+  end if;
+  perform pg_advisory_xact_lock(hashtextextended('ledger-period:' || new.clinic_id::text, 0));
+  if exists (select from ledger_period where clinic_id = new.clinic_id and last_on >= new.first_on) then
+    raise exception 'the books of % are closed already', new.first_on using errcode = '23514';
+  end if;
+  return new;
+end $$
+"""
+KEEP_CLOSED = """
+create trigger journal_entry_in_open_day before insert on journal_entry
+for each row execute function keep_closed_days()
+"""
+KEEP_PERIOD = """
+create trigger ledger_period_kept before insert or update or delete on ledger_period
+for each row execute function keep_ledger_period()
+"""
+REVOKE_PERIOD = f"revoke update, delete, truncate on ledger_period from {APP_ROLE}, {SYSTEM_ROLE}"
 REVOKE_ENTRY = f"revoke update, delete, truncate on journal_entry from {APP_ROLE}, {SYSTEM_ROLE}"
 GRANT_NUMBER = f"grant update (number) on journal_entry to {APP_ROLE}"
 REVOKE_LINE = f"revoke update, delete, truncate on journal_line from {APP_ROLE}, {SYSTEM_ROLE}"
@@ -200,9 +251,19 @@ REVOKE_LINE = f"revoke update, delete, truncate on journal_line from {APP_ROLE},
 DATABASE_RULES: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (
         JournalEntry.__table__,
-        (CHECK_FUNCTION, KEEP_FUNCTION, CHECK_ENTRY, KEEP_ENTRY, REVOKE_ENTRY, GRANT_NUMBER),
+        (
+            CHECK_FUNCTION,
+            KEEP_FUNCTION,
+            CHECK_ENTRY,
+            KEEP_ENTRY,
+            REVOKE_ENTRY,
+            GRANT_NUMBER,
+            KEEP_CLOSED_FUNCTION,
+            KEEP_CLOSED,
+        ),
     ),
     (JournalLine.__table__, (CHECK_LINE, KEEP_LINE, REVOKE_LINE)),
+    (LedgerPeriod.__table__, (KEEP_PERIOD_FUNCTION, KEEP_PERIOD, REVOKE_PERIOD)),
 )
 for _table, _statements in DATABASE_RULES:
     for _statement in _statements:

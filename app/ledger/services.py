@@ -10,7 +10,6 @@ from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from app.core import clock
 from app.core.errors import Conflict
 from app.core.ids import new_id
 from app.core.money import Money
@@ -19,7 +18,7 @@ from app.core.tenant import db, require_clinic
 from app.core.transaction import before_commit
 from app.ledger.accounts import STANDARD_CHART, AccountCode
 from app.ledger.models import JournalEntry, JournalLine, LedgerAccount
-from app.tenancy.queries import settings_in_scope
+from app.ledger.periods import booking_day
 
 REVERSAL = "reversal"
 
@@ -83,7 +82,7 @@ def post(
         source_id=source[1],
         source_key=source_key,
         memo=memo[:200],
-        booked_on=clock.today(settings_in_scope().zone),
+        booked_on=booking_day(),
     )
     return _write(entry, booked, _account_ids())
 
@@ -98,7 +97,7 @@ def reverse(entry: JournalEntry, reason: str) -> JournalEntry:
         source_table=JournalEntry.__tablename__,
         source_id=entry.id,
         memo=reason[:200],
-        booked_on=clock.today(settings_in_scope().zone),
+        booked_on=booking_day(),
         reverses_id=entry.id,
     )
     codes = {line.account_id: line.account_id for line in entry.lines}

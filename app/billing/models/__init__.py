@@ -30,6 +30,7 @@ from app.billing.models.subscription import (
 )
 
 __all__ = [
+    "CASH_DESK_RULES",
     "COVERING",
     "DATABASE_RULES",
     "LIVE",

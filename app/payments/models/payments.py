@@ -94,6 +94,7 @@ class Payment(TenantModel):
             "uq_payment_order", "clinic_id", "provider", "order_id", unique=True,
             postgresql_where=text("order_id is not null"),
         ),
+        Index("ix_payment_split", "clinic_id", "split_id", postgresql_where=text("split_id is not null")),
         CheckConstraint("amount_minor > 0", name="ck_payment_amount"),
         CheckConstraint(
             "authorized_minor >= 0 and voided_minor >= 0 and pending_minor >= 0 and refund_pending_minor >= 0",
@@ -137,6 +138,10 @@ class Payment(TenantModel):
     # We no longer wait for it (released, cancelled). Money that comes all the same is booked.
     abandoned_at: Mapped[datetime | None] = mapped_column(AwareTime)
     recorded_by_id: Mapped[str | None] = id_column()
+    # The same in all parts of money that was taken at once by several tenders: they share one receipt.
+    split_id: Mapped[str | None] = id_column()
+    # Cash that was handed over; what is above the amount went back as change.
+    tendered_minor: Mapped[int | None] = minor_column(nullable=True, default=None)
     # Name, e-mail and telephone to fill in the hosted page; emptied once the money is there.
     payer: Mapped[dict[str, str]] = mapped_column(JSONB, nullable=False, default=dict)
 
@@ -159,6 +164,12 @@ class Payment(TenantModel):
     @property
     def amount(self) -> Money:
         return money_of(self, "amount")
+
+    @property
+    def change(self) -> Money:
+        """What went back of the cash that was handed over."""
+        given = self.amount_minor if self.tendered_minor is None else self.tendered_minor
+        return Money(given - self.amount_minor, self.currency)
 
     @property
     def captured(self) -> Money:
