@@ -32,6 +32,7 @@ HEADERS = {
 }
 _ALWAYS = tuple((name, name.lower(), value) for name, value in HEADERS.items())
 HOST = re.compile(r"[\w.\-]+(:\d+)?|\[[\da-fA-F:.]+\](:\d+)?", re.ASCII)
+ASSETS = "/static/"
 ONE_YEAR = "max-age=31536000; includeSubDomains"
 
 
@@ -58,9 +59,9 @@ def add_headers(response: Response) -> Response:
         headers.add("Content-Security-Policy", content_security_policy())
     if request.is_secure:
         headers.setdefault("Strict-Transport-Security", ONE_YEAR)
-    if response.mimetype == "text/html":
-        # Pages show patients: neither a proxy nor the back button after log-out may bring one back.
-        headers.setdefault("Cache-Control", "no-store")
+    if not request.path.startswith(ASSETS) and "no-store" not in headers.get("Cache-Control", ""):
+        # Answers show patients: neither a proxy nor a disk nor the back button after log-out may bring one back.
+        headers["Cache-Control"] = "no-store"
     return response
 
 

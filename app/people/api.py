@@ -102,8 +102,7 @@ class PatientApi(Api):
         stored = db.session.get(StoredFile, patient.photo_id) if patient.photo_id else None
         if stored is None:
             raise NotFound
-        headers = {"Cache-Control": "private, no-cache", "ETag": f'"{stored.sha256}"'}
-        return Response(stored.content, mimetype=stored.mime_type, headers=headers)
+        return Response(stored.content, mimetype=stored.mime_type)
 
     @endpoint("PUT", "/patients/<id:patient_id>/photo", resource="patient", action="update")
     def replace_photo(self, patient_id: str) -> dict[str, Any]:
