@@ -17,6 +17,8 @@ from app.core.credentials import CredentialModel
 from app.core.money import Money
 from app.core.money import exponent as iso_exponent
 from app.core.providers import Outcome, Provider, ProviderError
+from app.payments.gateways.settlements import SettlementKind as SettlementKind
+from app.payments.gateways.settlements import SettlementLine as SettlementLine
 
 
 class PaymentState(StrEnum):
@@ -44,6 +46,7 @@ class OrderState(StrEnum):
     OPEN = "open"
     ATTEMPTED = "attempted"
     PAID = "paid"
+    EXPIRED = "expired"  # it takes no payment any more
 
 
 class NoticeKind(StrEnum):
@@ -69,12 +72,18 @@ class Capabilities:
     repeated_refunds: bool = True
     # Whether repeating a refund with the same key cannot pay twice.
     idempotent_refund: bool = False
+    # Whether it lists the refunds of a payment; if not, each is asked for by our reference, and sums tell of none.
+    lists_refunds: bool = True
+    # Whether what the browser brings back is signed; if not, a return says nothing but "ask".
+    signed_return: bool = True
     # Whether the signature of a webhook covers its body; if not, a notice is only a hint to ask the gateway.
     signed_webhook: bool = True
     # Whether it lists what it paid out, for the reconciliation.
     settlement_lines: bool = False
     # How long after a failure the same payment may still succeed; keep asking that long.
     late_success: timedelta = timedelta(0)
+    # Whether it keeps payers' instruments: then the gateway is also a `SavesMethods`.
+    saved_methods: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,7 +97,10 @@ class Customer:
 
 @dataclass(frozen=True)
 class CheckoutRequest:
-    """`reference` is ours, unique per attempt, up to 40 characters: an order is found again by it."""
+    """`reference` is ours, unique per attempt, up to 40 characters: an order is found again by it.
+
+    `page_url` is what `Checkout.url` was when the order was opened: some gateways tell it only then.
+    """
 
     reference: str
     amount: Money
@@ -99,6 +111,10 @@ class CheckoutRequest:
     customer: Customer = Customer()
     notes: Mapping[str, str] = field(default_factory=dict)
     manual_capture: bool = False
+    page_url: str = field(default="", repr=False)
+    # The gateway's customer, and whether to keep the instrument; only where `Capabilities.saved_methods`.
+    customer_id: str = ""
+    save_method: bool = False
 
 
 @dataclass(frozen=True)
@@ -159,7 +175,10 @@ class RefundRequest:
 
 @dataclass(frozen=True)
 class GatewayRefund:
-    """A refund as the gateway tells it now; `bank_reference` is what the patient's bank can look up."""
+    """A refund as the gateway tells it now; `bank_reference` is what the patient's bank can look up.
+
+    Without a `payment_id` it is a refund of whatever paid the order `order_id`.
+    """
 
     refund_id: str
     payment_id: str
@@ -168,6 +187,7 @@ class GatewayRefund:
     reference: str = ""
     bank_reference: str = ""
     created_at: datetime | None = None
+    order_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -183,44 +203,13 @@ class GatewayDispute:
     respond_by: datetime | None = None
 
 
-class SettlementKind(StrEnum):
-    """What a line of a settlement is about. `ADJUSTMENT` is everything that belongs to no payment of ours."""
-
-    PAYMENT = "payment"
-    REFUND = "refund"
-    DISPUTE = "dispute"
-    FEE = "fee"
-    ADJUSTMENT = "adjustment"
-
-
-@dataclass(frozen=True)
-class SettlementLine:
-    """One line of what a gateway pays out. Sums are signed from our side: a refund's `gross` and `net` are negative.
-
-    `fee` is what the gateway keeps, `tax` included; `net` = `gross` - `fee`. `gateway_id` is the gateway's id of the
-    payment, refund or dispute; `payment_id` the gateway's payment behind it. `reference` is ours, where it is told.
-    """
-
-    settlement_id: str
-    kind: SettlementKind
-    gateway_id: str
-    gross: Money
-    fee: Money
-    tax: Money
-    net: Money
-    settled_at: datetime
-    payment_id: str | None = None
-    order_id: str | None = None
-    reference: str = ""
-    bank_reference: str = ""  # the bank's number of the transfer (UTR)
-
-
 @dataclass(frozen=True)
 class GatewayNotice:
     """A verified webhook. `event_id` identifies the delivery for deduplication; `event` is the vendor's own word.
 
-    Where a snapshot is absent or not understood, `payment_id` or `order_id` still says what to fetch.
+    Where a snapshot is absent or not understood, `payment_id`, `order_id` or `refund_id` still says what to fetch.
     `automatic_refund` marks money that was only reserved and is let go by the gateway itself: a void, not our refund.
+    `reference` is ours, where the vendor hands it back: it finds the payment before we know of the order.
     """
 
     event_id: str
@@ -233,6 +222,8 @@ class GatewayNotice:
     refund: GatewayRefund | None = None
     dispute: GatewayDispute | None = None
     automatic_refund: bool = False
+    refund_id: str | None = None
+    reference: str = ""
 
 
 @dataclass(frozen=True)
@@ -249,6 +240,8 @@ class CheckoutReturn:
 
 
 C = TypeVar("C", bound=CredentialModel)
+# Code of the ProviderError of `resume_checkout` for an order that can never be paid any more: open another one.
+ORDER_EXPIRED = "order_expired"
 
 
 class Gateway(Provider[C]):
@@ -256,6 +249,13 @@ class Gateway(Provider[C]):
 
     channel: ClassVar[str] = "payment"
     capabilities: ClassVar[Capabilities]
+    # Headers of a webhook to store with it, in lower case: those that sign or identify it.
+    webhook_headers: ClassVar[frozenset[str]] = frozenset()
+
+    @property
+    def signs_webhooks(self) -> bool:
+        """Whether a verified notice of this account may be believed; if not, it is only a hint to ask the gateway."""
+        return self.capabilities.signed_webhook
 
     @classmethod
     def exponent(cls, currency: str) -> int:
@@ -271,6 +271,11 @@ class Gateway(Provider[C]):
             text = f"{cls.label} takes fewer decimals of {amount.currency}."
             raise ProviderError(Outcome.PERMANENT_MESSAGE, "amount_too_precise", text)
         return units
+
+    @classmethod
+    def check_charge(cls, amount: Money) -> None:
+        """Whether a payment of it can be asked for: decimals, least and largest amount. Raises ProviderError."""
+        cls.to_wire(amount)
 
     @classmethod
     def from_wire(cls, units: int, currency: str) -> Money:
@@ -293,7 +298,13 @@ class Gateway(Provider[C]):
 
     @abstractmethod
     def resume_checkout(self, order_id: str, request: CheckoutRequest) -> Checkout:
-        """The hosted page of an order that exists already; makes no call that changes anything."""
+        """The hosted page of an order that exists already; makes no call that changes anything.
+
+        Raises ProviderError, of the code `ORDER_EXPIRED` where another order is needed.
+        """
+
+    def close_checkout(self, order_id: str) -> None:
+        """Let nobody pay an open order any more, where the gateway can; no error when it was paid or closed before."""
 
     @abstractmethod
     def find_order(self, reference: str) -> GatewayOrder | None:
@@ -336,9 +347,9 @@ class Gateway(Provider[C]):
     def refunds_of(self, payment_id: str) -> tuple[GatewayRefund, ...]:
         """Every refund of the payment, whoever asked for it: the vendor's dashboard refunds behind our back."""
 
-    def fetch_dispute(self, dispute_id: str) -> GatewayDispute:
-        """The dispute as it is now; for a gateway whose webhook's signature does not protect its body."""
-        raise ProviderError(Outcome.PERMANENT_MESSAGE, "not_supported", f"{self.label} tells disputes by webhook.")
+    def confirm(self, notice: GatewayNotice) -> GatewayNotice:
+        """The notice with what the gateway itself says of it, where the signature does not protect the body."""
+        return notice
 
     def find_refund(self, payment_id: str, reference: str) -> GatewayRefund | None:
         """The refund that was asked for with our reference, of several one that did not fail; None without one."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any, ClassVar, TypeVar
 
 from pydantic import SecretStr
@@ -33,9 +33,11 @@ from app.payments.gateways.base import (
     GatewayRefund,
     OrderState,
     RefundRequest,
+    SettlementLine,
 )
 
 PAGE = 100
+REPORT_PAGE = 1000
 # An authorised payment that nobody captures is let go after three days (the shorter of two periods the vendor names).
 CAPTURE_MINUTES = 3 * 24 * 60
 ASK_TWICE = 2
@@ -68,8 +70,9 @@ class Razorpay(Gateway[RazorpayCredentials]):
     Credentials = RazorpayCredentials
     default_base_url = "https://api.razorpay.com"
     capabilities: ClassVar[Capabilities] = Capabilities(
-        manual_capture=True, idempotent_refund=True, late_success=timedelta(days=3)
+        manual_capture=True, idempotent_refund=True, late_success=timedelta(days=3), settlement_lines=True
     )
+    webhook_headers = frozenset({"x-razorpay-event-id", "x-razorpay-signature"})
 
     def __init__(
         self, credentials: RazorpayCredentials, *, base_url: str | None = None, timeouts: Timeouts | None = None
@@ -189,6 +192,22 @@ class Razorpay(Gateway[RazorpayCredentials]):
             if len(page) < PAGE:
                 break
         return tuple(found)
+
+    def fetch_settlement_lines(self, first: date, last: date) -> list[SettlementLine]:
+        """The combined report, month by month: the vendor's days are Indian ones, whatever the account's country."""
+        lines = [line for month in wire.months(first, last) for line in self._report(month)]
+        wanted = [line for line in lines if first <= wire.indian_day(line.settled_at) <= last]
+        return sorted(wanted, key=lambda line: line.settled_at)
+
+    def _report(self, period: Mapping[str, int]) -> list[SettlementLine]:
+        found: list[SettlementLine] = []
+        while True:
+            query = {**period, "count": REPORT_PAGE, "skip": len(found)}
+            response = self._http.get("/v1/settlements/recon/combined", query=query, attempts=ASK_TWICE)
+            page = self._read_list(response, wire.read_settlement_line)
+            found += page
+            if len(page) < REPORT_PAGE:
+                return found
 
     def verify_return(self, order_id: str, params: Mapping[str, str]) -> CheckoutReturn:
         """HMAC of `order_id|payment_id` with the key secret, over the order id that we stored."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StrictInt
@@ -20,6 +21,8 @@ from app.payments.gateways.base import (
     OrderState,
     PaymentState,
     RefundState,
+    SettlementKind,
+    SettlementLine,
 )
 
 T = TypeVar("T")
@@ -152,6 +155,66 @@ def read_dispute(entity: Any, money: ToMoney) -> GatewayDispute:
         phase=wire.phase,
         respond_by=unix_time(wire.respond_by),
     )
+
+
+_INDIA = timezone(timedelta(hours=5, minutes=30))
+_LINE_KINDS = {"payment": SettlementKind.PAYMENT, "refund": SettlementKind.REFUND}
+
+
+class Row(BaseModel):
+    """A row of the combined report. `fee` includes `tax`; of a payment, `credit` is what is left after the fee."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    entity_id: str
+    type: str
+    debit: StrictInt
+    credit: StrictInt
+    currency: str
+    fee: StrictInt = 0
+    tax: StrictInt = 0
+    settled_at: StrictInt
+    settlement_id: str
+    settlement_utr: Text = ""
+    payment_id: str | None = None
+    order_id: str | None = None
+    order_receipt: Text = ""
+    dispute_id: str | None = None
+
+
+def read_settlement_line(entity: Any, money: ToMoney) -> SettlementLine:
+    """The receipt of a refund's row is the order's, so only a payment has our reference."""
+    row = Row.model_validate(entity)
+    kind = _LINE_KINDS.get(row.type, SettlementKind.ADJUSTMENT)
+    if row.dispute_id:
+        kind = SettlementKind.DISPUTE
+    net, fee = money(row.credit - row.debit, row.currency), money(row.fee, row.currency)
+    return SettlementLine(
+        settlement_id=row.settlement_id,
+        kind=kind,
+        gateway_id=row.dispute_id or row.entity_id,
+        reference=row.order_receipt if kind is SettlementKind.PAYMENT else "",
+        gross=net + fee,
+        fee=fee,
+        tax=money(row.tax, row.currency),
+        net=net,
+        settled_at=datetime.fromtimestamp(row.settled_at, UTC),
+        bank_reference=row.settlement_utr,
+        payment_id=row.entity_id if kind is SettlementKind.PAYMENT else row.payment_id,
+        order_id=row.order_id,
+    )
+
+
+def months(first: date, last: date) -> list[dict[str, int]]:
+    """The months, as the report asks for them, that a period touches; a single day of one is asked for alone."""
+    if first == last:
+        return [{"year": first.year, "month": first.month, "day": first.day}]
+    numbers = range(first.year * 12 + first.month - 1, last.year * 12 + last.month)
+    return [{"year": number // 12, "month": number % 12 + 1} for number in numbers]
+
+
+def indian_day(at: datetime) -> date:
+    return at.astimezone(_INDIA).date()
 
 
 _KINDS = {

@@ -161,6 +161,6 @@ def _check_amount(amount: Money) -> None:
 
 def _check_precision(provider: str, amount: Money) -> None:
     try:
-        gateway_with_code(provider).to_wire(amount)
+        gateway_with_code(provider).check_charge(amount)
     except ProviderError as error:
         raise Invalid(fields={"amount": error.message}) from None
