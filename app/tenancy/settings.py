@@ -50,6 +50,19 @@ class ClinicSettings(BaseModel):
         "0, 1, 3, 5, 7", title=N_("Notices of late instalments after (days)"), pattern=DAY_LIST, max_length=60
     )
     instalment_default_days: int = Field(14, title=N_("A payment plan defaults after (days)"), ge=1, le=365)
+    renewal_notice_days: int = Field(3, title=N_("Bill a subscription's renewal ahead by (days)"), ge=0, le=30)
+    dunning_days: str = Field(
+        "1, 3, 5, 7", title=N_("Reminders of unpaid subscriptions after (days)"), pattern=DAY_LIST, max_length=60
+    )
+    dunning_cancel_days: int = Field(14, title=N_("Unpaid subscriptions are cancelled after (days)"), ge=1, le=365)
+    late_cancel_hours: int = Field(
+        0, title=N_("Covered visits cancelled less than this before are used up (hours)"), ge=0, le=168
+    )
+    cash_drawer_required: bool = Field(False, title=N_("Cash is only taken into an open drawer"))
+    cash_difference_tolerance: Decimal = Field(
+        Decimal(10), title=N_("Cash differences above this need a second person"), ge=0
+    )
+    day_close_prefix: str = Field("DAY", title=N_("Day close number prefix"), pattern="^[A-Z0-9]{1,6}$")
     refund_second_person_above: Decimal = Field(Decimal(0), title=N_("Refunds above this need a second person"), ge=0)
 
     @property
@@ -58,18 +71,14 @@ class ClinicSettings(BaseModel):
         return tuple(day for day in _days(self.overdue_reminder_days) if day)
 
     @property
+    def dunning_steps(self) -> tuple[int, ...]:
+        """Days after a subscription fell due on which its patient is reminded, ascending."""
+        return tuple(day for day in _days(self.dunning_days) if day)
+
+    @property
     def instalment_steps(self) -> tuple[int, ...]:
         """Days after an instalment's due date, ascending; zero is that date."""
         return _days(self.instalment_notice_days)
-
-    renewal_notice_days: int = Field(3, title=N_("Bill a subscription's renewal ahead by (days)"), ge=0, le=30)
-    dunning_days: str = Field(
-        "1,3,5,7", title=N_("Remind of an unpaid subscription after (days)"), pattern="^[0-9]{1,2}(, ?[0-9]{1,2}){0,9}$"
-    )
-    dunning_cancel_days: int = Field(14, title=N_("Cancel an unpaid subscription after (days)"), ge=1, le=99)
-    late_cancel_hours: int = Field(
-        0, title=N_("A covered visit called off later than this before it is used up (hours)"), ge=0, le=168
-    )
 
     @field_validator("zone")
     @classmethod
@@ -87,16 +96,3 @@ class ClinicSettings(BaseModel):
 
 def _days(text: str) -> tuple[int, ...]:
     return tuple(sorted({int(day) for day in text.split(",") if day.strip()}))
-
-    @field_validator("dunning_days")
-    @classmethod
-    def _in_order(cls, days: str) -> str:
-        given = days_listed(days)
-        if list(given) != sorted(set(given)) or not given[0]:
-            raise ValueError("days are given in order, from 1 on")
-        return days
-
-
-def days_listed(days: str) -> tuple[int, ...]:
-    """The numbers of "1,3,5,7"."""
-    return tuple(int(day) for day in days.split(","))
