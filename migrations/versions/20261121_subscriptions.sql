@@ -29,11 +29,11 @@ CREATE TABLE plan (
 
 -- statement
 
-CREATE INDEX ix_plan_clinic_active ON plan (clinic_id, active, name);
+CREATE INDEX ix_plan_tax_rate_id ON plan (clinic_id, tax_rate_id);
 
 -- statement
 
-CREATE INDEX ix_plan_tax_rate_id ON plan (clinic_id, tax_rate_id);
+CREATE INDEX ix_plan_clinic_active ON plan (clinic_id, active, name);
 
 -- statement
 
@@ -98,19 +98,7 @@ CREATE TABLE subscription (
 
 -- statement
 
-CREATE INDEX ix_subscription_next_plan_id ON subscription (clinic_id, next_plan_id);
-
--- statement
-
 CREATE INDEX ix_subscription_clinic_time ON subscription (clinic_id, created_at, id);
-
--- statement
-
-CREATE INDEX ix_subscription_patient_status ON subscription (clinic_id, patient_id, status);
-
--- statement
-
-CREATE INDEX ix_subscription_status_period ON subscription (clinic_id, status, period_ends_at);
 
 -- statement
 
@@ -122,7 +110,15 @@ CREATE INDEX ix_subscription_plan_id ON subscription (clinic_id, plan_id);
 
 -- statement
 
-CREATE UNIQUE INDEX uq_subscription_live ON subscription (clinic_id, patient_id, plan_id) WHERE status in ('TRIALING', 'ACTIVE', 'PAST_DUE');
+CREATE INDEX ix_subscription_next_plan_id ON subscription (clinic_id, next_plan_id);
+
+-- statement
+
+CREATE INDEX ix_subscription_status_period ON subscription (clinic_id, status, period_ends_at);
+
+-- statement
+
+CREATE INDEX ix_subscription_patient_status ON subscription (clinic_id, patient_id, status);
 
 -- statement
 
@@ -170,19 +166,19 @@ CREATE TABLE subscription_period (
 
 -- statement
 
-CREATE INDEX ix_subscription_period_subscription_id ON subscription_period (clinic_id, subscription_id);
-
--- statement
-
 CREATE UNIQUE INDEX uq_subscription_period_invoice ON subscription_period (clinic_id, invoice_id) WHERE invoice_id is not null;
 
 -- statement
 
-CREATE INDEX ix_subscription_period_invoice_id ON subscription_period (clinic_id, invoice_id);
+CREATE INDEX ix_subscription_period_plan_id ON subscription_period (clinic_id, plan_id);
 
 -- statement
 
-CREATE INDEX ix_subscription_period_plan_id ON subscription_period (clinic_id, plan_id);
+CREATE INDEX ix_subscription_period_subscription_id ON subscription_period (clinic_id, subscription_id);
+
+-- statement
+
+CREATE INDEX ix_subscription_period_invoice_id ON subscription_period (clinic_id, invoice_id);
 
 -- statement
 
@@ -209,12 +205,14 @@ CREATE TABLE coverage (
 	appointment_id UUID NOT NULL, 
 	period_number INTEGER NOT NULL, 
 	status VARCHAR(20) NOT NULL, 
+	counted BOOLEAN NOT NULL, 
 	settled_at TIMESTAMP WITH TIME ZONE, 
 	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	PRIMARY KEY (id), 
 	CONSTRAINT ck_coverage_status CHECK (status in ('COVERED', 'RETURNED', 'FORFEITED')), 
 	CONSTRAINT ck_coverage_settled CHECK ((status = 'COVERED') = (settled_at is null)), 
+	CONSTRAINT ck_coverage_counted CHECK (not counted or status <> 'RETURNED'), 
 	FOREIGN KEY(clinic_id) REFERENCES clinic (id), 
 	CONSTRAINT uq_coverage_clinic_id_id UNIQUE (clinic_id, id), 
 	CONSTRAINT fk_coverage_subscription_id FOREIGN KEY(clinic_id, subscription_id) REFERENCES subscription (clinic_id, id), 
@@ -223,11 +221,11 @@ CREATE TABLE coverage (
 
 -- statement
 
-CREATE UNIQUE INDEX uq_coverage_appointment ON coverage (clinic_id, appointment_id) WHERE status <> 'RETURNED';
+CREATE INDEX ix_coverage_appointment_id ON coverage (clinic_id, appointment_id);
 
 -- statement
 
-CREATE INDEX ix_coverage_appointment_id ON coverage (clinic_id, appointment_id);
+CREATE UNIQUE INDEX uq_coverage_appointment ON coverage (clinic_id, appointment_id) WHERE status <> 'RETURNED';
 
 -- statement
 

@@ -47,7 +47,6 @@ class CoverageStatus(StrEnum):
 _S = SubscriptionStatus
 LIVE = (_S.TRIALING, _S.ACTIVE, _S.PAST_DUE)
 COVERING = (_S.TRIALING, _S.ACTIVE)
-_LIVE = "status in ({})".format(", ".join(f"'{status}'" for status in LIVE))
 
 
 class Subscription(Stateful, TenantModel):
@@ -59,10 +58,6 @@ class Subscription(Stateful, TenantModel):
         Index("ix_subscription_status_period", "clinic_id", "status", "period_ends_at"),
         Index("ix_subscription_clinic_time", "clinic_id", "created_at", "id"),
         Index("ix_subscription_next_step", "next_step_at", postgresql_where=text("next_step_at is not null")),
-        # The same plan twice at once is a mistake; different plans are not.
-        Index(
-            "uq_subscription_live", "clinic_id", "patient_id", "plan_id", unique=True, postgresql_where=text(_LIVE)
-        ),
         one_of("status", SubscriptionStatus, "ck_subscription_status"),
         one_of("period", BillingPeriod, "ck_subscription_period_unit"),
         CheckConstraint("used >= 0 and (quota is null or used <= quota)", name="ck_subscription_quota"),
@@ -201,12 +196,15 @@ class Coverage(TenantModel):
         Index("ix_coverage_subscription", "clinic_id", "subscription_id", "created_at", "id"),
         one_of("status", CoverageStatus, "ck_coverage_status"),
         CheckConstraint("(status = 'COVERED') = (settled_at is null)", name="ck_coverage_settled"),
+        CheckConstraint("not counted or status <> 'RETURNED'", name="ck_coverage_counted"),
     )  # fmt: skip
 
     subscription_id: Mapped[str] = tenant_reference("subscription")
     appointment_id: Mapped[str] = tenant_reference("appointment")
     period_number: Mapped[int] = mapped_column(Integer, nullable=False)
     status: Mapped[str] = mapped_column(String(20), nullable=False, default=CoverageStatus.COVERED)
+    # Whether it is among the subscription's `used`: not after it was returned, the quota reset or the period over.
+    counted: Mapped[bool] = mapped_column(Boolean, nullable=False, default=True)
     # When it was returned or forfeited.
     settled_at: Mapped[datetime | None] = mapped_column(AwareTime)
 
