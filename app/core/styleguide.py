@@ -1,4 +1,4 @@
-"""Every component of the console on one page, with made-up content; outside production only."""
+"""Every component of the console on one page, with made-up content; for staff, outside production only."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import Any
 
 from flask import Blueprint, Flask, render_template
 
+from app.core.errors import Forbidden
+from app.core.principal import current_principal
 from app.core.vocabulary import STATUSES
 from config import get_settings
 
@@ -19,6 +21,8 @@ def init_app(app: Flask) -> None:
 
 @blueprint.get("/console/styleguide")
 def styleguide() -> str:
+    if current_principal().role in (None, "PATIENT"):
+        raise Forbidden
     return render_template("base/styleguide.html", **samples())
 
 
