@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -11,6 +12,12 @@ from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 DEVELOPMENT_KEY = base64.b64encode(b"development-only-key-0123456789a").decode()
+
+LEAST_SECRET_LENGTH = 32
+LEAST_DIFFERENT = 10
+FREE_TEXT = ("SECRET_KEY", "METRICS_TOKEN")  # the others are base64
+# What stands in examples and in people's first tries.
+KNOWN_WORDS = (b"development", b"changeme", b"change-me", b"change_me", b"example", b"secret", b"password", b"default")
 
 # What makes an account only together.
 ACCOUNT_PAIRS = (("razorpay_key_id", "razorpay_key_secret"), ("whatsapp_phone_number_id", "whatsapp_access_token"))
@@ -102,7 +109,51 @@ class Settings(BaseSettings):
             raise ValueError("DEMO_DATA is never allowed in production")
         if not self.public_url.startswith("https://"):
             raise ValueError("production needs PUBLIC_URL to start with https://")
+        _check_secrets(self)
         return self
+
+
+def _check_secrets(settings: Settings) -> None:
+    """Raises ValueError for a secret that somebody could guess, or that does two jobs; it never repeats one."""
+    seen: dict[bytes, str] = {}
+    for name, text in _named_secrets(settings):
+        secret = _octets(text)
+        if secret is None and name not in FREE_TEXT:
+            raise ValueError(f"{name} is not base64")
+        _check_strength(name, text.encode(), secret or b"")
+        # The same key once as it is written and once as its octets is still the same key.
+        for form in {text.encode(), secret or text.encode()}:
+            if form in seen:
+                raise ValueError(f"{seen[form]} and {name} are equal: each needs a secret of its own")
+            seen[form] = name
+
+
+def _named_secrets(settings: Settings) -> Iterator[tuple[str, str]]:
+    yield "SECRET_KEY", settings.secret_key.get_secret_value()
+    yield "AUDIT_KEY", settings.audit_key.get_secret_value()
+    entries = [entry.strip() for entry in settings.encryption_keys.get_secret_value().split(",")]
+    for place, entry in enumerate(filter(None, entries) if any(entries) else [""], start=1):
+        yield f"ENCRYPTION_KEYS, entry {place},", entry.partition(":")[2]
+    if settings.metrics_token is not None:
+        yield "METRICS_TOKEN", settings.metrics_token.get_secret_value()
+
+
+def _octets(text: str) -> bytes | None:
+    """What the text says in base64, if it does."""
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        return None
+
+
+def _check_strength(name: str, text: bytes, secret: bytes) -> None:
+    length = len(text) if name in FREE_TEXT else len(secret)
+    if length < LEAST_SECRET_LENGTH:
+        raise ValueError(f"{name} is too short for production: it needs {LEAST_SECRET_LENGTH} random bytes or more")
+    if DEVELOPMENT_KEY.encode() in text or any(word in part for word in KNOWN_WORDS for part in (text.lower(), secret)):
+        raise ValueError(f"{name} is one of development or of an example")
+    if len(set(text)) < LEAST_DIFFERENT:
+        raise ValueError(f"{name} can be guessed: it needs random bytes")
 
 
 @lru_cache(maxsize=1)

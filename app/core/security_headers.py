@@ -11,6 +11,8 @@ from functools import lru_cache
 
 from flask import Flask, Response, g, request
 
+from config import get_settings
+
 POLICY: dict[str, tuple[str, ...]] = {
     "default-src": ("'self'",),
     "script-src": ("'self'",),
@@ -57,7 +59,8 @@ def add_headers(response: Response) -> Response:
             headers.add(name, value)
     if "content-security-policy" not in present:
         headers.add("Content-Security-Policy", content_security_policy())
-    if request.is_secure:
+    if request.is_secure or get_settings().base_url.startswith("https://"):
+        # Behind a proxy that ends TLS a request may look plain; a browser ignores this header on a plain one.
         headers.setdefault("Strict-Transport-Security", ONE_YEAR)
     if not request.path.startswith(ASSETS) and "no-store" not in headers.get("Cache-Control", ""):
         # Answers show patients: neither a proxy nor a disk nor the back button after log-out may bring one back.
