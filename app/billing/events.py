@@ -42,6 +42,60 @@ class InvoiceUpdated(InvoiceEvent):
     status: str
 
 
+class ApprovalEvent(Event):
+    """What all events of an approval tell; amounts are in minor units."""
+
+    category: ClassVar[Category] = Category.BILLING
+    subject: ClassVar[str] = "approval_id"
+
+    approval_id: str
+    invoice_id: str
+    kind: str
+    amount_minor: int
+    currency: str
+
+
+class ApprovalRequested(ApprovalEvent):
+    """A discount above somebody's limit, or a debt to be given up, waits for a second person."""
+
+    type: ClassVar[str] = "billing.approval.requested"
+
+
+class ApprovalDecided(ApprovalEvent):
+    type: ClassVar[str] = "billing.approval.decided"
+
+    approved: bool
+
+
+class PaymentPlanEvent(Event):
+    """What all events of a payment plan tell."""
+
+    category: ClassVar[Category] = Category.BILLING
+    subject: ClassVar[str] = "payment_plan_id"
+
+    payment_plan_id: str
+    invoice_id: str
+    patient_id: str
+
+
+class PaymentPlanCreated(PaymentPlanEvent):
+    type: ClassVar[str] = "billing.payment_plan.created"
+
+
+class PaymentPlanUpdated(PaymentPlanEvent):
+    """Changed, completed, cancelled or brought back."""
+
+    type: ClassVar[str] = "billing.payment_plan.updated"
+    status: str
+
+
+class PaymentPlanDefaulted(PaymentPlanEvent):
+    """An instalment was late for longer than the clinic waits: a person decides."""
+
+    type: ClassVar[str] = "billing.payment_plan.defaulted"
+    priority: ClassVar[Priority] = Priority.HIGH
+
+
 class VisitEvent(Event):
     """What all money events of a visit tell."""
 
@@ -52,20 +106,26 @@ class VisitEvent(Event):
 
 
 class AppointmentBooked(VisitEvent):
-    """A visit is paid for."""
+    """A visit is paid for: by a payment of its invoice, or out of a subscription's quota."""
 
     type: ClassVar[str] = "billing.appointment.booked"
 
-    invoice_id: str
-    payment_id: str
+    invoice_id: str | None = None
+    payment_id: str | None = None
+    subscription_id: str | None = None
 
 
 class PaidAppointmentCancelled(VisitEvent):
-    """A visit that was paid for, at least in part, is cancelled: a person decides what becomes of the money."""
+    """A visit that was paid for, at least in part, is cancelled: a person decides what becomes of the money.
+
+    Of one that a subscription covers, `quota_returned` says whether its place in the quota came back.
+    """
 
     type: ClassVar[str] = "billing.appointment.cancelled"
 
-    invoice_id: str
+    invoice_id: str | None = None
+    subscription_id: str | None = None
+    quota_returned: bool | None = None
 
 
 class LatePayment(VisitEvent):

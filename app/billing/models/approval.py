@@ -65,6 +65,7 @@ class InvoiceApproval(Stateful, TenantModel):
         ApprovalStatus.REQUESTED: frozenset(
             {ApprovalStatus.APPROVED, ApprovalStatus.REJECTED, ApprovalStatus.WITHDRAWN}
         ),
+        ApprovalStatus.REJECTED: frozenset({ApprovalStatus.WITHDRAWN}),
     }
 
     invoice_id: Mapped[str] = tenant_reference("invoice")

@@ -8,6 +8,7 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 
 from app.billing.models import Invoice, InvoiceStatus, Receipt
+from app.billing.services.discounts import check_discount_stands
 from app.billing.services.invoices import lock_invoice
 from app.billing.services.receipts import find_receipt
 from app.billing.services.visits import invoice_for_visit, lock_visit
@@ -88,14 +89,19 @@ def _begin(invoice: Invoice, provider: str | None, amount: Money | None) -> Paym
 
 
 def collect_at_desk(
-    target: Appointment | Invoice, tender: str, amount: Money | None = None, reference: str = "", notes: str = ""
+    target: Appointment | Invoice,
+    tender: str,
+    amount: Money | None = None,
+    reference: str = "",
+    notes: str = "",
+    *,
+    tendered: Money | None = None,
 ) -> Collected:
-    """Take money at the desk for a visit or an invoice: all that is due, or a part.
+    """Take money at the desk for a visit or an invoice: all that is due, or a part. `tendered`: cash handed over.
 
     Raises NotPayable, AlreadyPaid, NoPrice, Invalid for an amount that is not above zero and at most what is due.
     """
-    invoice = _invoice_of_visit(target.id) if isinstance(target, Appointment) else _locked(target)
-    _check_due(invoice)
+    invoice = invoice_to_collect(target)
     due = invoice.amount_due
     wanted = amount if amount is not None else due
     if wanted.currency != due.currency or not 0 < wanted.minor <= due.minor:
@@ -108,10 +114,18 @@ def collect_at_desk(
         appointment_id=invoice.appointment_id,
         reference=reference,
         notes=notes,
+        tendered=tendered,
     )
     receipt = find_receipt(payment.id)
     assert receipt is not None  # the payment's own transaction issued it
     return Collected(payment, invoice, receipt)
+
+
+def invoice_to_collect(target: Appointment | Invoice) -> Invoice:
+    """The locked invoice of what is paid for, with something due. Raises NotPayable, AlreadyPaid, NoPrice."""
+    invoice = _invoice_of_visit(target.id) if isinstance(target, Appointment) else _locked(target)
+    _check_due(invoice)
+    return invoice
 
 
 def _invoice_of_visit(appointment_id: str) -> Invoice:
@@ -141,6 +155,8 @@ def _check_due(invoice: Invoice) -> None:
         raise NotPayable(_("This invoice cannot be paid."), status=invoice.status)
     if not invoice.amount_due:
         raise AlreadyPaid(_("Nothing is due."), status=invoice.status)
+    if invoice.status == InvoiceStatus.DRAFT:
+        check_discount_stands(invoice)
 
 
 def check_amount(invoice: Invoice, amount: Money | None) -> None:

@@ -11,8 +11,9 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 
 from app.billing.models import Invoice
+from app.billing.services.discounts import check_discounts, judge_discount, percent_off
 from app.billing.services.invoices import change_draft, check_draft, draft_invoice
-from app.billing.services.lines import NewLine, check_discounts
+from app.billing.services.lines import NewLine, amounts_that_fit
 from app.billing.services.visits import find_invoice_of_visit, lock_visit
 from app.catalog.models import TaxRate
 from app.catalog.queries import find_tax, get_service, rule_of
@@ -38,31 +39,37 @@ class WantedLine:
     description: str = ""
     service_id: str | None = None
     tax_rate_id: str | None = None
-    discount: Money | None = None
+    discount: Money | Decimal | None = None
 
 
 def draft_by_hand(
     patient_id: str,
     wanted: Sequence[WantedLine],
     *,
-    discount: Money | None = None,
+    discount: Money | Decimal | None = None,
     discount_reason: str = "",
     appointment_id: str | None = None,
     **columns: Any,
 ) -> Invoice:
-    """A draft that a person writes. Raises NotFound, Invalid, VisitInvoiced."""
+    """A draft that a person writes; a discount is an amount, or per cent as a Decimal.
+
+    What is above the person's limit waits for approval. Raises NotFound, Invalid, VisitInvoiced.
+    """
     lines = [_priced(line, at) for at, line in enumerate(wanted)]
-    _check_discounts(lines, discount, discount_reason)
+    off = _whole_discount(lines, discount)
+    _check_discounts(lines, off, discount_reason)
     if appointment_id is not None:
         columns |= _visit_columns(appointment_id, patient_id)
-    return draft_invoice(patient_id, lines, discount=discount, discount_reason=discount_reason, **columns)
+    invoice = draft_invoice(patient_id, lines, discount=off, discount_reason=discount_reason, **columns)
+    judge_discount(invoice)
+    return invoice
 
 
 def change_by_hand(
     invoice: Invoice,
     wanted: Sequence[WantedLine] | None,
     *,
-    discount: Money | None = None,
+    discount: Money | Decimal | None = None,
     discount_reason: str = "",
     **columns: Any,
 ) -> Invoice:
@@ -72,8 +79,31 @@ def change_by_hand(
         lines = [_as_written(line) for line in invoice.lines]
     else:
         lines = [_priced(line, at) for at, line in enumerate(wanted)]
-    _check_discounts(lines, discount, discount_reason)
-    return change_draft(invoice, lines, discount=discount, discount_reason=discount_reason, **columns)
+    off = _whole_discount(lines, discount)
+    _check_discounts(lines, off, discount_reason)
+    change_draft(invoice, lines, discount=off, discount_reason=discount_reason, **columns)
+    judge_discount(invoice)
+    return invoice
+
+
+def _whole_discount(lines: Sequence[NewLine], discount: Money | Decimal | None) -> Money | None:
+    """The invoice's own discount: per cent of what its lines cost after their own."""
+    if not isinstance(discount, Decimal) or not lines:
+        return discount if isinstance(discount, Money) else None
+    with amounts_that_fit():
+        nets = [_gross(line) - (line.discount or Money.zero(line.unit_price.currency)) for line in lines]
+        return percent_off(Money.total(nets, nets[0].currency), discount)
+
+
+def _gross(line: WantedLine | NewLine) -> Money:
+    return line.unit_price.times(line.quantity)
+
+
+def _line_discount(line: WantedLine) -> Money | None:
+    if not isinstance(line.discount, Decimal):
+        return line.discount
+    with amounts_that_fit():
+        return percent_off(_gross(line), line.discount)
 
 
 def _priced(line: WantedLine, at: int) -> NewLine:
@@ -89,7 +119,7 @@ def _priced(line: WantedLine, at: int) -> NewLine:
         description=description,
         unit_price=line.unit_price,
         quantity=line.quantity,
-        discount=line.discount,
+        discount=_line_discount(line),
         tax=tax,
         service_id=service.id if service else None,
         code=service.code if service else "",

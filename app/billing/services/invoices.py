@@ -15,7 +15,9 @@ from sqlalchemy import select
 from app.billing.events import InvoiceCreated, InvoiceDrafted, InvoicePaid, InvoiceUpdated
 from app.billing.models import Invoice, InvoiceStatus
 from app.billing.numbering import INVOICES, next_document_number
+from app.billing.services.discounts import check_discount_stands
 from app.billing.services.lines import NewLine, write_lines
+from app.billing.services.plan_progress import follow_invoice
 from app.core import clock
 from app.core.errors import Conflict
 from app.core.ids import new_id
@@ -28,7 +30,6 @@ from app.people.queries import get_patient
 from app.tenancy.queries import settings_in_scope
 
 ISSUED = "invoice"
-PAYMENT_DAYS = 14
 
 
 class NotDraft(Conflict):
@@ -77,11 +78,12 @@ def check_draft(invoice: Invoice) -> None:
 
 
 def open_invoice(invoice: Invoice) -> Invoice:
-    """Give a locked draft its number and book it; from now on it is immutable. Raises NotDraft."""
+    """Give a locked draft its number and book it; from now on it is immutable. Raises NotDraft, DiscountUndecided."""
     check_draft(invoice)
+    check_discount_stands(invoice)
     settings = settings_in_scope()
     invoice.opened_at = clock.now()
-    invoice.due_on = invoice.due_on or clock.today(settings.zone) + timedelta(days=PAYMENT_DAYS)
+    invoice.due_on = invoice.due_on or clock.today(settings.zone) + timedelta(days=settings.payment_days)
     # The series makes a clinic's writers wait for each other until commit: taken as late as possible.
     invoice.number = next_document_number(INVOICES, settings.invoice_prefix)
     invoice.become(InvoiceStatus.OPEN)
@@ -117,6 +119,7 @@ def void_invoice(invoice: Invoice, reason: str) -> Invoice:
     if entry is not None:
         reverse(entry, reason)
     db.session.flush()
+    follow_invoice(invoice)
     publish(InvoiceUpdated(**facts(invoice), status=invoice.status))
     return invoice
 

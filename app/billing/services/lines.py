@@ -19,10 +19,6 @@ from app.billing.models import Invoice, InvoiceLine
 from app.catalog.tax import TaxRule, spread_discount, tax_line
 from app.core.errors import Invalid
 from app.core.money import InvalidAmount, Money
-from app.core.principal import find_principal
-from app.tenancy.queries import settings_in_scope
-
-NO_LIMIT = 100
 
 
 @dataclass(frozen=True)
@@ -61,30 +57,6 @@ def amounts_that_fit() -> Iterator[None]:
         yield
     except InvalidAmount:
         raise Invalid(fields={"lines": _("The amounts are too large.")}) from None
-
-
-def check_discounts(lines: Sequence[NewLine], discount: Money | None, reason: str, currency: str) -> None:
-    """A person needs a reason for more discount than their role may give without one. Raises Invalid."""
-    with amounts_that_fit():
-        gross = Money.total((line.unit_price.times(line.quantity) for line in lines), currency)
-        given = Money.total((line.discount for line in lines if line.discount), currency)
-        given = given + discount if discount else given
-    limit = discount_limit()
-    if given.minor * 100 > gross.minor * limit and not reason.strip():
-        text = _("More than %(limit)s %% discount needs a reason.", limit=limit)
-        raise Invalid(fields={"discountReason": text}, code="DISCOUNT_NEEDS_REASON")
-
-
-def discount_limit() -> int:
-    """Per cent of the price that the person may take off without a reason (SPEC BIL-4)."""
-    settings, principal = settings_in_scope(), find_principal()
-    limits = {
-        "RECEPTIONIST": settings.desk_discount_percent,
-        "FINANCE_BILLING": settings.finance_discount_percent,
-        "CLINIC_ADMIN": NO_LIMIT,
-        "SUPER_ADMIN": NO_LIMIT,
-    }
-    return limits.get((principal.role if principal else None) or "", 0)
 
 
 def _net(line: NewLine, at: int, currency: str) -> Money:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from flask_babel import gettext as _
 from sqlalchemy import func, select
 
 from app.billing.events import InvoicePaid, InvoiceUpdated, PaymentLeftOver
-from app.billing.models import Invoice, InvoiceAllocation, InvoiceStatus
+from app.billing.models import Invoice, InvoiceAllocation, InvoiceStatus, PlannedAllocation
+from app.billing.services.discounts import discount_stands
 from app.billing.services.invoices import facts, lock_invoice, open_invoice
+from app.billing.services.plan_progress import follow_invoice
 from app.billing.services.receipts import issue_receipt
 from app.billing.services.visits import (
     confirm_paid_visit,
@@ -15,6 +20,7 @@ from app.billing.services.visits import (
     may_take_money,
     tell_late_payment,
 )
+from app.billing.services.write_offs import reinstate_invoice
 from app.core.ids import new_id
 from app.core.money import Money
 from app.core.tenant import db
@@ -23,7 +29,7 @@ from app.ledger.accounts import AccountCode
 from app.ledger.services import credit, debit, post
 from app.payments.models import Payment
 
-APPLIED = "payment-applied"
+APPLIED, UNAPPLIED = "payment-applied", "payment-unapplied"
 
 
 def take_payment(payment: Payment) -> None:
@@ -32,42 +38,94 @@ def take_payment(payment: Payment) -> None:
     The payment is locked, as every change of one is.
     """
     issue_receipt(payment)
-    if payment.invoice_id is None:
-        return
-    appointment_id = _visit_of(payment.invoice_id)
+    planned = planned_allocations(payment)
+    lock_invoices([item.invoice_id for item in planned])
+    for item in planned:
+        most = item.amount - _applied_so_far(item.invoice_id, payment)
+        if most.minor > 0:
+            use_payment(payment, item.invoice_id, most)
+    if planned:
+        _tell_left_over(payment, planned[-1].invoice_id)
+    elif payment.invoice_id is not None:
+        used_for = use_payment(payment, payment.invoice_id)
+        if used_for is not None:
+            _tell_left_over(payment, used_for.id)
+
+
+def use_payment(payment: Payment, invoice_id: str, most: Money | None = None) -> Invoice | None:
+    """Settle an invoice, and confirm its visit, from what is free of a locked payment, `most` at most.
+
+    The invoice that took it, another one where the visit's own is void; None where the visit takes no money any more.
+    """
+    appointment_id = _visit_of(invoice_id)
     if appointment_id is None:
-        settle_invoice(lock_invoice(payment.invoice_id), payment)
-        return
+        return settle_invoice(lock_invoice(invoice_id), payment, most)
     appointment = lock_visit(appointment_id)
-    invoice = invoice_that_counts(lock_invoice(payment.invoice_id), appointment)
+    invoice = invoice_that_counts(lock_invoice(invoice_id), appointment)
     if not may_take_money(appointment, invoice, payment):
         tell_late_payment(appointment, invoice, payment)
-        return
-    settle_invoice(invoice, payment)
+        return None
+    settle_invoice(invoice, payment, most)
     confirm_paid_visit(appointment, invoice, payment)
+    return invoice
+
+
+def lock_invoices(invoice_ids: Sequence[str]) -> None:
+    """Visits, then invoices, each by id: two that settle the same ones wait for each other and never in a circle."""
+    if not invoice_ids:
+        return
+    visits = select(Invoice.appointment_id).where(Invoice.id.in_(invoice_ids), Invoice.appointment_id.is_not(None))
+    for appointment_id in sorted(str(found) for found in db.session.scalars(visits)):
+        lock_visit(appointment_id)
+    for invoice_id in sorted(set(invoice_ids)):
+        lock_invoice(invoice_id)
+
+
+def planned_allocations(payment: Payment) -> list[PlannedAllocation]:
+    """What a payment over several invoices is meant for; empty for any other."""
+    wanted = select(PlannedAllocation).where(PlannedAllocation.payment_id == payment.id)
+    return list(db.session.scalars(wanted.order_by(PlannedAllocation.position)))
 
 
 def _visit_of(invoice_id: str) -> str | None:
     return db.session.scalar(select(Invoice.appointment_id).where(Invoice.id == invoice_id))
 
 
-def settle_invoice(invoice: Invoice, payment: Payment) -> None:
-    """Pay what is due of a locked invoice; the rest stays credit, and staff are told. Safe to repeat."""
+def settle_invoice(invoice: Invoice, payment: Payment, most: Money | None = None) -> Invoice:
+    """Pay what is due of a locked invoice, `most` at most; the rest stays credit. Safe to repeat.
+
+    Money for a debt that was given up brings the debt back first.
+    """
     free = unallocated(payment)
-    used = Money.zero(free.currency)
-    if free.minor > 0 and free.currency == invoice.currency:
-        if invoice.status == InvoiceStatus.DRAFT:
-            open_invoice(invoice)
-        used = min(free, invoice.amount_due)
-    if used:
+    if free.minor <= 0 or free.currency != invoice.currency:
+        return invoice
+    if invoice.status == InvoiceStatus.DRAFT and discount_stands(invoice):
+        open_invoice(invoice)
+    elif invoice.status == InvoiceStatus.WRITTEN_OFF:
+        reinstate_invoice(invoice, _("Money came after all."))
+    due = invoice.amount_due if invoice.status != InvoiceStatus.DRAFT else Money.zero(invoice.currency)
+    used = min(free, due, most if most is not None else free)
+    if used.minor > 0:
         _apply(invoice, allocation_of(invoice, payment), used)
-    left = free - used
+    return invoice
+
+
+def _tell_left_over(payment: Payment, invoice_id: str) -> None:
+    """Staff hear of money that settles nothing."""
+    left = unallocated(payment)
     if left.minor > 0:
         publish(
             PaymentLeftOver(
-                payment_id=payment.id, invoice_id=invoice.id, amount_minor=left.minor, currency=left.currency
+                payment_id=payment.id, invoice_id=invoice_id, amount_minor=left.minor, currency=left.currency
             )
         )
+
+
+def _applied_so_far(invoice_id: str, payment: Payment) -> Money:
+    row = select(InvoiceAllocation.applied_minor).where(
+        InvoiceAllocation.invoice_id == invoice_id, InvoiceAllocation.payment_id == payment.id
+    )
+    return Money(int(db.session.scalar(row) or 0), payment.currency)
 
 
 def unallocated(payment: Payment) -> Money:
@@ -97,6 +155,19 @@ def allocation_of(invoice: Invoice, payment: Payment) -> InvoiceAllocation:
     return known
 
 
+def take_back(invoice: Invoice, allocation: InvoiceAllocation, amount: Money) -> None:
+    """The money settles the locked invoice no more: it is the patient's credit, out of which a refund is paid."""
+    allocation.returned_minor += amount.minor
+    invoice.paid_minor -= amount.minor
+    db.session.flush()
+    lines = [
+        debit(AccountCode.RECEIVABLE, amount, invoice.patient_id),
+        credit(AccountCode.PATIENT_CREDIT, amount, invoice.patient_id),
+    ]
+    source = (InvoiceAllocation.__tablename__, allocation.id)
+    post(UNAPPLIED, lines, source=source, source_key=str(allocation.returned_minor), memo=invoice.number or "")
+
+
 def _apply(invoice: Invoice, allocation: InvoiceAllocation, used: Money) -> None:
     allocation.applied_minor += used.minor
     invoice.paid_minor += used.minor
@@ -119,10 +190,16 @@ def _apply(invoice: Invoice, allocation: InvoiceAllocation, used: Money) -> None
 
 
 def show_progress(invoice: Invoice) -> None:
-    """The status that paid and credited sums mean for an issued invoice."""
+    """The status that paid and credited sums mean for an issued invoice; its payment plan follows.
+
+    A debt that was given up stays so: only money brings it back.
+    """
+    if invoice.status == InvoiceStatus.WRITTEN_OFF:
+        return
     if invoice.paid_minor + invoice.credited_minor >= invoice.total_minor:
         wanted = InvoiceStatus.PAID
     else:
         wanted = InvoiceStatus.PARTIALLY_PAID if invoice.paid_minor else InvoiceStatus.OPEN
     if invoice.status != wanted:
         invoice.become(wanted)
+    follow_invoice(invoice)
