@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from email_validator import EmailNotValidError, validate_email
 from flask_babel import gettext as _
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
@@ -37,7 +38,9 @@ class WorksElsewhere(Forbidden):
     code = "WORKS_ELSEWHERE"
 
 
-def create_user(*, username: str, password: str, first_name: str, last_name: str = "", **columns: Any) -> User:
+def create_user(
+    *, username: str, password: str, first_name: str, last_name: str = "", email: str | None = None, **columns: Any
+) -> User:
     """A new user without membership. Raises UsernameTaken or Invalid."""
     check_new_password(password)
     user = User(
@@ -45,6 +48,7 @@ def create_user(*, username: str, password: str, first_name: str, last_name: str
         password_hash=hash_password(password),
         first_name=first_name,
         last_name=last_name,
+        email=_read_email(email),
         **columns,
     )
     try:
@@ -114,12 +118,24 @@ def update_user(user: User, **changes: Any) -> User:
         check_new_password(password)
         user.password_hash = hash_password(password)
         revoke_all_sessions(user.id, "PASSWORD_CHANGED")
+    if "email" in changes:
+        changes["email"] = _read_email(changes["email"])
     for name, value in changes.items():
         setattr(user, name, value)
     publish(UserUpdated(user_id=user.id))
     user_id = user.id
     after_commit(lambda: forget_user(user_id))
     return user
+
+
+def _read_email(text: str | None) -> str | None:
+    """The address as it is written to, None for nothing. Raises Invalid."""
+    if not text:
+        return None
+    try:
+        return validate_email(text, check_deliverability=False, test_environment=True).normalized
+    except EmailNotValidError:
+        raise Invalid(fields={"email": _("This is not an e-mail address.")}) from None
 
 
 def own_user() -> User:
