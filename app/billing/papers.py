@@ -6,6 +6,7 @@ Call these inside `written_for(patient.language)`; app/billing/documents lays th
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -28,6 +29,7 @@ from app.billing.documents import (
     TaxRow,
 )
 from app.billing.models import OWED, CreditNote, Invoice, InvoiceAllocation, InvoiceLine, InvoiceStatus, Receipt
+from app.billing.services.receipts import parts_of
 from app.core.formatting import money, number
 from app.core.i18n import current_language
 from app.core.money import Money
@@ -100,6 +102,8 @@ def credit_note_paper(note: CreditNote) -> InvoiceDocument:
 def receipt_paper(receipt: Receipt) -> ReceiptDocument:
     """The receipt of a payment, with what it paid for."""
     payment: Payment = receipt.payment
+    parts = parts_of(receipt)
+    paid = Money.total((part.captured for part in parts), payment.currency)
     invoice = db.session.get(Invoice, payment.invoice_id) if payment.invoice_id else None
     return ReceiptDocument(
         issuer=issuer(),
@@ -107,13 +111,14 @@ def receipt_paper(receipt: Receipt) -> ReceiptDocument:
         issued_at=moment_text(receipt.issued_at),
         recipient=_recipient(db.session.get_one(Patient, receipt.patient_id)),
         lines=_receipt_lines(invoice, payment),
-        total=money(invoice.total if invoice else payment.captured),
-        payments=(_payment_row(payment, payment.captured),),
+        total=money(invoice.total if invoice else paid),
+        payments=tuple(_tender_row(part) for part in parts),
         invoice_number=(invoice.number or "") if invoice else "",
         facts=_visit_facts(invoice) if invoice else (),
         discount=_unless_zero(invoice.discount) if invoice else "",
         tax_rows=_tax_rows(invoice) if invoice else (),
-        amount_paid=money(payment.captured),
+        amount_paid=money(paid),
+        change=_unless_zero(Money.total((part.change for part in parts), payment.currency)),
         amount_due=_unless_zero(invoice.amount_due) if invoice and invoice.status in OWED else "",
         language=current_language(),
     )
@@ -236,6 +241,14 @@ def _payment_row(payment: Payment, amount: Money) -> PaymentRow:
     paid_at = payment.completed_at or payment.created_at
     method = str(kind_name((payment.method or payment.provider).upper()))
     return PaymentRow(day_text(paid_at), method, money(amount), payment.reference)
+
+
+def _tender_row(payment: Payment) -> PaymentRow:
+    """A part of what was paid; for cash what was handed over, of which the change went back."""
+    row = _payment_row(payment, payment.captured)
+    if not payment.change:
+        return row
+    return replace(row, amount=money(payment.captured + payment.change))
 
 
 def _unless_zero(amount: Money) -> str:

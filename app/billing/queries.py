@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from app.access.models import Member
 from app.billing.models import OWED, CreditNote, Invoice, InvoiceAllocation, Receipt
@@ -109,7 +109,7 @@ def payments_that_settled(invoice_id: str) -> list[tuple[InvoiceAllocation, Paym
     wanted = (
         select(InvoiceAllocation, Payment, Receipt)
         .join(Payment, Payment.id == InvoiceAllocation.payment_id)
-        .join(Receipt, Receipt.payment_id == Payment.id)
+        .join(Receipt, Receipt.payment_id == func.coalesce(Payment.split_id, Payment.id))
         .where(InvoiceAllocation.invoice_id == invoice_id)
         .order_by(InvoiceAllocation.id)
     )
@@ -118,7 +118,8 @@ def payments_that_settled(invoice_id: str) -> list[tuple[InvoiceAllocation, Paym
 
 def get_receipt(payment_id: str) -> Receipt:
     """The receipt of a payment that the person may see. Raises NotFound, also for a payment without money."""
-    wanted = select(Receipt).where(Receipt.payment_id == payment_id)
+    first = db.session.scalar(select(Payment.split_id).where(Payment.id == payment_id))
+    wanted = select(Receipt).where(Receipt.payment_id == (first or payment_id))
     own = own_patient_id()
     receipt = db.session.scalar(wanted.where(Receipt.patient_id == own) if own is not None else wanted)
     if receipt is None:

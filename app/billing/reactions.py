@@ -1,19 +1,39 @@
 """Invariants across slices, kept inside the publisher's transaction.
 
 A completed payment settles its invoice and confirms its visit; a settled refund is credited; a visit that was held is
-billed, one that was called off owes nothing.
+billed, one that was called off owes nothing. What came and went is noted for its drawer and for the close of the day.
 """
 
 from __future__ import annotations
 
+from app.billing.services.cash_desk_movements import record_refund, record_return, record_taking
 from app.billing.services.credit_notes import credit_refund
 from app.billing.services.settlement import take_payment
 from app.billing.services.visits import bill_completed_visit, settle_cancelled_visit
+from app.core.money import Money
 from app.core.tenant import db
 from app.events.base import reacts_to
-from app.payments.events import PaymentCompleted, PaymentRefunded
+from app.payments.events import PaymentCompleted, PaymentRefunded, RefundFailed
 from app.payments.models import Payment, Refund
 from app.scheduling.events import AppointmentCancelled, AppointmentCompleted
+
+
+@reacts_to(PaymentCompleted)
+def note_taking(event: PaymentCompleted) -> None:
+    """First of all: a drawer is locked before a visit and its invoice."""
+    came = Money(event.amount_minor, event.currency)
+    record_taking(db.session.get_one(Payment, event.payment_id), came, str(event.captured_minor))
+
+
+@reacts_to(PaymentRefunded)
+def note_refund(event: PaymentRefunded) -> None:
+    record_refund(db.session.get_one(Payment, event.payment_id), db.session.get_one(Refund, event.refund_id))
+
+
+@reacts_to(RefundFailed)
+def note_return(event: RefundFailed) -> None:
+    if event.was_settled:
+        record_return(db.session.get_one(Payment, event.payment_id), db.session.get_one(Refund, event.refund_id))
 
 
 @reacts_to(PaymentCompleted)

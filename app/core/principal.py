@@ -113,6 +113,11 @@ def may(resource: str, action: str, principal: Principal | None = None) -> bool:
     return principal is not None and principal.role is not None and _role_table(principal.role, resource, action)
 
 
+def role_allows(role: str, resource: str, action: str) -> bool:
+    """The same for a role by itself: who else could do it."""
+    return _role_table(role, resource, action)
+
+
 def require(resource: str, action: str) -> Principal:
     """The principal, if it may. Raises Unauthorized or Forbidden."""
     principal = current_principal()

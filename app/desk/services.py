@@ -56,7 +56,7 @@ def take_tender(
         raise Invalid(fields={"reference": _("Type the reference of the transfer or the slip.")})
     if tendered is not None and tendered < amount:
         raise Invalid(fields={"tendered": _("This is less than the amount to collect.")})
-    collected = collect_at_desk(visit, tender, amount, reference)
+    collected = collect_at_desk(visit, tender, amount, reference, tendered=tendered)
     return Taken(collected, tendered - amount if tendered is not None else Money.zero(amount.currency))
 
 

@@ -18,7 +18,11 @@ from app.core.tenant import db, require_clinic
 from app.core.transaction import before_commit
 from app.ledger.accounts import STANDARD_CHART, AccountCode
 from app.ledger.models import JournalEntry, JournalLine, LedgerAccount
-from app.ledger.periods import booking_day
+from app.ledger.periods import DayClosed as DayClosed
+from app.ledger.periods import booking_day as booking_day
+from app.ledger.periods import close_books as close_books
+from app.ledger.periods import closed_until as closed_until
+from app.ledger.periods import lock_books as lock_books
 
 REVERSAL = "reversal"
 

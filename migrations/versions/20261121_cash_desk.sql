@@ -82,8 +82,6 @@ CREATE TABLE cash_drawer (
 	CONSTRAINT ck_cash_drawer_status CHECK (status in ('OPEN', 'OFFERED', 'COUNTED', 'CLOSED')), 
 	CONSTRAINT ck_cash_drawer_counts CHECK (float_minor >= 0 and counted_minor >= 0), 
 	FOREIGN KEY(clinic_id) REFERENCES clinic (id), 
-	FOREIGN KEY(holder_id) REFERENCES user_account (id), 
-	FOREIGN KEY(decided_by_id) REFERENCES user_account (id), 
 	CONSTRAINT uq_cash_drawer_clinic_id_id UNIQUE (clinic_id, id), 
 	CONSTRAINT fk_cash_drawer_location_id FOREIGN KEY(clinic_id, location_id) REFERENCES location (clinic_id, id), 
 	CONSTRAINT fk_cash_drawer_received_from_id FOREIGN KEY(clinic_id, received_from_id) REFERENCES cash_drawer (clinic_id, id)
@@ -91,7 +89,7 @@ CREATE TABLE cash_drawer (
 
 -- statement
 
-CREATE INDEX ix_cash_drawer_location_id ON cash_drawer (clinic_id, location_id);
+CREATE UNIQUE INDEX uq_cash_drawer_in_use ON cash_drawer (clinic_id, holder_id, currency) WHERE status in ('OPEN', 'OFFERED');
 
 -- statement
 
@@ -99,11 +97,11 @@ CREATE INDEX ix_cash_drawer_time ON cash_drawer (clinic_id, opened_at, id);
 
 -- statement
 
-CREATE UNIQUE INDEX uq_cash_drawer_in_use ON cash_drawer (clinic_id, holder_id, currency) WHERE status in ('OPEN', 'OFFERED');
+CREATE INDEX ix_cash_drawer_received_from_id ON cash_drawer (clinic_id, received_from_id);
 
 -- statement
 
-CREATE INDEX ix_cash_drawer_received_from_id ON cash_drawer (clinic_id, received_from_id);
+CREATE INDEX ix_cash_drawer_location_id ON cash_drawer (clinic_id, location_id);
 
 -- statement
 
@@ -146,7 +144,6 @@ CREATE TABLE day_close (
 	CONSTRAINT uq_day_close_number UNIQUE (clinic_id, number), 
 	CONSTRAINT uq_day_close_day UNIQUE (clinic_id, business_on), 
 	FOREIGN KEY(clinic_id) REFERENCES clinic (id), 
-	FOREIGN KEY(closed_by_id) REFERENCES user_account (id), 
 	CONSTRAINT uq_day_close_clinic_id_id UNIQUE (clinic_id, id)
 );
 
@@ -203,8 +200,6 @@ CREATE TABLE drawer_handover (
 	PRIMARY KEY (id), 
 	CONSTRAINT ck_drawer_handover_status CHECK (status in ('OFFERED', 'ACCEPTED', 'DECLINED')), 
 	FOREIGN KEY(clinic_id) REFERENCES clinic (id), 
-	FOREIGN KEY(giver_id) REFERENCES user_account (id), 
-	FOREIGN KEY(receiver_id) REFERENCES user_account (id), 
 	CONSTRAINT uq_drawer_handover_clinic_id_id UNIQUE (clinic_id, id), 
 	CONSTRAINT fk_drawer_handover_drawer_id FOREIGN KEY(clinic_id, drawer_id) REFERENCES cash_drawer (clinic_id, id)
 );
@@ -215,11 +210,11 @@ CREATE UNIQUE INDEX uq_drawer_handover_offered ON drawer_handover (clinic_id, dr
 
 -- statement
 
-CREATE INDEX ix_drawer_handover_receiver ON drawer_handover (clinic_id, receiver_id, status);
+CREATE INDEX ix_drawer_handover_drawer_id ON drawer_handover (clinic_id, drawer_id);
 
 -- statement
 
-CREATE INDEX ix_drawer_handover_drawer_id ON drawer_handover (clinic_id, drawer_id);
+CREATE INDEX ix_drawer_handover_receiver ON drawer_handover (clinic_id, receiver_id, status);
 
 -- statement
 
@@ -260,7 +255,6 @@ CREATE TABLE money_movement (
 	CONSTRAINT ck_money_movement_kind CHECK (kind in ('TENDER', 'REFUND', 'RETURNED', 'FLOAT', 'PAID_IN', 'PAID_OUT', 'DIFFERENCE', 'EMPTIED')), 
 	CONSTRAINT ck_money_movement_amount CHECK (amount_minor <> 0), 
 	FOREIGN KEY(clinic_id) REFERENCES clinic (id), 
-	FOREIGN KEY(person_id) REFERENCES user_account (id), 
 	CONSTRAINT uq_money_movement_clinic_id_id UNIQUE (clinic_id, id), 
 	CONSTRAINT fk_money_movement_drawer_id FOREIGN KEY(clinic_id, drawer_id) REFERENCES cash_drawer (clinic_id, id), 
 	CONSTRAINT fk_money_movement_payment_id FOREIGN KEY(clinic_id, payment_id) REFERENCES payment (clinic_id, id), 
@@ -270,10 +264,6 @@ CREATE TABLE money_movement (
 -- statement
 
 CREATE UNIQUE INDEX uq_money_movement_refund ON money_movement (clinic_id, refund_id, kind) WHERE refund_id is not null;
-
--- statement
-
-CREATE INDEX ix_money_movement_refund_id ON money_movement (clinic_id, refund_id);
 
 -- statement
 
@@ -290,6 +280,10 @@ CREATE INDEX ix_money_movement_day ON money_movement (clinic_id, business_on, ch
 -- statement
 
 CREATE INDEX ix_money_movement_drawer ON money_movement (clinic_id, drawer_id, created_at);
+
+-- statement
+
+CREATE INDEX ix_money_movement_refund_id ON money_movement (clinic_id, refund_id);
 
 -- statement
 

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger, CheckConstraint, Date, ForeignKey, Index, String, UniqueConstraint, Uuid, text
+from sqlalchemy import BigInteger, CheckConstraint, Date, Index, String, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -17,6 +17,7 @@ from app.core.models import (
     AwareTime,
     TenantModel,
     currency_column,
+    id_column,
     minor_column,
     money_of,
     one_of,
@@ -72,9 +73,9 @@ IN_USE = (DrawerStatus.OPEN, DrawerStatus.OFFERED)
 Count = dict[str, int]  # how many of each note and coin, by its worth in minor units
 
 
-def user_column(*, nullable: bool = True) -> Any:
-    """A person; the same one works in several clinics, so the reference is no tenant's."""
-    return mapped_column(Uuid(as_uuid=False), ForeignKey("user_account.id"), nullable=nullable)
+def person_behind(column: str) -> Any:
+    """The user of an id column. No foreign key: people work in several clinics, and the row outlives their log-in."""
+    return relationship(User, primaryjoin=f"foreign({column}) == User.id", viewonly=True)
 
 
 class CashDrawer(Stateful, TenantModel):
@@ -99,7 +100,7 @@ class CashDrawer(Stateful, TenantModel):
     }
 
     status: Mapped[str] = mapped_column(String(10), nullable=False, default=DrawerStatus.OPEN)
-    holder_id: Mapped[str] = user_column(nullable=False)
+    holder_id: Mapped[str] = id_column(nullable=False)
     location_id: Mapped[str | None] = tenant_reference("location", nullable=True)
     currency: Mapped[str] = currency_column()
     opened_on: Mapped[date] = mapped_column(Date, nullable=False)
@@ -113,13 +114,13 @@ class CashDrawer(Stateful, TenantModel):
     counted_minor: Mapped[int | None] = mapped_column(BigInteger)
     closing_count: Mapped[Count | None] = mapped_column(JSONB)
     difference_reason: Mapped[str] = mapped_column(String(300), nullable=False, default="")
-    decided_by_id: Mapped[str | None] = user_column()
+    decided_by_id: Mapped[str | None] = id_column()
     decided_at: Mapped[datetime | None] = mapped_column(AwareTime)
     decision_note: Mapped[str] = mapped_column(String(300), nullable=False, default="")
     closed_at: Mapped[datetime | None] = mapped_column(AwareTime)
 
-    holder: Mapped[User] = relationship(User, foreign_keys=[holder_id], viewonly=True)
-    decided_by: Mapped[User | None] = relationship(User, foreign_keys=[decided_by_id], viewonly=True)
+    holder: Mapped[Any] = person_behind("CashDrawer.holder_id")
+    decided_by: Mapped[Any] = person_behind("CashDrawer.decided_by_id")
     location: Mapped[Any] = tenant_relationship("Location", "CashDrawer.location_id", viewonly=True)
 
     @property
@@ -163,8 +164,8 @@ class DrawerHandover(Stateful, TenantModel):
     }
 
     drawer_id: Mapped[str] = tenant_reference("cash_drawer")
-    giver_id: Mapped[str] = user_column(nullable=False)
-    receiver_id: Mapped[str] = user_column(nullable=False)
+    giver_id: Mapped[str] = id_column(nullable=False)
+    receiver_id: Mapped[str] = id_column(nullable=False)
     status: Mapped[str] = mapped_column(String(10), nullable=False, default=HandoverStatus.OFFERED)
     offered_on: Mapped[date] = mapped_column(Date, nullable=False)
     currency: Mapped[str] = currency_column()
@@ -175,8 +176,8 @@ class DrawerHandover(Stateful, TenantModel):
     decided_at: Mapped[datetime | None] = mapped_column(AwareTime)
 
     drawer: Mapped[CashDrawer] = tenant_relationship("CashDrawer", "DrawerHandover.drawer_id", viewonly=True)
-    giver: Mapped[User] = relationship(User, foreign_keys=[giver_id], viewonly=True)
-    receiver: Mapped[User] = relationship(User, foreign_keys=[receiver_id], viewonly=True)
+    giver: Mapped[Any] = person_behind("DrawerHandover.giver_id")
+    receiver: Mapped[Any] = person_behind("DrawerHandover.receiver_id")
 
     @property
     def counted(self) -> Money:
@@ -217,7 +218,7 @@ class MoneyMovement(TenantModel):
     drawer_id: Mapped[str | None] = tenant_reference("cash_drawer", nullable=True)
     payment_id: Mapped[str | None] = tenant_reference("payment", nullable=True)
     refund_id: Mapped[str | None] = tenant_reference("refund", nullable=True)
-    person_id: Mapped[str | None] = user_column()
+    person_id: Mapped[str | None] = id_column()
     counter: Mapped[str] = mapped_column(String(20), nullable=False, default="")
     reason: Mapped[str] = mapped_column(String(300), nullable=False, default="")
     # Tells several captures of one payment apart.
@@ -225,7 +226,7 @@ class MoneyMovement(TenantModel):
 
     drawer: Mapped[CashDrawer | None] = tenant_relationship("CashDrawer", "MoneyMovement.drawer_id", viewonly=True)
     payment: Mapped[Any] = tenant_relationship("Payment", "MoneyMovement.payment_id", viewonly=True)
-    person: Mapped[User | None] = relationship(User, foreign_keys=[person_id], viewonly=True)
+    person: Mapped[Any] = person_behind("MoneyMovement.person_id")
 
     @property
     def amount(self) -> Money:
@@ -250,7 +251,7 @@ class DayClose(TenantModel):
     number: Mapped[str] = mapped_column(String(30), nullable=False)
     business_on: Mapped[date] = mapped_column(Date, nullable=False)
     closed_at: Mapped[datetime] = mapped_column(AwareTime, nullable=False)
-    closed_by_id: Mapped[str | None] = user_column()
+    closed_by_id: Mapped[str | None] = id_column()
     currency: Mapped[str] = currency_column()
     # Taken less given back, in the clinic's own currency.
     total_minor: Mapped[int] = minor_column()
@@ -259,7 +260,7 @@ class DayClose(TenantModel):
     first_entry: Mapped[int | None] = mapped_column(BigInteger)
     last_entry: Mapped[int | None] = mapped_column(BigInteger)
 
-    closed_by: Mapped[User | None] = relationship(User, foreign_keys=[closed_by_id], viewonly=True)
+    closed_by: Mapped[Any] = person_behind("DayClose.closed_by_id")
 
     @property
     def total(self) -> Money:

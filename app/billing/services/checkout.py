@@ -63,22 +63,25 @@ def begin_visit_payment(
     return _begin(_invoice_of_visit(appointment.id), provider, amount)
 
 
-def begin_invoice_payment(invoice: Invoice, *, provider: str | None = None, amount: Money | None = None) -> Payment:
-    """A payment of what is due of an invoice. Raises NotPayable, AlreadyPaid, Invalid as above."""
-    return _begin(_locked(invoice), provider, amount)
+def begin_invoice_payment(
+    invoice: Invoice, *, provider: str | None = None, amount: Money | None = None, part: Money | None = None
+) -> Payment:
+    """A payment of what is due of an invoice, or of a `part` that the server decided. Raises as above."""
+    return _begin(_locked(invoice), provider, amount, part)
 
 
-def _begin(invoice: Invoice, provider: str | None, amount: Money | None) -> Payment:
+def _begin(invoice: Invoice, provider: str | None, amount: Money | None, part: Money | None = None) -> Payment:
     """The payment that waits already, or a new one."""
     _check_provider(provider)
     _check_due(invoice)
     check_amount(invoice, amount)
-    known = _waiting_payment(invoice, provider)
+    wanted = min(part, invoice.amount_due) if part is not None else invoice.amount_due
+    known = _waiting_payment(invoice, provider, wanted)
     if known is not None:
         return known
     patient = invoice.patient
     return create_payment(
-        invoice.amount_due,
+        wanted,
         patient_id=invoice.patient_id,
         invoice_id=invoice.id,
         appointment_id=invoice.appointment_id,
@@ -172,13 +175,13 @@ def _check_provider(provider: str | None) -> None:
         raise Invalid(fields={"provider": _("There is no such payment provider.")})
 
 
-def _waiting_payment(invoice: Invoice, provider: str | None) -> Payment | None:
+def _waiting_payment(invoice: Invoice, provider: str | None, amount: Money) -> Payment | None:
     """An open payment of the same amount: paying twice because of two tabs must not be possible."""
     wanted = select(Payment).where(
         Payment.invoice_id == invoice.id,
         Payment.status.in_(WAITING),
-        Payment.amount_minor == invoice.amount_due.minor,
-        Payment.currency == invoice.currency,
+        Payment.amount_minor == amount.minor,
+        Payment.currency == amount.currency,
         Payment.abandoned_at.is_(None),
     )
     if provider is not None:

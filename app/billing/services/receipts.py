@@ -15,7 +15,7 @@ from app.tenancy.queries import settings_in_scope
 
 def issue_receipt(payment: Payment) -> Receipt:
     """The receipt of a locked payment; a second call finds the first one's."""
-    known = find_receipt(payment.id)
+    known = _receipt_of(payment.split_id or payment.id)
     if known is not None:
         return known
     receipt = Receipt(
@@ -31,4 +31,17 @@ def issue_receipt(payment: Payment) -> Receipt:
 
 
 def find_receipt(payment_id: str) -> Receipt | None:
-    return db.session.scalar(select(Receipt).where(Receipt.payment_id == payment_id))
+    """Its own, or that of the parts it was taken with."""
+    first = db.session.scalar(select(Payment.split_id).where(Payment.id == payment_id))
+    return _receipt_of(first or payment_id)
+
+
+def parts_of(receipt: Receipt) -> list[Payment]:
+    """The payments on a receipt, in the order in which they were taken."""
+    first = receipt.payment_id
+    wanted = select(Payment).where((Payment.id == first) | (Payment.split_id == first))
+    return list(db.session.scalars(wanted.order_by(Payment.id)))
+
+
+def _receipt_of(first_payment_id: str) -> Receipt | None:
+    return db.session.scalar(select(Receipt).where(Receipt.payment_id == first_payment_id))

@@ -92,6 +92,7 @@ def _payments(invoice: Invoice) -> list[Payment]:
 
 
 def _receipts(payments: list[Payment]) -> dict[str, Receipt]:
-    """By payment, the oldest first."""
-    wanted = select(Receipt).where(Receipt.payment_id.in_([payment.id for payment in payments]))
+    """By payment, the oldest first. Parts of a split have one together."""
+    firsts = {payment.split_id or payment.id for payment in payments}
+    wanted = select(Receipt).where(Receipt.payment_id.in_(firsts))
     return {receipt.payment_id: receipt for receipt in db.session.scalars(wanted.order_by(Receipt.issued_at))}

@@ -138,7 +138,7 @@ class Payment(TenantModel):
     # We no longer wait for it (released, cancelled). Money that comes all the same is booked.
     abandoned_at: Mapped[datetime | None] = mapped_column(AwareTime)
     recorded_by_id: Mapped[str | None] = id_column()
-    # The same in all parts of money that was taken at once by several tenders: they share one receipt.
+    # Of money that was taken at once by several tenders: the part that came first, whose receipt is that of all.
     split_id: Mapped[str | None] = id_column()
     # Cash that was handed over; what is above the amount went back as change.
     tendered_minor: Mapped[int | None] = minor_column(nullable=True, default=None)

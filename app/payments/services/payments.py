@@ -71,8 +71,13 @@ def record_tender(
     appointment_id: str | None = None,
     reference: str = "",
     notes: str = "",
+    tendered: Money | None = None,
+    split_id: str | None = None,
 ) -> Payment:
-    """Money taken at the desk: captured and booked at once. `reference`: of the UPI transfer, card slip or cheque."""
+    """Money taken at the desk: captured and booked at once. `reference`: of the UPI transfer, card slip or cheque.
+
+    `tendered` is the cash that was handed over, `split_id` the first part of money that comes by several tenders.
+    """
     if kind not in set(TenderKind):
         raise Invalid(fields={"method": _("There is no such tender.")})
     _check_amount(amount)
@@ -88,6 +93,8 @@ def record_tender(
         pending_minor=amount.minor,
         reference=reference[:80],
         notes=notes,
+        tendered_minor=tendered.minor if tendered is not None else None,
+        split_id=split_id,
     )
     _add(payment)
     return apply_fact(payment.id, _taken(payment, amount))
