@@ -84,6 +84,19 @@ def alert_staff(template: str, variables: dict[str, str], key: str, roles: tuple
         )
 
 
+def tell_user(user_id: str, template: str, variables: dict[str, str], key: str) -> None:
+    """An in-app message to one person."""
+    queue_message(
+        Channel.IN_APP,
+        user_id,
+        template,
+        variables,
+        dedupe_key=f"{template}:{key}:{user_id}",
+        user_id=user_id,
+        language=db.session.scalar(select(User.language).where(User.id == user_id)) or "en",
+    )
+
+
 def wants_peace(patient: Patient) -> bool:
     """Nothing is sent by itself; what they ask for at the desk still is."""
     return patient.preferred_channel == ContactChannel.NONE

@@ -84,7 +84,59 @@ _ALL = (
             "hi": "प्रिय {{ patient }},\n\nहमने इनवॉइस {{ number }} में से {{ amount }} वापस कर दिए हैं।\n\n{{ clinic }}",
         },
     ),
+    MessageTemplate(
+        "invoice_overdue",
+        ("patient", "number", "amount", "days", "link", "clinic"),
+        {"en": "Reminder: invoice {{ number }}", "hi": "अनुस्मारक: इनवॉइस {{ number }}"},
+        {
+            "en": "Dear {{ patient }},\n\n{{ amount }} of invoice {{ number }} are overdue (days: {{ days }}). "
+            "You can pay here:\n{{ link }}\n\nIf you have paid meanwhile, please disregard this message.\n\n{{ clinic }}",
+            "hi": "प्रिय {{ patient }},\n\nइनवॉइस {{ number }} के {{ amount }} का भुगतान देय तिथि के बाद भी बाकी है "
+            "(दिन: {{ days }})। यहाँ भुगतान करें:\n{{ link }}\n\nयदि आप भुगतान कर चुके हैं तो इस संदेश को अनदेखा करें।"
+            "\n\n{{ clinic }}",
+        },
+    ),
+    MessageTemplate(
+        "instalment_due",
+        ("patient", "number", "amount", "when", "link", "clinic"),
+        {"en": "Instalment for invoice {{ number }}", "hi": "इनवॉइस {{ number }} की किस्त"},
+        {
+            "en": "Dear {{ patient }},\n\nthe instalment of {{ amount }} for invoice {{ number }} is due on {{ when }}. "
+            "You can pay here:\n{{ link }}\n\n{{ clinic }}",
+            "hi": "प्रिय {{ patient }},\n\nइनवॉइस {{ number }} की {{ amount }} की किस्त {{ when }} को देय है। "
+            "यहाँ भुगतान करें:\n{{ link }}\n\n{{ clinic }}",
+        },
+    ),
     # To staff, in the console only: what waits for a person.
+    MessageTemplate(
+        "approval_requested",
+        ("what", "amount", "number", "patient"),
+        {"en": "{{ what }} of {{ amount }} waits for approval", "hi": "{{ what }} {{ amount }} स्वीकृति की प्रतीक्षा में"},
+        {
+            "en": "{{ what }} of {{ amount }} for {{ patient }} (invoice {{ number }}) waits: look at Approvals.",
+            "hi": "{{ patient }} (इनवॉइस {{ number }}) के लिए {{ what }} {{ amount }} स्वीकृति की प्रतीक्षा में है: स्वीकृतियाँ देखें।",
+        },
+    ),
+    MessageTemplate(
+        "approval_decided",
+        ("what", "amount", "number", "decision"),
+        {"en": "{{ what }} of {{ amount }}: {{ decision }}", "hi": "{{ what }} {{ amount }}: {{ decision }}"},
+        {
+            "en": "{{ what }} of {{ amount }} on invoice {{ number }}: {{ decision }}.",
+            "hi": "इनवॉइस {{ number }} पर {{ what }} {{ amount }}: {{ decision }}।",
+        },
+    ),
+    MessageTemplate(
+        "plan_defaulted",
+        ("amount", "number", "patient"),
+        {"en": "A payment plan defaulted", "hi": "एक भुगतान योजना टूट गई"},
+        {
+            "en": "The plan of {{ patient }} for invoice {{ number }} is too late; {{ amount }} are open. Call them, "
+            "cancel the plan, or ask to write the rest off.",
+            "hi": "इनवॉइस {{ number }} की {{ patient }} की योजना बहुत विलंबित है; {{ amount }} बाकी हैं। उनसे बात करें, "
+            "योजना रद्द करें, या शेष राशि माफ़ करने का अनुरोध करें।",
+        },
+    ),
     MessageTemplate(
         "late_payment",
         ("amount", "when"),
