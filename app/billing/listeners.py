@@ -7,16 +7,19 @@ from contextlib import suppress
 from sqlalchemy import ColumnElement, select
 
 from app.billing.events import (
+    ApprovalDecided,
+    ApprovalRequested,
     InvoiceCreated,
     InvoicePaid,
     InvoiceUpdated,
     LatePayment,
     PaidAppointmentCancelled,
     PaymentLeftOver,
+    PaymentPlanDefaulted,
     VisitUnpriced,
 )
-from app.billing.models import Invoice, InvoiceStatus
-from app.billing.notices import DESK_ROLES, alert_staff, tell_paid, tell_refunded
+from app.billing.models import Invoice, InvoiceApproval, InvoiceStatus, PaymentPlan
+from app.billing.notices import DESK_ROLES, alert_staff, tell_paid, tell_refunded, tell_user
 from app.billing.papers import moment_text
 from app.billing.services.files import ensure_pdf
 from app.billing.services.pay_links import revoke_links
@@ -25,6 +28,7 @@ from app.core.formatting import money
 from app.core.i18n import written_for
 from app.core.money import Money
 from app.core.tenant import db
+from app.core.vocabulary import kind_name, label_of
 from app.events.base import listens_to
 from app.payments.errors import CannotVoid
 from app.payments.events import PaymentRefunded, RefundFailed
@@ -110,9 +114,42 @@ def alert_left_over(event: PaymentLeftOver) -> None:
 
 @listens_to(PaidAppointmentCancelled, queue="notification")
 def alert_paid_visit_cancelled(event: PaidAppointmentCancelled) -> None:
+    if event.invoice_id is None:
+        return  # covered by a subscription: no money waits for anybody
     invoice = db.session.get_one(Invoice, event.invoice_id)
     variables = {"amount": _shown(invoice.amount_paid), "number": invoice.number or "–"}
     alert_staff("paid_visit_cancelled", variables, f"paid-visit-cancelled:{event.appointment_id}", DESK_ROLES)
+
+
+@listens_to(ApprovalRequested, queue="notification")
+def alert_approval_requested(event: ApprovalRequested) -> None:
+    invoice = db.session.get_one(Invoice, event.invoice_id)
+    about = {"number": invoice.number or "–", "patient": invoice.patient.name}
+    alert_staff("approval_requested", {**_asked(event), **about}, f"approval-requested:{event.approval_id}")
+
+
+@listens_to(ApprovalDecided, queue="notification")
+def tell_who_asked(event: ApprovalDecided) -> None:
+    """In the console, to the person who asked."""
+    approval = db.session.get_one(InvoiceApproval, event.approval_id)
+    with written_for(settings_in_scope().locale):
+        decision = label_of(approval.status)
+    about = {"number": approval.invoice.number or "–", "decision": decision}
+    if approval.requested_by_id is not None:
+        tell_user(approval.requested_by_id, "approval_decided", {**_asked(event), **about}, approval.id)
+
+
+@listens_to(PaymentPlanDefaulted, queue="notification")
+def alert_plan_defaulted(event: PaymentPlanDefaulted) -> None:
+    plan = db.session.get_one(PaymentPlan, event.payment_plan_id)
+    variables = {"amount": _shown(plan.outstanding), "number": plan.invoice.number or "–", "patient": plan.patient.name}
+    key = f"plan-defaulted:{plan.id}:{plan.defaulted_at:%Y%m%d}" if plan.defaulted_at else f"plan-defaulted:{plan.id}"
+    alert_staff("plan_defaulted", variables, key)
+
+
+def _asked(event: ApprovalRequested | ApprovalDecided) -> dict[str, str]:
+    with written_for(settings_in_scope().locale):
+        return {"what": str(kind_name(event.kind)), "amount": money(Money(event.amount_minor, event.currency))}
 
 
 @listens_to(VisitUnpriced, queue="notification")
