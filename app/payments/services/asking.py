@@ -14,7 +14,7 @@ from app.core.transaction import unit_of_work
 from app.payments.errors import NotKnownYet
 from app.payments.gateways.base import Gateway, GatewayOrder, GatewayRefund
 from app.payments.models import OperationKind, Payment, PaymentOperation, Refund, RefundStatus
-from app.payments.services.captures import finish_capture
+from app.payments.services.captures import finish_capture, note_approval
 from app.payments.services.checkout import record_order
 from app.payments.services.facts import apply_fact, apply_refund_fact
 from app.payments.services.gateway import call, open_gateway, unavailable
@@ -27,6 +27,7 @@ from app.payments.services.operations import (
     note_error,
     postpone,
 )
+from app.payments.services.releases import finish_release
 from app.payments.services.sending import send_refund
 from app.payments.services.sums import locked, settle
 
@@ -66,8 +67,9 @@ def ask_gateway(payment_id: str, *, at_once: bool = True) -> None:
             _note_silence(payment_id, question, error)
         raise unavailable(error, paymentId=payment_id) from None
     with unit_of_work():
-        _take(payment_id, question, answer)
+        _take(payment_id, question, answer, at_once)
     finish_capture(payment_id, at_once=at_once)
+    finish_release(payment_id, at_once=at_once)
     for refund_id in question.unsent:
         send_refund(refund_id, at_once=at_once)
 
@@ -119,7 +121,7 @@ def _ask(question: _Question, payment_id: str) -> _Answer:
     return _Answer(order, tuple(refunds))
 
 
-def _take(payment_id: str, question: _Question, answer: _Answer) -> None:
+def _take(payment_id: str, question: _Question, answer: _Answer, at_once: bool) -> None:
     if answer.order is None:
         _take_missing_order(payment_id, question.creating)
         return
@@ -132,7 +134,10 @@ def _take(payment_id: str, question: _Question, answer: _Answer) -> None:
             apply_refund_fact(payment_id, refund)
         except NotKnownYet:
             continue  # of an attempt that the gateway let go of: no money of ours
-    _go_on_watching(locked(payment_id))
+    payment = locked(payment_id)
+    if answer.order.approved:
+        note_approval(payment, at_once=at_once)
+    _go_on_watching(payment)
 
 
 def _take_missing_order(payment_id: str, operation_id: str | None) -> None:

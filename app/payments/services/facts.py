@@ -35,7 +35,7 @@ def apply_fact(payment_id: str, fact: GatewayPayment) -> Payment:
     if came:
         book_capture(payment, attempt, came)
         _publish_completed(payment, came)
-    _take_fee(attempt, fact)
+    _take_fee(attempt, fact, came)
     return payment
 
 
@@ -121,14 +121,17 @@ def _merge(attempt: PaymentAttempt, fact: GatewayPayment) -> Money:
     return Money(attempt.captured_minor - before, attempt.currency)
 
 
-def _take_fee(attempt: PaymentAttempt, fact: GatewayPayment) -> None:
-    """Book the fee once: the gateway fixes it with the capture."""
-    if attempt.fee_minor is not None or fact.fee is None or not attempt.captured_minor:
+def _take_fee(attempt: PaymentAttempt, fact: GatewayPayment, came: Money) -> None:
+    """Book the fee once, with each part that was captured: the gateway fixes it with the capture."""
+    if fact.fee is None or not attempt.captured_minor or (attempt.fee_minor is not None and not came):
         return
     tax = fact.tax if fact.tax is not None else Money.zero(fact.fee.currency)
+    more = fact.fee - Money(attempt.fee_minor or 0, fact.fee.currency)
+    more_tax = tax - Money(attempt.fee_tax_minor or 0, tax.currency)
+    key = "" if attempt.fee_minor is None else str(attempt.captured_minor)
     attempt.fee_minor, attempt.fee_tax_minor, attempt.fee_currency = fact.fee.minor, tax.minor, fact.fee.currency
-    if fact.fee.minor > 0:
-        book_fee(attempt, fact.fee, tax)
+    if more.minor > 0:
+        book_fee(attempt, more, more_tax, key)
 
 
 def _publish_completed(payment: Payment, came: Money) -> None:

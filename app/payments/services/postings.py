@@ -32,8 +32,8 @@ def book_capture(payment: Payment, attempt: PaymentAttempt, amount: Money) -> No
     )
 
 
-def book_fee(attempt: PaymentAttempt, fee: Money, tax: Money) -> None:
-    """What the gateway keeps; `tax` is part of the fee."""
+def book_fee(attempt: PaymentAttempt, fee: Money, tax: Money, part: str = "") -> None:
+    """What the gateway keeps; `tax` is part of the fee, `part` tells a later capture's fee from the first."""
     post(
         "payment.fee",
         [
@@ -42,6 +42,7 @@ def book_fee(attempt: PaymentAttempt, fee: Money, tax: Money) -> None:
             credit(AccountCode.GATEWAY_CLEARING, fee),
         ],
         source=(PaymentAttempt.__tablename__, attempt.id),
+        source_key=part,
     )
 
 

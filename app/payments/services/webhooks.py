@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,9 +15,9 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app.core import clock
 from app.core.errors import AppError, Conflict, NotFound, ProviderUnavailable, Unauthorized
-from app.core.ids import new_id
+from app.core.ids import is_id, new_id
 from app.core.money import InvalidAmount
-from app.core.providers import BadSignature, UnknownProvider
+from app.core.providers import BadSignature, ProviderError, UnknownProvider
 from app.core.tenant import db, require_clinic, tenant_scope
 from app.core.transaction import unit_of_work
 from app.events.services import publish
@@ -27,14 +28,14 @@ from app.payments.gateways.base import Gateway, GatewayNotice, NoticeKind
 from app.payments.models import Payment, PaymentAttempt, WebhookEvent, WebhookStatus
 from app.payments.services.asking import ask_gateway
 from app.payments.services.facts import apply_fact, apply_refund_fact, apply_release
-from app.payments.services.gateway import CHANNEL, open_account
+from app.payments.services.gateway import CHANNEL, CallInsideTransaction, call, open_account, unavailable
 from app.tenancy.models import Clinic
-from app.tenancy.providers import account_with_id, known_accounts
+from app.tenancy.providers import ResolvedAccount, account_with_id, known_accounts
 
 log = logging.getLogger(__name__)
 
 BODY_LIMIT = 256 * 1024
-KEPT_HEADERS = frozenset({"content-type", "user-agent", "x-razorpay-event-id", "x-razorpay-signature"})
+KEPT_HEADERS = frozenset({"content-type", "user-agent"})  # and those that the gateway names
 EVENT_ID_LIMIT = 120
 # How long a notice about something unknown waits for its next look; then a person must.
 PATIENCE = (
@@ -54,13 +55,17 @@ def receive_webhook(
 ) -> str:
     """Verify a webhook over its raw bytes and store it, once; its row's id. Commits.
 
-    Raises NotFound for an unknown gateway or clinic, and Unauthorized for a bad signature, which is told as a security
-    event and stored nowhere.
+    Verifying may have to fetch a certificate, so it happens outside any transaction. Raises NotFound for an unknown
+    gateway or clinic, ProviderUnavailable where the signature could not be checked, and Unauthorized for a bad one,
+    which is told as a security event and stored nowhere.
     """
-    _check_target(gateway, clinic_id)
+    with unit_of_work():
+        _check_target(gateway, clinic_id)
     with tenant_scope(clinic_id):
         with unit_of_work():
-            verified = _verify(gateway, raw, headers)
+            accounts = _accounts(gateway)
+        verified = _verify(accounts, raw, headers)
+        with unit_of_work():
             if verified is None:
                 publish(WebhookRefused(gateway=gateway, address=address, size=len(raw)))
             else:
@@ -73,7 +78,11 @@ def process_webhook(webhook_id: str) -> None:
     try:
         with unit_of_work():
             ask = _process(webhook_id)
-        if ask is not None:
+        if isinstance(ask, _Hint):
+            notice = _confirmed(ask)
+            with unit_of_work():
+                ask = _process(webhook_id, notice)
+        if isinstance(ask, str):
             ask_gateway(ask)
             with unit_of_work():
                 _finish(_claimed(webhook_id), WebhookStatus.PROCESSED)
@@ -111,21 +120,36 @@ def _check_target(gateway: str, clinic_id: str) -> None:
         raise NotFound
 
 
-def _verify(gateway: str, raw: bytes, headers: Mapping[str, str]) -> tuple[str, GatewayNotice] | None:
-    """The account that the signature proves, and the notice. Raises NotFound for a clinic without such an account."""
+def _accounts(gateway: str) -> list[ResolvedAccount]:
+    """The accounts whose notices may come. Raises NotFound for a clinic without one."""
     accounts = known_accounts(CHANNEL, gateway)
     if not accounts:
         raise NotFound
+    return accounts
+
+
+def _verify(
+    accounts: list[ResolvedAccount], raw: bytes, headers: Mapping[str, str]
+) -> tuple[str, GatewayNotice] | None:
+    """The account that the signature proves, and the notice. Raises ProviderUnavailable where none could check it."""
+    if db.session().in_transaction():
+        raise CallInsideTransaction
+    unclear: ProviderError | None = None
     for account in accounts:
         try:
             return account.id, open_account(account).verify_webhook(raw, headers)
         except (BadSignature, ProviderUnavailable):
             continue
+        except ProviderError as error:
+            unclear = error
+    if unclear is not None:
+        raise unavailable(unclear)
     return None
 
 
 def _store(gateway: str, account_id: str, notice: GatewayNotice, raw: bytes, headers: Mapping[str, str]) -> str:
     row_id = new_id()
+    kept = KEPT_HEADERS | gateway_with_code(gateway).webhook_headers
     values = {
         "id": row_id,
         "clinic_id": require_clinic(),
@@ -137,7 +161,7 @@ def _store(gateway: str, account_id: str, notice: GatewayNotice, raw: bytes, hea
         "gateway_payment_id": notice.payment_id,
         "occurred_at": notice.occurred_at,
         "raw": raw,
-        "headers": {name.lower(): value for name, value in headers.items() if name.lower() in KEPT_HEADERS},
+        "headers": {name.lower(): value for name, value in headers.items() if name.lower() in kept},
     }
     key = ["clinic_id", "gateway", "account_id", "event_id"]
     stored = db.session.scalar(
@@ -166,20 +190,42 @@ def _wake(clinic_id: str, webhook_id: str) -> None:
 # ---- processing ----
 
 
-def _process(webhook_id: str) -> str | None:
-    """Apply what the notice carries. A payment id means that the gateway must be asked to complete it."""
+@dataclass(frozen=True)
+class _Hint:
+    """A notice whose signature does not protect what it says."""
+
+    adapter: Gateway[Any]
+    notice: GatewayNotice
+
+
+def _confirmed(hint: _Hint) -> GatewayNotice:
+    """What the gateway itself says about it. Raises ProviderUnavailable."""
+    try:
+        return call(hint.adapter, lambda: hint.adapter.confirm(hint.notice))
+    except ProviderError as error:
+        raise unavailable(error) from None
+
+
+def _process(webhook_id: str, confirmed: GatewayNotice | None = None) -> str | _Hint | None:
+    """Apply what the notice carries. A payment id means that the gateway must be asked to complete it; a hint, that
+    it must be asked about the notice first.
+    """
     webhook = _claimed(webhook_id)
     if webhook is None:
         return None
     adapter = open_account(account_with_id(webhook.account_id))
-    notice = adapter.read_webhook(bytes(webhook.raw), webhook.headers)
+    notice = confirmed or adapter.read_webhook(bytes(webhook.raw), webhook.headers)
     if notice.kind in (NoticeKind.SETTLEMENT, NoticeKind.OTHER):
         _finish(webhook, WebhookStatus.IGNORED)
         return None
+    if confirmed is None and not adapter.signs_webhooks:
+        return _Hint(adapter, notice)
     payment = find_payment(webhook.gateway, notice)
     if payment is None:
         raise NotKnownYet("no payment of ours is known for it")
     webhook.payment_id = payment.id
+    if confirmed is not None and notice.dispute is not None:
+        _apply(payment.id, replace(notice, payment=None, refund=None))
     if _must_ask(adapter, notice):
         return payment.id
     _apply(payment.id, notice)
@@ -198,19 +244,23 @@ def _claimed(webhook_id: str) -> WebhookEvent | None:
 
 
 def find_payment(gateway: str, notice: GatewayNotice) -> Payment | None:
-    """The payment that a notice is about: by its order, or by the gateway's payment."""
+    """The payment that a notice is about: by its order, by the gateway's payment, or by our own reference."""
     if notice.order_id:
         wanted = select(Payment).where(Payment.provider == gateway, Payment.order_id == notice.order_id)
         payment = db.session.scalar(wanted)
         if payment is not None:
             return payment
-    if not notice.payment_id:
+    if notice.payment_id:
+        payment = db.session.scalar(
+            select(Payment)
+            .join(PaymentAttempt, PaymentAttempt.payment_id == Payment.id)
+            .where(Payment.provider == gateway, PaymentAttempt.gateway_payment_id == notice.payment_id)
+        )
+        if payment is not None:
+            return payment
+    if not is_id(notice.reference):
         return None
-    return db.session.scalar(
-        select(Payment)
-        .join(PaymentAttempt, PaymentAttempt.payment_id == Payment.id)
-        .where(Payment.provider == gateway, PaymentAttempt.gateway_payment_id == notice.payment_id)
-    )
+    return db.session.scalar(select(Payment).where(Payment.provider == gateway, Payment.id == notice.reference))
 
 
 def _must_ask(adapter: Gateway[Any], notice: GatewayNotice) -> bool:
