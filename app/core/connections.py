@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from psycopg.pq import TransactionStatus
 from psycopg.types.string import TextLoader
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import InvalidatePoolError
@@ -19,6 +20,7 @@ from app.core.tenant import SCOPE_AT_BEGIN, current_scope, set_clinic_statement
 # A server that restarts is away for longer than this.
 TRUSTED_SECONDS = 1.0
 _RETURNED_AT = "returned_at"
+_MAY_HAVE_WRITTEN = "may_have_written"
 
 
 def prepare_engine(engine: Engine, role: str) -> None:
@@ -46,7 +48,15 @@ def prepare_engine(engine: Engine, role: str) -> None:
         except engine.dialect.loaded_dbapi.Error as error:
             raise InvalidatePoolError from error
 
+    @event.listens_for(engine, "before_cursor_execute")
+    def _note_write(
+        connection: Any, _cursor: Any, _statement: Any, _values: Any, context: Any, _executemany: bool
+    ) -> None:
+        if not getattr(getattr(context.compiled, "statement", None), "is_select", False):
+            connection.connection.record_info[_MAY_HAVE_WRITTEN] = True
+
     engine.dialect.do_begin = _begin  # type: ignore[method-assign, assignment]
+    engine.dialect.do_rollback = _roll_back  # type: ignore[method-assign, assignment]
 
 
 def _begin(connection: Any) -> None:
@@ -55,3 +65,13 @@ def _begin(connection: Any) -> None:
     with connection.cursor() as cursor:
         cursor.execute("begin" if scope.system else f"begin; {set_clinic_statement(scope)}", prepare=False)
     connection.info[SCOPE_AT_BEGIN] = scope
+    connection.record_info[_MAY_HAVE_WRITTEN] = False
+
+
+def _roll_back(connection: Any) -> None:
+    """After ROLLBACK psycopg forgets all prepared statements: what only selected ends by COMMIT."""
+    failed = connection.dbapi_connection.info.transaction_status == TransactionStatus.INERROR
+    if failed or connection.record_info.get(_MAY_HAVE_WRITTEN, True):
+        connection.rollback()
+    else:
+        connection.commit()

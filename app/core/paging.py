@@ -21,6 +21,10 @@ from app.core.tenant import db, scoped
 
 Keys = tuple[InstrumentedAttribute[Any], ...]
 
+# A number in the text, not a parameter: PostgreSQL plans a prepared statement anew for each execution as long as it
+# cannot see that only few rows are asked for.
+_PAGE_LIMIT: Any = bindparam("page_limit", type_=Integer(), literal_execute=True)
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -77,7 +81,7 @@ def _page_of(statement: Select[Any], keys: Keys, descending: bool, later: bool) 
         last = tuple_(*(bindparam(f"page_after_{n}", type_=key.type) for n, key in enumerate(keys)))
         statement = statement.where(place < last if descending else place > last)
     order = [key.desc() for key in keys] if descending else [key.asc() for key in keys]
-    return statement.order_by(*order).limit(bindparam("page_limit", type_=Integer()))
+    return statement.order_by(*order).limit(_PAGE_LIMIT)
 
 
 @lru_cache(maxsize=512)

@@ -5,15 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, func, literal, select, text
 from sqlalchemy.exc import DBAPIError
 
 from app.core import connections
+from app.core.ids import new_id
 from app.core.tenant import Scope, db, enter_scope, leave_scope, tenant_scope
 from app.core.transaction import unit_of_work
+from app.people.models import Patient
 
 CLINIC_KNOWN = text("select current_setting('app.clinic_id', true)")
 MYSELF = text("select pg_backend_pid()")
+PREPARED = text("select count(*) from pg_prepared_statements where statement like :pattern")
 
 
 def test_each_transaction_of_a_scope_tells_the_database_of_it(clinic: Any, other_clinic: Any) -> None:
@@ -60,6 +63,41 @@ def test_what_is_not_committed_is_rolled_back(clinic: Any) -> None:
         db.session.execute(text("create temp table left_over (id int) on commit preserve rows"))
         db.session.rollback()
         assert db.session.scalar(text("select to_regclass('pg_temp.left_over')")) is None
+
+
+def test_a_select_is_prepared_once_and_kept_from_transaction_to_transaction(clinic: Any) -> None:
+    asked = select(literal(7301).label("asked_again"))
+    with tenant_scope(clinic.id):
+        for _ in range(10):
+            assert db.session.scalar(asked) == 7301
+            db.session.rollback()
+        assert db.session.scalar(PREPARED, {"pattern": "%asked_again%"}) == 1
+
+
+def test_a_prepared_statement_shows_each_clinic_its_own_rows(clinic: Any, other_clinic: Any) -> None:
+    behind_the_second_wall = select(Patient.__table__.c.clinic_id).distinct()
+    for wanted in (clinic.id, other_clinic.id):
+        with tenant_scope(wanted), unit_of_work():
+            db.session.add(Patient(mrn="P-1", first_name="Prepared", last_name="Statement"))
+    for wanted in (clinic.id, other_clinic.id, clinic.id):
+        with tenant_scope(wanted):
+            for _ in range(10):
+                assert db.session.scalars(behind_the_second_wall).all() == [wanted]
+                db.session.rollback()
+
+
+def test_rows_and_refused_statements_are_rolled_back_as_ever(clinic: Any) -> None:
+    patient = Patient(id=new_id(), mrn="R-1", first_name="Nobody", last_name="Yet")
+    with tenant_scope(clinic.id):
+        db.session.add(patient)
+        db.session.flush()
+        assert db.session.scalar(select(func.count()).where(Patient.id == patient.id)) == 1
+        db.session.rollback()
+        assert db.session.scalar(select(func.count()).where(Patient.id == patient.id)) == 0
+        with pytest.raises(DBAPIError):
+            db.session.scalar(select(literal(1) / literal(0)))
+        db.session.rollback()
+        assert db.session.scalar(CLINIC_KNOWN) == clinic.id
 
 
 def test_ids_come_as_text(app_context: Any) -> None:
