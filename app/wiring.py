@@ -70,6 +70,7 @@ def flask_config(settings: Settings) -> dict[str, Any]:
     engine = {
         "pool_size": settings.pool_size,
         "max_overflow": settings.pool_overflow,
+        "pool_timeout": settings.pool_wait_seconds,
         "pool_use_lifo": True,  # the one used last has prepared what comes next, and needs no ping
         "hide_parameters": True,
     }
@@ -161,7 +162,7 @@ def _currency() -> str:
 def _clinic_locale() -> i18n.ClinicLocale | None:
     from app.tenancy.queries import settings_in_scope
 
-    if current_clinic_id() is None:
+    if current_clinic_id() is None or error_pages.without_database():
         return None
     settings = settings_in_scope()
     return i18n.ClinicLocale(settings.locale, settings.zone)

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from flask import Flask, Response, g, redirect, render_template, request
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DataError, OperationalError, StatementError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 from werkzeug.exceptions import HTTPException
 
 from app.core.api import dump
@@ -39,6 +40,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, _on_http_error)
     app.register_error_handler(DataError, _on_data_error)
     app.register_error_handler(OperationalError, _on_database_down)
+    app.register_error_handler(PoolExhausted, _on_pool_exhausted)
     app.register_error_handler(StatementError, _on_statement_error)
     app.register_error_handler(Exception, _on_bug)
 
@@ -64,7 +66,7 @@ def _on_app_error(error: AppError) -> Any:
         response = Response(dump(error.to_json(g.get("request_id"))), status=error.status, mimetype="application/json")
     else:
         response = Response(_page(error.status, error), status=error.status, mimetype="text/html")
-    if isinstance(error, TooManyRequests):
+    if isinstance(error, TooManyRequests | Unavailable):
         response.headers["Retry-After"] = str(error.retry_after)
     return response
 
@@ -108,7 +110,20 @@ def _on_statement_error(error: StatementError) -> Any:
 
 def _on_database_down(error: OperationalError) -> Any:
     log.error("the database is not reachable: %s", type(error.orig).__name__)
+    g.without_database = True
     return _on_app_error(Unavailable())
+
+
+def _on_pool_exhausted(_error: PoolExhausted) -> Any:
+    """More requests at once than connections. Whoever waits longer only makes the queue longer."""
+    log.error("no connection to the database became free in time")
+    g.without_database = True
+    return _on_app_error(Unavailable(code="OVERLOADED"))
+
+
+def without_database() -> bool:
+    """Whether this request found the database away: its answer must do without it."""
+    return bool(g.get("without_database"))
 
 
 def _on_bug(error: Exception) -> Any:

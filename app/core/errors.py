@@ -97,8 +97,9 @@ class ProviderUnavailable(AppError):
 
 
 class Unavailable(AppError):
-    """503: a part of our own is down."""
+    """503: a part of our own is down; try again after `retry_after` seconds."""
 
     status = 503
+    retry_after = 5
     code = "UNAVAILABLE"
     message = _("This is not available right now. Please try again.")
