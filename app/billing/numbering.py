@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from app.core import clock
-from app.core.series import next_number
+from app.core.series import next_numbers
 from app.tenancy.queries import settings_in_scope
 
 INVOICES, CREDIT_NOTES, RECEIPTS = "invoice", "credit-note", "receipt"
@@ -15,9 +15,14 @@ MOST_DIGITS, FEWEST_DIGITS = 6, 3
 
 def next_document_number(series: str, prefix: str) -> str:
     """The next number of a series this fiscal year. Writers of a series wait for one another: take it late."""
+    return next_document_numbers(series, prefix, 1)[0]
+
+
+def next_document_numbers(series: str, prefix: str, count: int) -> list[str]:
+    """As many numbers in a row, all of the fiscal year in which they are given out."""
     settings = settings_in_scope()
     year = fiscal_year(clock.today(settings.zone), settings.fiscal_year_starts_in)
-    return numbered(prefix, year, next_number(series, year))
+    return [numbered(prefix, year, number) for number in next_numbers(series, year, count)]
 
 
 def fiscal_year(on: date, first_month: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -30,6 +31,18 @@ def publish(event: Event, *, clinic_id: str | None = None, **details: Any) -> Ev
     return record
 
 
+def publish_all(events: Sequence[Event]) -> None:
+    """Record many events of the clinic in scope at once; otherwise as `publish`."""
+    records = [_record(event, require_clinic(), {}) for event in events]
+    db.session.add_all(records)
+    db.session.flush()
+    for event in events:
+        for pattern, handler in REACTIONS:
+            if matches(pattern, event.type):
+                handler(event)
+    _deliver_later(*records)
+
+
 def _record(event: Event, clinic_id: str, details: dict[str, Any]) -> EventRecord:
     payload = event.payload()
     actor = find_principal()
@@ -50,14 +63,14 @@ def _record(event: Event, clinic_id: str, details: dict[str, Any]) -> EventRecor
     )
 
 
-def _deliver_later(record: EventRecord) -> None:
-    listeners = [listener for listener in LISTENERS.values() if listener.hears(record.type)]
-    if not listeners:
+def _deliver_later(*records: EventRecord) -> None:
+    heard = [(record, listener) for record in records for listener in LISTENERS.values() if listener.hears(record.type)]
+    if not heard:
         return
-    rows = [_delivery(record, listener) for listener in listeners]
+    rows = [_delivery(record, listener) for record, listener in heard]
     db.session.execute(insert(EventDelivery), rows)
     by_queue: dict[str, list[str]] = {}
-    for row, listener in zip(rows, listeners, strict=True):
+    for row, (_record_heard, listener) in zip(rows, heard, strict=True):
         by_queue.setdefault(listener.queue, []).append(row["id"])
     after_commit(lambda: _wake(by_queue))
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from flask_babel import gettext as _
 from sqlalchemy import select, text
@@ -13,7 +14,7 @@ from sqlalchemy.orm import Session
 from app.core.errors import Conflict
 from app.core.ids import new_id
 from app.core.money import Money
-from app.core.series import next_number
+from app.core.series import next_numbers
 from app.core.tenant import db, require_clinic
 from app.core.transaction import before_commit
 from app.ledger.accounts import STANDARD_CHART, AccountCode
@@ -59,6 +60,17 @@ class Line:
         return amount
 
 
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """A fact to be booked, as `post` takes it."""
+
+    kind: str
+    lines: Sequence[Line]
+    source: tuple[str, str]
+    memo: str = ""
+    source_key: str = ""
+
+
 def debit(account_code: str, amount: Money, patient_id: str | None = None) -> Line:
     return Line(account_code, debit=amount, patient_id=patient_id)
 
@@ -77,18 +89,15 @@ def post(
     known = find_entry(kind, source, source_key)
     if known is not None:
         return known
-    booked = [line for line in lines if line.amount]
-    _check_balance(booked)
-    entry = JournalEntry(
-        id=new_id(),
-        kind=kind,
-        source_table=source[0],
-        source_id=source[1],
-        source_key=source_key,
-        memo=memo[:200],
-        booked_on=booking_day(),
-    )
-    return _write(entry, booked, _account_ids())
+    entry = _entry(Posting(kind, lines, source, memo, source_key), booking_day(), _account_ids())
+    _write([entry])
+    return entry
+
+
+def post_all(postings: Sequence[Posting]) -> None:
+    """Book many facts at once, none of which is booked already. Raises Unbalanced."""
+    on, account_ids = booking_day(), _account_ids()
+    _write([_entry(posting, on, account_ids) for posting in postings])
 
 
 def reverse(entry: JournalEntry, reason: str) -> JournalEntry:
@@ -105,8 +114,9 @@ def reverse(entry: JournalEntry, reason: str) -> JournalEntry:
         reverses_id=entry.id,
     )
     codes = {line.account_id: line.account_id for line in entry.lines}
-    lines = [_opposite(line) for line in entry.lines]
-    return _write(opposite, lines, codes)
+    _add_lines(opposite, [_opposite(line) for line in entry.lines], codes)
+    _write([opposite])
+    return opposite
 
 
 def find_entry(kind: str, source: tuple[str, str], source_key: str = "") -> JournalEntry | None:
@@ -153,7 +163,23 @@ def _load_account_ids() -> dict[str, str]:
     return {row.code: row.id for row in db.session.execute(select(LedgerAccount.code, LedgerAccount.id))}
 
 
-def _write(entry: JournalEntry, lines: Sequence[Line], account_ids: dict[str, str]) -> JournalEntry:
+def _entry(posting: Posting, on: date, account_ids: Mapping[str, str]) -> JournalEntry:
+    booked = [line for line in posting.lines if line.amount]
+    _check_balance(booked)
+    entry = JournalEntry(
+        id=new_id(),
+        kind=posting.kind,
+        source_table=posting.source[0],
+        source_id=posting.source[1],
+        source_key=posting.source_key,
+        memo=posting.memo[:200],
+        booked_on=on,
+    )
+    _add_lines(entry, booked, account_ids)
+    return entry
+
+
+def _add_lines(entry: JournalEntry, lines: Sequence[Line], account_ids: Mapping[str, str]) -> None:
     """`account_ids` maps the lines' account codes to accounts."""
     entry.line_count = len(lines)
     for position, line in enumerate(lines):
@@ -168,11 +194,13 @@ def _write(entry: JournalEntry, lines: Sequence[Line], account_ids: dict[str, st
                 credit_minor=line.credit.minor if line.credit is not None else 0,
             )
         )
-    db.session.add(entry)
+
+
+def _write(entries: Sequence[JournalEntry]) -> None:
+    db.session.add_all(entries)
     db.session.flush()
     # After the flush, so that the trail's own lock comes first in every transaction: no two orders, no deadlock.
     before_commit("journal-numbers", _number_entries)
-    return entry
 
 
 def _opposite(line: JournalLine) -> Line:
@@ -188,5 +216,8 @@ _GIVE_NUMBER = text("update journal_entry set number = :number where id = :id")
 
 def _number_entries(session: Session) -> None:
     """Number what this transaction wrote, last of all: other writers of the clinic wait only for its commit."""
-    for entry_id in session.scalars(_UNNUMBERED).all():
-        session.execute(_GIVE_NUMBER, {"number": next_number("journal"), "id": entry_id})
+    entry_ids = session.scalars(_UNNUMBERED).all()
+    if entry_ids:
+        numbers = next_numbers("journal", "", len(entry_ids))
+        pairs = zip(numbers, entry_ids, strict=True)
+        session.execute(_GIVE_NUMBER, [{"number": number, "id": entry_id} for number, entry_id in pairs])
