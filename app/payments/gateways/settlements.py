@@ -10,13 +10,17 @@ from app.core.money import Money
 
 
 class SettlementKind(StrEnum):
-    """What a line of a settlement is about. `ADJUSTMENT` is everything that belongs to no payment of ours."""
+    """What a line of a settlement is about. `ADJUSTMENT` is everything that belongs to no payment of ours.
+
+    `PAYOUT` is a whole settlement of a gateway that does not say what it is made of.
+    """
 
     PAYMENT = "payment"
     REFUND = "refund"
     DISPUTE = "dispute"
     FEE = "fee"
     ADJUSTMENT = "adjustment"
+    PAYOUT = "payout"
 
 
 @dataclass(frozen=True)
