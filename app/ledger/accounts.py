@@ -9,6 +9,8 @@ How money facts are booked, so that slices agree:
 - a refund reached the payer: debit PATIENT_CREDIT (patient)    credit REFUND_CLEARING (desk: its tender)
 - a credit note:              debit REVENUE, TAX_PAYABLE        credit RECEIVABLE (patient)
 - a gateway keeps its fee:    debit GATEWAY_FEES, INPUT_TAX     credit GATEWAY_CLEARING
+- a gateway pays out:         debit BANK                      credit GATEWAY_CLEARING
+- a dispute is lost:          debit CHARGEBACKS               credit GATEWAY_CLEARING
 - a cash drawer is opened:    debit CASH                        credit SAFE (its float; the reverse when it is emptied)
 - a drawer is short:          debit CASH_OVER_SHORT             credit CASH (the reverse when there is too much)
 """
@@ -54,6 +56,7 @@ class AccountCode(StrEnum):
     GATEWAY_FEES = "GATEWAY_FEES"
     ROUNDING = "ROUNDING"
     WRITE_OFF = "WRITE_OFF"
+    CHARGEBACKS = "CHARGEBACKS"
     CASH_OVER_SHORT = "CASH_OVER_SHORT"
     PETTY_EXPENSES = "PETTY_EXPENSES"
     OTHER_INCOME = "OTHER_INCOME"
@@ -86,6 +89,7 @@ STANDARD_CHART = (
     ChartEntry(AccountCode.GATEWAY_FEES, AccountKind.EXPENSE, "Gateway fees", _("Gateway fees")),
     ChartEntry(AccountCode.ROUNDING, AccountKind.EXPENSE, "Rounding", _("Rounding")),
     ChartEntry(AccountCode.WRITE_OFF, AccountKind.EXPENSE, "Write-offs", _("Write-offs")),
+    ChartEntry(AccountCode.CHARGEBACKS, AccountKind.EXPENSE, "Lost disputes", _("Lost disputes")),
     ChartEntry(AccountCode.CASH_OVER_SHORT, AccountKind.EXPENSE, "Cash over and short", _("Cash over and short")),
     ChartEntry(AccountCode.PETTY_EXPENSES, AccountKind.EXPENSE, "Petty expenses", _("Petty expenses")),
     ChartEntry(AccountCode.OTHER_INCOME, AccountKind.INCOME, "Other income", _("Other income")),

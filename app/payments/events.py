@@ -112,6 +112,17 @@ class PaymentDisputed(Event):
     currency: str
 
 
+class ReconciliationFinished(Event):
+    """A gateway's list was compared with the books; `exceptions` counts what does not fit."""
+
+    type = "payment.reconciliation.finished"
+    category = Category.BILLING
+    subject = "run_id"
+    run_id: str
+    lines: int
+    exceptions: int
+
+
 class BillingPaymentCreated(Event):
     type = "billing.payment.created"
     category = Category.BILLING

@@ -15,7 +15,15 @@ from app.core.jobs import job
 from app.core.tenant import all_tenants, db, tenant_scope
 from app.core.transaction import unit_of_work
 from app.payments import services
-from app.payments.models import OperationStatus, PaymentOperation, WebhookEvent, WebhookStatus
+from app.payments.models import (
+    OperationStatus,
+    PaymentOperation,
+    ReconciliationRun,
+    RunStatus,
+    WebhookEvent,
+    WebhookStatus,
+)
+from app.tenancy.models import Clinic
 
 GRACE = timedelta(seconds=15)
 BATCH = 200
@@ -49,6 +57,31 @@ def check_payment(clinic_id: str, payment_id: str) -> None:
 def sweep_payments() -> int:
     """Wake the jobs of webhooks and operations that are due: a lost wake-up, a dead worker, the next step."""
     return _sweep_webhooks() + _sweep_operations()
+
+
+@job("payment-reconciliation", attempts=1, timeout=480)
+def reconcile(clinic_id: str, run_id: str) -> None:
+    """Compare what a gateway paid out with the books."""
+    with tenant_scope(clinic_id):
+        services.carry_out_run(run_id)
+
+
+@job("payment-reconciliation", attempts=1, every=600)
+def sweep_reconciliations() -> int:
+    """Plan the night's runs where it is night, and wake those that are due."""
+    with all_tenants():
+        clinics = list(db.session.scalars(select(Clinic.id).where(Clinic.archived.is_(False))))
+    for clinic_id in clinics:
+        with tenant_scope(clinic_id), unit_of_work():
+            services.plan_nightly_runs()
+    with all_tenants():
+        wanted = select(ReconciliationRun.clinic_id, ReconciliationRun.id).where(
+            ReconciliationRun.status == RunStatus.PLANNED, ReconciliationRun.next_at <= clock.now()
+        )
+        due = db.session.execute(wanted.limit(BATCH)).all()
+    for clinic_id, run_id in due:
+        reconcile.enqueue_now(clinic_id, run_id)
+    return len(due)
 
 
 def _sweep_webhooks() -> int:

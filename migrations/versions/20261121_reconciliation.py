@@ -1,16 +1,26 @@
-"""Settlements, exceptions, disputes and fraud holds."""
+"""Settlements of the gateways, the runs that compare them with the books, what does not fit, and disputes."""
 
 from __future__ import annotations
+
+from alembic import op
+
+from migrations.statements import run_statements
 
 revision = "20261121_reconciliation"
 down_revision = "20261121_cash_desk"
 branch_labels = None
 depends_on = None
 
+# In the order in which they may be dropped.
+TABLES = ("reconciliation_exception", "reconciliation_run", "settlement_entry", "settlement", "dispute")
+
 
 def upgrade() -> None:
-    """Nothing yet."""
+    """New tables only."""
+    run_statements(__file__)
 
 
 def downgrade() -> None:
-    """Nothing yet."""
+    """What was fetched can be fetched again."""
+    for table in TABLES:
+        op.drop_table(table)

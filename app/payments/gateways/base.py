@@ -80,6 +80,8 @@ class Capabilities:
     signed_webhook: bool = True
     # Whether it lists what it paid out, for the reconciliation.
     settlement_lines: bool = False
+    # What came longer ago and stands in no settlement is missing.
+    settles_within: timedelta = timedelta(days=7)
     # How long after a failure the same payment may still succeed; keep asking that long.
     late_success: timedelta = timedelta(0)
     # Whether it keeps payers' instruments: then the gateway is also a `SavesMethods`.

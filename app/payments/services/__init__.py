@@ -1,15 +1,18 @@
 """Verbs on payments and refunds.
 
 Inside the caller's unit of work: `create_payment`, `record_tender`, `change_payment`, `abandon_payment`,
-`request_refund`, `approve_refund`, `reject_refund`, `replay_webhook` and the `apply_*` functions.
+`request_refund`, `approve_refund`, `reject_refund`, `replay_webhook`, `plan_run`, `accept_fee`, `answer_difference` and
+the `apply_*` functions.
 
 Outside any, because they call a gateway and commit in steps: `start_checkout`, `capture_payment`, `void_payment`,
-`send_refund`, `ask_gateway`, `handle_return`, `receive_webhook` and `process_webhook`.
+`send_refund`, `ask_gateway`, `handle_return`, `receive_webhook`, `process_webhook`, `carry_out_run` and `look_again`.
 """
 
 from app.payments.services.asking import ask_gateway
 from app.payments.services.captures import capture_payment
 from app.payments.services.checkout import OpenCheckout, start_checkout
+from app.payments.services.differences import accept_fee, answer_difference, look_again
+from app.payments.services.disputes import apply_dispute_fact
 from app.payments.services.facts import apply_fact, apply_refund_fact, apply_release
 from app.payments.services.links import checkout_url, read_token, return_url
 from app.payments.services.payments import (
@@ -18,6 +21,7 @@ from app.payments.services.payments import (
     create_payment,
     record_tender,
 )
+from app.payments.services.reconciling import carry_out_run, plan_nightly_runs, plan_run
 from app.payments.services.refunds import (
     approve_refund,
     may_decide,
@@ -34,18 +38,25 @@ __all__ = [
     "OpenCheckout",
     "ReturnResult",
     "abandon_payment",
+    "accept_fee",
+    "answer_difference",
+    "apply_dispute_fact",
     "apply_fact",
     "apply_refund_fact",
     "apply_release",
     "approve_refund",
     "ask_gateway",
     "capture_payment",
+    "carry_out_run",
     "change_payment",
     "checkout_url",
     "create_payment",
     "handle_return",
+    "look_again",
     "may_decide",
     "needs_second_person",
+    "plan_nightly_runs",
+    "plan_run",
     "process_webhook",
     "read_token",
     "receive_webhook",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from app.core.money import Money
 from app.ledger.accounts import AccountCode
-from app.ledger.services import credit, debit, find_entry, post, reverse
-from app.payments.models import DESK, ORIGINAL, Payment, PaymentAttempt, Refund, TenderKind
+from app.ledger.services import Line, credit, debit, find_entry, post, reverse
+from app.payments.models import DESK, ORIGINAL, Dispute, Payment, PaymentAttempt, Refund, Settlement, TenderKind
 
 TENDER_ACCOUNTS = {
     TenderKind.CASH: AccountCode.CASH,
@@ -62,6 +62,43 @@ def book_refund_settled(refund: Refund, payment: Payment) -> None:
         credit(taken_from, refund.amount),
     ]
     post(SETTLED, lines, source=_source(refund))
+
+
+def book_lost_dispute(dispute: Dispute) -> None:
+    """The payer's bank keeps the money; what the patient owes is not touched."""
+    if dispute.amount_minor:
+        lines = [debit(AccountCode.CHARGEBACKS, dispute.amount), credit(AccountCode.GATEWAY_CLEARING, dispute.amount)]
+        post("dispute.lost", lines, source=(Dispute.__tablename__, dispute.id))
+
+
+def book_settlement(settlement: Settlement, charges: Money) -> None:
+    """The gateway's balance reached the bank. `charges` is what it kept for itself, beside the fees of payments."""
+    source = (Settlement.__tablename__, settlement.id)
+    if charges:
+        lines = _either_way(AccountCode.GATEWAY_FEES, AccountCode.GATEWAY_CLEARING, charges)
+        post("settlement.charge", lines, source=source)
+    if settlement.net_minor:
+        lines = _either_way(AccountCode.BANK, AccountCode.GATEWAY_CLEARING, settlement.net)
+        post("settlement.paid", lines, source=source)
+
+
+def correct_fee(attempt: PaymentAttempt, difference: Money, tax: Money, source_key: str) -> None:
+    """The gateway kept another fee than it had told; `tax` is part of the difference."""
+    lines = [
+        *_one_side(AccountCode.GATEWAY_FEES, difference - tax),
+        *_one_side(AccountCode.INPUT_TAX, tax),
+        *_one_side(AccountCode.GATEWAY_CLEARING, Money.zero(difference.currency) - difference),
+    ]
+    post("payment.fee.corrected", lines, source=(PaymentAttempt.__tablename__, attempt.id), source_key=source_key)
+
+
+def _either_way(grows: AccountCode, shrinks: AccountCode, amount: Money) -> list[Line]:
+    return [*_one_side(grows, amount), *_one_side(shrinks, Money.zero(amount.currency) - amount)]
+
+
+def _one_side(account: AccountCode, amount: Money) -> list[Line]:
+    """A debit, or a credit where the amount is negative."""
+    return [debit(account, amount) if amount.minor >= 0 else credit(account, Money(-amount.minor, amount.currency))]
 
 
 def undo_refund(refund: Refund, reason: str) -> None:

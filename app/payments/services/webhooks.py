@@ -22,11 +22,12 @@ from app.core.tenant import db, require_clinic, tenant_scope
 from app.core.transaction import unit_of_work
 from app.events.services import publish
 from app.payments.errors import FactRefused, NotKnownYet
-from app.payments.events import PaymentDisputed, WebhookRefused
+from app.payments.events import WebhookRefused
 from app.payments.gateways import gateway_with_code
 from app.payments.gateways.base import Gateway, GatewayNotice, NoticeKind
 from app.payments.models import Payment, PaymentAttempt, WebhookEvent, WebhookStatus
 from app.payments.services.asking import ask_gateway
+from app.payments.services.disputes import apply_dispute_fact
 from app.payments.services.facts import apply_fact, apply_refund_fact, apply_release
 from app.payments.services.gateway import CHANNEL, CallInsideTransaction, call, open_account, unavailable
 from app.tenancy.models import Clinic
@@ -283,16 +284,7 @@ def _apply(payment_id: str, notice: GatewayNotice) -> None:
         else:
             apply_refund_fact(payment_id, notice.refund)
     if notice.dispute is not None:
-        dispute = notice.dispute
-        publish(
-            PaymentDisputed(
-                payment_id=payment_id,
-                dispute_id=dispute.dispute_id,
-                state=dispute.state,
-                amount_minor=dispute.amount.minor,
-                currency=dispute.amount.currency,
-            )
-        )
+        apply_dispute_fact(payment_id, notice.dispute)
 
 
 def _finish(webhook: WebhookEvent | None, status: WebhookStatus, error: str = "") -> None:

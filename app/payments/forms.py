@@ -1,0 +1,58 @@
+"""Forms of the payments' own pages; what they hold is checked by the services."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from flask_babel import lazy_gettext as _
+from flask_wtf import FlaskForm
+from sqlalchemy import select
+from wtforms import DateField, SelectField, TextAreaField
+from wtforms.validators import DataRequired, InputRequired, Length
+
+from app.core import clock
+from app.core.tenant import db
+from app.core.vocabulary import kind_name
+from app.payments.models import ExceptionStatus
+from app.payments.services.gateway import CHANNEL
+from app.tenancy.models import ProviderAccount
+from app.tenancy.queries import settings_in_scope
+
+
+def _accounts() -> list[tuple[str, str]]:
+    wanted = select(ProviderAccount).where(ProviderAccount.channel == CHANNEL).order_by(ProviderAccount.priority)
+    return [(row.id, str(kind_name(row.provider))) for row in db.session.scalars(wanted)]
+
+
+def _days_ago(days: int) -> object:
+    return lambda: clock.today(settings_in_scope().zone) - timedelta(days=days)
+
+
+class PageForm(FlaskForm):
+    """Without a token of its own: the edge checks every cookie request's (app/access/edge.py)."""
+
+    class Meta:
+        csrf = False
+
+
+class ReconcileForm(PageForm):
+    """Which account, and which days."""
+
+    account = SelectField(_("Gateway"), choices=_accounts, validators=[InputRequired()])
+    first_on = DateField(_("From"), default=_days_ago(8), validators=[InputRequired()])
+    last_on = DateField(_("To"), default=_days_ago(1), validators=[InputRequired()])
+
+
+class AnswerForm(PageForm):
+    """What became of a difference."""
+
+    status = SelectField(
+        _("Answer"),
+        choices=[
+            (str(ExceptionStatus.RESOLVED), _("It is put right")),
+            (str(ExceptionStatus.IGNORED), _("The difference is accepted")),
+        ],
+    )
+    note = TextAreaField(
+        _("Why"), description=_("For whoever reads the books later."), validators=[DataRequired(), Length(max=300)]
+    )
