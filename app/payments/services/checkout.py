@@ -16,7 +16,7 @@ from app.core.transaction import unit_of_work
 from app.events.services import publish
 from app.payments.errors import UnderWay
 from app.payments.events import PaymentIntentCreated
-from app.payments.gateways.base import Checkout, CheckoutRequest, Customer, Gateway, GatewayOrder
+from app.payments.gateways.base import ORDER_EXPIRED, Checkout, CheckoutRequest, Customer, Gateway, GatewayOrder
 from app.payments.models import OperationKind, Payment, PaymentOperation
 from app.payments.services.gateway import call, next_account, open_gateway, unavailable
 from app.payments.services.links import checkout_url, return_url
@@ -146,8 +146,10 @@ def _open(task: _Task) -> Checkout:
 
 
 def _note_failure(payment_id: str, task: _Task, error: ProviderError) -> bool:
-    """Record it; whether to try the clinic's next account."""
+    """Record it; whether to try again: with another order for an expired one, or at the clinic's next account."""
     payment = locked(payment_id)
+    if task.order_id is not None and error.code == ORDER_EXPIRED:
+        return _forget_order(payment, task.order_id)
     operation = db.session.get(PaymentOperation, task.claim.operation_id) if task.claim else None
     fresh = task.claim is not None and not task.claim.ask_first
     following = next_account(payment.account_id) if fresh and error.outcome in FALL_BACK else None
@@ -158,3 +160,11 @@ def _note_failure(payment_id: str, task: _Task, error: ProviderError) -> bool:
         note_error(operation, error)
     settle(payment)
     return following is not None
+
+
+def _forget_order(payment: Payment, order_id: str) -> bool:
+    """Nobody can pay it any more, so that another one takes its place."""
+    if payment.order_id == order_id:
+        payment.order_id = None
+    settle(payment)
+    return True
