@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
+from app.billing.services.covered import is_covered
 from app.core.errors import ProviderUnavailable
 from app.core.tenant import db
 from app.core.transaction import unit_of_work
@@ -18,6 +19,8 @@ OPEN = frozenset({PaymentStatus.PENDING, PaymentStatus.UNKNOWN, PaymentStatus.FA
 @ask_before_release
 def is_visit_paid(appointment_id: str) -> PaymentAnswer:
     """What the gateways know of every payment that was begun for the visit. A FAILED one may have come good since."""
+    if _covered(appointment_id):
+        return PaymentAnswer.PAID
     for payment_id, status in _payments(appointment_id).items():
         if status in OPEN:
             try:
@@ -28,6 +31,11 @@ def is_visit_paid(appointment_id: str) -> PaymentAnswer:
     if known & PAID:
         return PaymentAnswer.PAID
     return PaymentAnswer.UNKNOWN if PaymentStatus.UNKNOWN in known else PaymentAnswer.NOT_PAID
+
+
+def _covered(appointment_id: str) -> bool:
+    with unit_of_work():
+        return is_covered(appointment_id)
 
 
 def _payments(appointment_id: str) -> dict[str, str]:

@@ -18,12 +18,14 @@ from app.billing.events import (
     PaymentPlanDefaulted,
     VisitUnpriced,
 )
-from app.billing.models import Invoice, InvoiceApproval, InvoiceStatus, PaymentPlan
+from app.billing.models import Invoice, InvoiceApproval, InvoiceStatus, PaymentPlan, Subscription
 from app.billing.notices import DESK_ROLES, alert_staff, tell_paid, tell_refunded, tell_user
 from app.billing.papers import moment_text
 from app.billing.services.files import ensure_pdf
 from app.billing.services.pay_links import revoke_links
 from app.billing.services.receipts import find_receipt
+from app.billing.subscription_events import SubscriptionCancelled, SubscriptionCreated, SubscriptionPaymentDue
+from app.billing.subscription_notices import confirm_subscription, tell_cancelled, tell_payment_due
 from app.core.formatting import money
 from app.core.i18n import written_for
 from app.core.money import Money
@@ -172,3 +174,21 @@ def _shown(amount: Money) -> str:
 def _when(appointment_id: str) -> str:
     with written_for(settings_in_scope().locale):
         return moment_text(db.session.get_one(Appointment, appointment_id).starts_at)
+
+
+@listens_to(SubscriptionCreated, queue="notification")
+def confirm_new_subscription(event: SubscriptionCreated) -> None:
+    confirm_subscription(db.session.get_one(Subscription, event.subscription_id))
+
+
+@listens_to(SubscriptionPaymentDue, queue="notification")
+def tell_subscription_due(event: SubscriptionPaymentDue) -> None:
+    """Not of the first bill: whoever subscribes pays it there and then, or is reminded."""
+    subscription = db.session.get_one(Subscription, event.subscription_id)
+    if event.step or subscription.period_ends_at is not None:
+        tell_payment_due(subscription, event.invoice_id, event.step)
+
+
+@listens_to(SubscriptionCancelled, queue="notification")
+def tell_subscription_cancelled(event: SubscriptionCancelled) -> None:
+    tell_cancelled(db.session.get_one(Subscription, event.subscription_id))

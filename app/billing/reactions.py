@@ -1,13 +1,17 @@
 """Invariants across slices, kept inside the publisher's transaction.
 
 A completed payment settles its invoice and confirms its visit; a settled refund is credited; a visit that was held is
-billed, one that was called off owes nothing. What came and went is noted for its drawer and for the close of the day.
+billed, one that was called off owes nothing and gives its place in a quota back; a paid bill begins its period. What
+came and went is noted for its drawer and for the close of the day.
 """
 
 from __future__ import annotations
 
+from app.billing.events import InvoicePaid
 from app.billing.services.cash_desk_movements import record_refund, record_return, record_taking
+from app.billing.services.coverage import confirm_if_covered, settle_coverage
 from app.billing.services.credit_notes import credit_refund
+from app.billing.services.renewals import begin_paid_period
 from app.billing.services.settlement import take_payment
 from app.billing.services.visits import bill_completed_visit, settle_cancelled_visit
 from app.core.money import Money
@@ -15,7 +19,13 @@ from app.core.tenant import db
 from app.events.base import reacts_to
 from app.payments.events import PaymentCompleted, PaymentRefunded, RefundFailed
 from app.payments.models import Payment, Refund
-from app.scheduling.events import AppointmentCancelled, AppointmentCompleted
+from app.scheduling.events import (
+    AppointmentApproved,
+    AppointmentCancelled,
+    AppointmentCompleted,
+    AppointmentDeclined,
+)
+from app.scheduling.models import CancelReason
 
 
 @reacts_to(PaymentCompleted)
@@ -55,3 +65,23 @@ def bill_on_completion(event: AppointmentCompleted) -> None:
 @reacts_to(AppointmentCancelled)
 def settle_on_cancellation(event: AppointmentCancelled) -> None:
     settle_cancelled_visit(event.appointment_id, event.reason)
+
+
+@reacts_to(AppointmentCancelled)
+def return_quota(event: AppointmentCancelled) -> None:
+    settle_coverage(event.appointment_id, event.reason)
+
+
+@reacts_to(AppointmentDeclined)
+def return_quota_of_refused(event: AppointmentDeclined) -> None:
+    settle_coverage(event.appointment_id, CancelReason.CLINIC_CLOSED)
+
+
+@reacts_to(AppointmentApproved)
+def confirm_covered(event: AppointmentApproved) -> None:
+    confirm_if_covered(event.appointment_id)
+
+
+@reacts_to(InvoicePaid)
+def begin_period(event: InvoicePaid) -> None:
+    begin_paid_period(event.invoice_id)

@@ -107,6 +107,48 @@ _ALL = (
             "यहाँ भुगतान करें:\n{{ link }}\n\n{{ clinic }}",
         },
     ),
+    MessageTemplate(
+        "subscription_confirmed",
+        ("patient", "plan", "price", "visits", "clinic"),
+        {"en": "Your subscription: {{ plan }}", "hi": "आपकी सदस्यता: {{ plan }}"},
+        {
+            "en": "Dear {{ patient }},\n\nyou have subscribed to {{ plan }} ({{ price }}). "
+            "Visits in each period: {{ visits }}.\n\n{{ clinic }}",
+            "hi": "प्रिय {{ patient }},\n\nआपने {{ plan }} ({{ price }}) की सदस्यता ली है। "
+            "हर अवधि में अपॉइंटमेंट: {{ visits }}।\n\n{{ clinic }}",
+        },
+    ),
+    MessageTemplate(
+        "subscription_due",
+        ("patient", "plan", "amount", "due", "link", "clinic"),
+        {"en": "{{ plan }}: renewal of {{ amount }}", "hi": "{{ plan }}: {{ amount }} का नवीनीकरण"},
+        {
+            "en": "Dear {{ patient }},\n\nthe next period of {{ plan }} costs {{ amount }}. Please pay by {{ due }}:\n"
+            "{{ link }}\n\n{{ clinic }}",
+            "hi": "प्रिय {{ patient }},\n\n{{ plan }} की अगली अवधि का मूल्य {{ amount }} है। कृपया {{ due }} तक भुगतान करें:\n"
+            "{{ link }}\n\n{{ clinic }}",
+        },
+    ),
+    MessageTemplate(
+        "subscription_unpaid",
+        ("patient", "plan", "amount", "due", "link", "clinic"),
+        {"en": "{{ plan }} is not paid", "hi": "{{ plan }} का भुगतान बाकी है"},
+        {
+            "en": "Dear {{ patient }},\n\n{{ amount }} for {{ plan }} were due on {{ due }}. Until they are paid it covers "
+            "no new visits:\n{{ link }}\n\n{{ clinic }}",
+            "hi": "प्रिय {{ patient }},\n\n{{ plan }} के लिए {{ amount }} {{ due }} को देय थे। भुगतान होने तक इससे नई "
+            "अपॉइंटमेंट नहीं ली जा सकतीं:\n{{ link }}\n\n{{ clinic }}",
+        },
+    ),
+    MessageTemplate(
+        "subscription_cancelled",
+        ("patient", "plan", "clinic"),
+        {"en": "{{ plan }} has ended", "hi": "{{ plan }} समाप्त हो गई है"},
+        {
+            "en": "Dear {{ patient }},\n\nyour subscription to {{ plan }} has ended.\n\n{{ clinic }}",
+            "hi": "प्रिय {{ patient }},\n\n{{ plan }} की आपकी सदस्यता समाप्त हो गई है।\n\n{{ clinic }}",
+        },
+    ),
     # To staff, in the console only: what waits for a person.
     MessageTemplate(
         "approval_requested",

@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 
 from app.billing.events import AppointmentBooked, LatePayment, PaidAppointmentCancelled, VisitUnpriced
 from app.billing.models import Invoice, InvoiceStatus
+from app.billing.services.covered import VisitCovered, is_covered
 from app.billing.services.invoices import draft_invoice, lock_invoice, open_invoice, void_invoice
 from app.billing.services.lines import NewLine
 from app.catalog.queries import NoPrice, VisitPrice, price_of_visit
@@ -29,14 +30,16 @@ def lock_visit(appointment_id: str) -> Appointment:
 
 
 def invoice_for_visit(appointment: Appointment) -> Invoice:
-    """The locked invoice of a visit: the one that counts already, or a draft at today's price. Raises NoPrice.
+    """The locked invoice of a visit: the one that counts already, or a draft at today's price.
 
-    The visit is locked with it, so that two desks find the same one.
+    The visit is locked with it, so that two desks find the same one. Raises NoPrice, VisitCovered.
     """
     appointment = lock_visit(appointment.id)
     known = find_invoice_of_visit(appointment.id)
     if known is not None:
         return lock_invoice(known.id)
+    if is_covered(appointment.id):
+        raise VisitCovered(_("A subscription pays for this visit; nothing is due."))
     price = visit_price(appointment)
     line = NewLine(price.name, price.unit_price, tax=price.tax, service_id=price.service_id, code=price.code)
     return draft_invoice(
@@ -84,7 +87,7 @@ def invoice_that_counts(invoice: Invoice, appointment: Appointment) -> Invoice:
         return invoice
     try:
         return invoice_for_visit(appointment)
-    except NoPrice:
+    except (NoPrice, VisitCovered):
         return invoice
 
 
@@ -110,10 +113,12 @@ def confirm_paid_visit(appointment: Appointment, invoice: Invoice, payment: Paym
 
 
 def bill_completed_visit(appointment_id: str) -> Invoice | None:
-    """Issue the invoice of a visit that was held. None, and an event, where the clinic has no price for it."""
+    """Issue the invoice of a visit that was held. None where a subscription covers it, or nothing prices it (told)."""
     appointment = lock_visit(appointment_id)
     try:
         invoice = invoice_for_visit(appointment)
+    except VisitCovered:
+        return None
     except NoPrice:
         publish(VisitUnpriced(appointment_id=appointment.id))
         return None

@@ -1,0 +1,26 @@
+"""Whether a subscription pays for a visit."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+
+from app.billing.models import Coverage, CoverageStatus
+from app.core.errors import Conflict
+from app.core.tenant import db
+
+
+class VisitCovered(Conflict):
+    """A subscription pays for the visit: nothing is due."""
+
+    code = "COVERED"
+
+
+def find_coverage(appointment_id: str) -> Coverage | None:
+    """What pays for the visit; not what was returned."""
+    return db.session.scalar(
+        select(Coverage).where(Coverage.appointment_id == appointment_id, Coverage.status != CoverageStatus.RETURNED)
+    )
+
+
+def is_covered(appointment_id: str) -> bool:
+    return find_coverage(appointment_id) is not None

@@ -1,0 +1,73 @@
+"""What patients hear of their subscriptions, by WhatsApp and e-mail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from flask_babel import gettext as _
+from sqlalchemy import select
+
+from app.billing.models import OWED, Invoice, Subscription
+from app.billing.notices import addresses, wants_peace
+from app.billing.papers import day_text
+from app.billing.services.pay_links import make_pay_link
+from app.core.formatting import money
+from app.core.i18n import written_for
+from app.core.ids import new_id
+from app.core.tenant import db
+from app.core.vocabulary import kind_name
+from app.messaging.models import Message
+from app.messaging.services import queue_message
+from app.people.models import Patient
+from app.tenancy.queries import clinic_in_scope
+
+
+def confirm_subscription(subscription: Subscription) -> list[Message]:
+    """The confirmation of a new subscription: one message per channel, however often it is asked for."""
+    if wants_peace(subscription.patient):
+        return []
+    return _confirm(subscription, f"subscription-confirmed:{subscription.id}")
+
+
+def confirm_again(subscription: Subscription) -> list[Message]:
+    """The confirmation once more, because somebody asks for it; none where the patient has no address."""
+    return _confirm(subscription, f"subscription-confirmed:{subscription.id}:{new_id()}")
+
+
+def _confirm(subscription: Subscription, key: str) -> list[Message]:
+    with written_for(subscription.patient.language):
+        price = f"{money(subscription.price)} / {kind_name(subscription.period)}"
+        visits = _("unlimited") if subscription.quota is None else str(subscription.quota)
+    return _send(subscription, "subscription_confirmed", {"price": price, "visits": visits}, key)
+
+
+def tell_payment_due(subscription: Subscription, invoice_id: str, step: int) -> list[Message]:
+    """What is owed, with a link to pay it; once per bill and step. Nothing for what was settled meanwhile."""
+    invoice = db.session.scalar(select(Invoice).where(Invoice.id == invoice_id))
+    if invoice is None or invoice.status not in OWED or wants_peace(subscription.patient):
+        return []
+    key = f"subscription-due:{invoice.id}:{step}"
+    _link, address = make_pay_link(invoice)
+    with written_for(subscription.patient.language):
+        variables = {
+            "amount": money(invoice.amount_due),
+            "link": address,
+            "due": day_text(invoice.due_on) if invoice.due_on else "",
+        }
+    return _send(subscription, "subscription_due" if step == 0 else "subscription_unpaid", variables, key)
+
+
+def tell_cancelled(subscription: Subscription) -> list[Message]:
+    """Once per channel."""
+    if wants_peace(subscription.patient):
+        return []
+    return _send(subscription, "subscription_cancelled", {}, f"subscription-cancelled:{subscription.id}")
+
+
+def _send(subscription: Subscription, template: str, variables: Mapping[str, str], key: str) -> list[Message]:
+    patient: Patient = subscription.patient
+    known = {"patient": patient.name, "plan": subscription.plan.name, "clinic": clinic_in_scope().name, **variables}
+    return [
+        queue_message(channel, to, template, known, dedupe_key=key, patient_id=patient.id, language=patient.language)
+        for channel, to in addresses(patient)
+    ]
