@@ -10,13 +10,16 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import update_wrapper
+from inspect import signature
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue, Retry
+from rq.job import Job as RqJob
 
 from app.core.logging import bound, flush
+from app.core.tenant import current_clinic_id
 from app.core.transaction import after_commit
 from config import get_settings
 
@@ -40,6 +43,8 @@ HEAVY_QUEUES = (
 )
 QUEUES = LIGHT_QUEUES + HEAVY_QUEUES
 BACKOFF_BASE_SECONDS = 2
+# Where a queued job says whose it is; also the name of the parameter that tells a job its clinic.
+CLINIC = "clinic_id"
 
 _connection: Redis | None = None
 
@@ -75,6 +80,7 @@ class Job(Generic[P, R]):
 
     def __post_init__(self) -> None:
         self.name = f"{self.function.__module__}.{self.function.__qualname__}"
+        self._signature = signature(self.function)
         update_wrapper(self, self.function)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -93,12 +99,30 @@ class Job(Generic[P, R]):
         retry = Retry(max=self.attempts - 1, interval=backoff_seconds(self.attempts - 1)) if self.attempts > 1 else None
         try:
             queue_named(self.queue).enqueue_call(
-                self.name, args=args, kwargs=kwargs, timeout=self.timeout, retry=retry, result_ttl=0, failure_ttl=604800
+                self.name,
+                args=args,
+                kwargs=kwargs,
+                timeout=self.timeout,
+                retry=retry,
+                result_ttl=0,
+                failure_ttl=604800,
+                meta={CLINIC: self._clinic_of(*args, **kwargs)},
             )
         except RedisError:
             log.warning("job %s could not be queued; the sweeper will find its row", self.name)
             return False
         return True
+
+    def _clinic_of(self, *args: P.args, **kwargs: P.kwargs) -> str | None:
+        """Whose work it is: the clinic that the job is told, else the one in scope; None for everybody's."""
+        told = self._signature.bind_partial(*args, **kwargs).arguments.get(CLINIC)
+        return str(told) if told else current_clinic_id()
+
+
+def clinic_of(job: RqJob) -> str | None:
+    """Whose work a queued job is; None for everybody's."""
+    found = job.get_meta(refresh=False).get(CLINIC)
+    return str(found) if found else None
 
 
 JOBS: dict[str, Job[Any, Any]] = {}

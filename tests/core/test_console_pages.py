@@ -74,13 +74,13 @@ def test_metrics_are_not_for_strangers(app: Any) -> None:
     assert answer.status_code == 403
 
 
-def test_a_dead_job_is_shown_and_retried(app: Any, client_as: Any) -> None:
+def test_a_dead_job_is_shown_and_retried(app: Any, client_as: Any, clinic: Any) -> None:
     from rq import SimpleWorker
 
     from app.core.jobs import queue_named, redis_connection
 
     queue = queue_named("report")
-    job = queue.enqueue_call("json.loads", args=("not json",))
+    job = queue.enqueue_call("json.loads", args=("not json",), meta={"clinic_id": clinic.id})
     SimpleWorker([queue], connection=redis_connection()).work(burst=True)
     admin = client_as("CLINIC_ADMIN")
     page = admin.get("/queues-and-workers/", headers={"Accept": "text/html"}).text

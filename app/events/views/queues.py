@@ -15,14 +15,18 @@ from rq.exceptions import InvalidJobOperation, NoSuchJobError
 from rq.job import Job as RqJob
 
 from app.core.errors import NotFound, Unavailable
-from app.core.jobs import QUEUES, queue_named, redis_connection, scheduled_jobs
+from app.core.jobs import QUEUES, clinic_of, queue_named, redis_connection, scheduled_jobs
+from app.core.principal import current_principal
 from app.core.views import ActionView
 
 SHOWN_DEAD_JOBS = 50
+LOOKED_THROUGH = 1000  # of each queue
 
 
 class QueueView(ActionView):
-    """What waits, what runs, what died. Jobs of all clinics share the queues; they carry ids only."""
+    """What waits, what runs, what died. Jobs of all clinics share the queues; dead ones are shown to their own clinic,
+    those of everybody to a SUPER_ADMIN.
+    """
 
     class_permission_name = "job"
     route_base = "/queues-and-workers"
@@ -94,14 +98,18 @@ def _aware(moment: datetime | None) -> datetime | None:
 
 
 def _dead_jobs() -> list[dict[str, Any]]:
-    found = []
+    found: list[dict[str, Any]] = []
     for name in QUEUES:
-        queue = queue_named(name)
-        for job_id in queue.failed_job_registry.get_job_ids(0, SHOWN_DEAD_JOBS - 1, desc=True):
-            job = queue.fetch_job(job_id)
-            if job is not None:
-                found.append(_show_dead(name, job))
+        ids = queue_named(name).failed_job_registry.get_job_ids(0, LOOKED_THROUGH - 1, desc=True)
+        jobs = RqJob.fetch_many(ids, connection=redis_connection())
+        found += [_show_dead(name, job) for job in jobs if job is not None and _is_ours(job)][:SHOWN_DEAD_JOBS]
     return found[:SHOWN_DEAD_JOBS]
+
+
+def _is_ours(job: RqJob) -> bool:
+    """Whether whoever looks may see and settle it."""
+    principal = current_principal()
+    return principal.super_admin or clinic_of(job) == principal.clinic_id
 
 
 def _show_dead(queue: str, job: RqJob) -> dict[str, Any]:
@@ -119,7 +127,7 @@ def _show_dead(queue: str, job: RqJob) -> dict[str, Any]:
 def _dead_job(job_id: str) -> RqJob:
     try:
         job = RqJob.fetch(job_id, connection=redis_connection())
-        if not job.is_failed:
+        if not job.is_failed or not _is_ours(job):
             raise NotFound
     except (NoSuchJobError, InvalidJobOperation, ValueError):
         raise NotFound from None
