@@ -19,6 +19,8 @@ inbox = Blueprint("inbox", __name__)
 SHOWN = 200
 SHUT_IN = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 INLINE_TYPES = ("application/pdf", "image/png", "image/jpeg", "text/plain")
+# Gateways whose documents have `id`, `amount`, `currency`, `status` and `created_at`.
+MONEY_GATEWAYS = ("razorpay", "phonepe")
 MONEY_KINDS = ("order", "payment", "refund", "payment_link", "settlement", "dispute")
 
 
@@ -68,9 +70,13 @@ def attachment(id: str, position: int) -> Response:
 
 @inbox.get("/money")
 def money() -> str:
+    return render_template("sandbox/money.html", found={kind: _newest(kind) for kind in MONEY_KINDS})
+
+
+def _newest(kind: str) -> list[dict[str, Any]]:
     documents = current_sandbox().documents
-    found = {kind: documents.all(f"razorpay.{kind}", SHOWN) for kind in MONEY_KINDS}
-    return render_template("sandbox/money.html", found=found)
+    found = [item for gateway in MONEY_GATEWAYS for item in documents.all(f"{gateway}.{kind}", SHOWN)]
+    return sorted(found, key=lambda item: int(item["created_at"]), reverse=True)[:SHOWN]
 
 
 @inbox.get("/webhooks")

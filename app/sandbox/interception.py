@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from flask import Flask, Response, g, request
 
@@ -55,7 +56,8 @@ def _meet() -> Response | None:
         return None
     # Read now: after a refusal nobody else would, and the recorded call would lack its body.
     request.get_data(cache=True, parse_form_data=False)
-    fault = g.fault = current_sandbox().faults.take(simulator.code, REQUEST_FAULTS, (_operation(),))
+    spared = _operation() in getattr(simulator, "spared_operations", ())
+    fault = g.fault = current_sandbox().faults.take(simulator.code, REQUEST_FAULTS, (_operation(),), named_only=spared)
     if fault is None or not fault.before:
         return None
     g.refused = True
@@ -100,6 +102,9 @@ def _recorded_body() -> str:
     if request.mimetype.startswith("multipart/"):
         files = [f"{part.filename} ({part.mimetype})" for part in request.files.values()]
         return f"{dict(request.form)} {files}"
+    if request.mimetype == "application/x-www-form-urlencoded":
+        fields = request.form.items(multi=True)
+        return urlencode([(name, "****" if "secret" in name else value) for name, value in fields])
     return request.get_data().decode("utf-8", "replace")
 
 

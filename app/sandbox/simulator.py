@@ -28,7 +28,10 @@ class Simulator(Protocol):
 
 @runtime_checkable
 class HttpSimulator(Protocol):
-    """A vendor with an HTTP API. Its first blueprint is the API: recorded, and hit by faults."""
+    """A vendor with an HTTP API. Its first blueprint is the API: recorded, and hit by faults.
+
+    `spared_operations`, where it has that attribute, are calls that only prepare another one: faults must name them.
+    """
 
     @property
     def code(self) -> str: ...

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from app.sandbox.simulator import Simulator
+from app.sandbox.simulators.phonepe import PhonePe
 from app.sandbox.simulators.razorpay import Razorpay
 from app.sandbox.simulators.smtp import Smtp
 from app.sandbox.simulators.whatsapp import WhatsApp
 
-SIMULATORS: tuple[Simulator, ...] = (Razorpay(), WhatsApp(), Smtp())
+SIMULATORS: tuple[Simulator, ...] = (Razorpay(), PhonePe(), WhatsApp(), Smtp())
