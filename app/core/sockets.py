@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from flask import Flask, current_app, request
-from flask_socketio import ConnectionRefusedError, Namespace, emit
+from flask_socketio import ConnectionRefusedError, Namespace, emit, join_room
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.core.errors import AppError
@@ -46,6 +46,11 @@ def clinic_room(clinic_id: str, *parts: str) -> str:
     return ":".join((clinic_id, *parts))
 
 
+def user_room(clinic_id: str, user_id: str) -> str:
+    """What one person hears in a clinic, without having to subscribe."""
+    return clinic_room(clinic_id, "user", user_id)
+
+
 def push(name: str, data: dict[str, Any], room: str) -> None:
     """Emit to a room of /live once the present transaction is durable."""
     socketio = current_app.extensions["socketio"]
@@ -66,6 +71,7 @@ class LiveNamespace(Namespace):
         if principal is None or principal.clinic_id is None:
             raise ConnectionRefusedError("UNAUTHORIZED")
         _principals[request.sid] = principal  # type: ignore[attr-defined]
+        join_room(user_room(principal.clinic_id, principal.user_id))
         if not self._watching:
             self._watching = True
             self.socketio.start_background_task(self._look_out, current_app._get_current_object())  # type: ignore[attr-defined]

@@ -13,7 +13,7 @@ from app.core import clock, metrics
 from app.core.files import StoredFile
 from app.core.ids import new_id
 from app.core.providers import Outcome, ProviderError
-from app.core.sockets import clinic_room, push
+from app.core.sockets import push, user_room
 from app.core.tenant import db, tenant_scope
 from app.core.transaction import after_commit, unit_of_work
 from app.events.services import publish
@@ -178,7 +178,7 @@ def _deliver_in_app(message: Message) -> None:
     message.attempts += 1
     _sent(message)
     shown: dict[str, Any] = {"id": message.id, "title": message.subject}
-    push("alert", shown, clinic_room(message.clinic_id, "user", message.recipient))
+    push("alert", shown, user_room(message.clinic_id, message.recipient))
 
 
 def park_abandoned(message: Message) -> None:

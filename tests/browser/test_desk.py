@@ -10,8 +10,11 @@ import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy import select
 
+from app.access.models import Member
 from app.core.tenant import db
 from app.core.transaction import unit_of_work
+from app.messaging.delivery import send
+from app.messaging.services import queue_message
 from app.people.models import Doctor
 from app.queueing.services import arrive
 from app.scheduling.models import Appointment
@@ -189,6 +192,17 @@ def test_question_mark_lists_what_the_keys_do(log_in: LogIn, visits: list[Appoin
     listed = page.locator("[data-shortcut-list]")
     for words in ("Find a patient", "New patient", "Collect cash", "Choose a visit", "Call next for Dr Rao"):
         expect(listed).to_contain_text(words)
+
+
+def test_an_alert_shows_at_once_on_whatever_page(log_in: LogIn, in_clinic: Any) -> None:
+    page = open_live(log_in("FINANCE_BILLING"), "/patientview/list/")
+    with unit_of_work():
+        user_id = db.session.scalars(select(Member.user_id).where(Member.role == "FINANCE_BILLING")).one()
+        words = {"patient": "Meera Iyer", "number": "INV/7", "amount": "₹ 800.00", "clinic": "Sunrise Clinic"}
+        message = queue_message("in_app", user_id, "invoice_paid", words, dedupe_key=user_id, user_id=user_id)
+        message_id = message.id
+    send(in_clinic.id, message_id)
+    expect(page.locator("[data-toasts]")).to_contain_text("INV/7")
 
 
 def test_a_session_that_ended_leads_to_the_log_in(log_in: LogIn, visits: list[Appointment]) -> None:

@@ -6,12 +6,13 @@ import { eachOnce, meta } from "./dom.js";
 import { mountFilters } from "./filters.js";
 import { mountForm, startForms } from "./forms.js";
 import { mountList, startRowKeys } from "./lists.js";
-import { startLive } from "./live.js";
+import { live, startLive } from "./live.js";
 import { mountLookup } from "./lookup.js";
 import { startMenus } from "./menus.js";
 import { mountFinder } from "./search.js";
 import { startShortcuts } from "./shortcuts.js";
 import { mountTabs } from "./tabs.js";
+import { toast } from "./toast.js";
 
 export function mount(root) {
   eachOnce(root, "[data-finder]", mountFinder);
@@ -31,6 +32,7 @@ startShortcuts();
 startRowKeys();
 startCharts();
 mount(document);
+live.on("alert", (news) => toast(news.title));
 if (document.querySelector("[data-live-pill]")) startLive();
 
 document.addEventListener("htmx:load", (event) => mount(event.target));
