@@ -1,4 +1,4 @@
-"""What Stripe, PhonePe and PayPal need beside Razorpay: captures in parts, and voids."""
+"""What Stripe, PhonePe and PayPal need beside Razorpay: captures in parts, voids, and pages told once."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ KINDS_BEFORE = "kind in ('CREATE_ORDER', 'CAPTURE', 'REFUND', 'FETCH')"
 def upgrade() -> None:
     """A constant default rewrites nothing; the wider check is validated under a lock that lets everybody write."""
     op.add_column("payment_operation", sa.Column("final", sa.Boolean(), nullable=False, server_default=sa.true()))
+    op.add_column("payment", sa.Column("page_url", sa.Text()))
     _allow(KINDS)
 
 
@@ -24,6 +25,7 @@ def downgrade() -> None:
     """Voids are forgotten: the gateway knows of them."""
     op.execute("delete from payment_operation where kind = 'VOID'")
     _allow(KINDS_BEFORE)
+    op.drop_column("payment", "page_url")
     op.drop_column("payment_operation", "final")
 
 

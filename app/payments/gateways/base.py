@@ -74,6 +74,8 @@ class Capabilities:
     idempotent_refund: bool = False
     # Whether it lists the refunds of a payment; if not, each is asked for by our reference, and sums tell of none.
     lists_refunds: bool = True
+    # Whether our reference names one order for ever: another order of the same payment must have another one.
+    one_order_per_reference: bool = False
     # Whether what the browser brings back is signed; if not, a return says nothing but "ask".
     signed_return: bool = True
     # Whether the signature of a webhook covers its body; if not, a notice is only a hint to ask the gateway.

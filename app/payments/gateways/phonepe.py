@@ -20,7 +20,6 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from typing import Any, ClassVar
 
@@ -42,7 +41,6 @@ from app.payments.gateways.base import (
     GatewayOrder,
     GatewayPayment,
     GatewayRefund,
-    NoticeKind,
     OrderState,
     RefundRequest,
     SettlementLine,
@@ -96,7 +94,11 @@ class PhonePe(Gateway[PhonePeCredentials]):
     Credentials = PhonePeCredentials
     default_base_url = LIVE
     capabilities: ClassVar[Capabilities] = Capabilities(
-        idempotent_refund=True, lists_refunds=False, signed_return=False, signed_webhook=False
+        idempotent_refund=True,
+        lists_refunds=False,
+        one_order_per_reference=True,
+        signed_return=False,
+        signed_webhook=False,
     )
     webhook_headers: ClassVar[frozenset[str]] = frozenset({SIGNATURE, "x-phonepe-checksum-key-id", X_VERIFY})
 
@@ -209,15 +211,6 @@ class PhonePe(Gateway[PhonePeCredentials]):
             if is_missing(response)
             else self._client.read(response, lambda body: wire.read_refund(body, reference))
         )
-
-    def confirm(self, notice: GatewayNotice) -> GatewayNotice:
-        """A hint about a refund may be about one of the dashboard's: only the notice names it. Orders are asked for
-        anyway.
-        """
-        if notice.kind is not NoticeKind.REFUND or notice.refund is not None or notice.refund_id is None:
-            return notice
-        refund = self.find_refund("", notice.refund_id)
-        return notice if refund is None else replace(notice, refund=refund, order_id=refund.order_id)
 
     def fetch_settlement_lines(self, first: date, last: date) -> list[SettlementLine]:
         """Whole payouts only: PhonePe tells neither the orders in one nor its fees. Not older than six months."""

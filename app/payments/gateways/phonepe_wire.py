@@ -36,6 +36,7 @@ from app.payments.gateways.base import (
 )
 
 CURRENCY = "INR"
+REFERENCE = 36  # the id of a payment of ours; a later order of the same one has a number after it
 INDIA = timezone(timedelta(hours=5, minutes=30))
 Text = Annotated[str, BeforeValidator(lambda value: "" if value is None else value)]
 
@@ -248,7 +249,7 @@ def read_notice(raw: bytes, *, protected: bool) -> GatewayNotice:
         payment=payment if protected else None,
         refund=_refund_snapshot(payload) if protected and kind is NoticeKind.REFUND else None,
         refund_id=refund_id or None,
-        reference=order_id,
+        reference=order_id[:REFERENCE],
     )
 
 
@@ -266,7 +267,7 @@ def read_v1_notice(raw: bytes, *, protected: bool) -> GatewayNotice:
         order_id=order_id or None,
         payment_id=payment.payment_id if payment else None,
         payment=payment if protected else None,
-        reference=order_id,
+        reference=order_id[:REFERENCE],
     )
 
 

@@ -113,6 +113,8 @@ class Payment(TenantModel):
     # The clinic's account at the provider, or the global one: which is why this is no foreign key.
     account_id: Mapped[str | None] = id_column()
     order_id: Mapped[str | None] = mapped_column(String(80))
+    # The order's hosted page, which some gateways tell only when they open it.
+    page_url: Mapped[str | None] = mapped_column(Text)
     gateway_payment_id: Mapped[str | None] = mapped_column(String(80), index=True)
     status: Mapped[str] = mapped_column(String(20), Computed(STATUS_RULE, persisted=True))
     currency: Mapped[str] = currency_column()
@@ -145,7 +147,7 @@ class Payment(TenantModel):
     # Name, e-mail and telephone to fill in the hosted page; emptied once the money is there.
     payer: Mapped[dict[str, str]] = mapped_column(JSONB, nullable=False, default=dict)
 
-    __secret_columns__ = frozenset({"payer"})
+    __secret_columns__ = frozenset({"payer", "page_url"})
 
     patient: Mapped[Any] = tenant_relationship("Patient", "Payment.patient_id", viewonly=True)
     invoice: Mapped[Any] = tenant_relationship("Invoice", "Payment.invoice_id", viewonly=True)

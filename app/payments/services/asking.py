@@ -15,7 +15,7 @@ from app.payments.errors import NotKnownYet
 from app.payments.gateways.base import Gateway, GatewayOrder, GatewayRefund
 from app.payments.models import OperationKind, Payment, PaymentOperation, Refund, RefundStatus
 from app.payments.services.captures import finish_capture, note_approval
-from app.payments.services.checkout import record_order
+from app.payments.services.checkout import order_reference, record_order
 from app.payments.services.facts import apply_fact, apply_refund_fact
 from app.payments.services.gateway import call, open_gateway, unavailable
 from app.payments.services.operations import (
@@ -36,12 +36,16 @@ GONE = "not_carried_out"
 
 @dataclass(frozen=True)
 class _Question:
-    """What to ask about a payment. `creating`: the unknown operation that may have opened an order."""
+    """What to ask about a payment. `creating`: the unknown operation that may have opened an order; `reference`: our
+    name of that order; `refund_names`: our names of refunds, for a gateway that lists none.
+    """
 
     gateway: Gateway[Any]
     order_id: str | None
+    reference: str
     creating: str | None
     with_refunds: tuple[str, ...]
+    refund_names: tuple[str, ...]
     unsent: tuple[str, ...]
 
 
@@ -51,17 +55,18 @@ class _Answer:
     refunds: tuple[GatewayRefund, ...]
 
 
-def ask_gateway(payment_id: str, *, at_once: bool = True) -> None:
+def ask_gateway(payment_id: str, *, at_once: bool = True, refund_id: str | None = None) -> None:
     """Bring a payment up to what its gateway knows, and finish what was left unclear. Commits in steps.
 
-    `at_once` also takes up what waits for its next step. Raises NotFound, and ProviderUnavailable without an answer.
+    `at_once` also takes up what waits for its next step; `refund_id` is a refund that a notice spoke of. Raises
+    NotFound, and ProviderUnavailable without an answer.
     """
     with unit_of_work():
-        question = _plan(payment_id, at_once)
+        question = _plan(payment_id, at_once, refund_id)
     if question is None:
         return
     try:
-        answer = call(question.gateway, lambda: _ask(question, payment_id))
+        answer = call(question.gateway, lambda: _ask(question))
     except ProviderError as error:
         with unit_of_work():
             _note_silence(payment_id, question, error)
@@ -74,7 +79,7 @@ def ask_gateway(payment_id: str, *, at_once: bool = True) -> None:
         send_refund(refund_id, at_once=at_once)
 
 
-def _plan(payment_id: str, at_once: bool) -> _Question | None:
+def _plan(payment_id: str, at_once: bool, refund_id: str | None) -> _Question | None:
     payment = locked(payment_id)
     if payment.at_desk:
         return None
@@ -87,8 +92,19 @@ def _plan(payment_id: str, at_once: bool) -> _Question | None:
             return None
         creating = claimed.operation_id
     return _Question(
-        open_gateway(payment.account_id), payment.order_id, creating, _with_refunds(payment), _unsent(payment)
+        open_gateway(payment.account_id),
+        payment.order_id,
+        order_reference(payment),
+        creating,
+        _with_refunds(payment),
+        _refund_names(payment, refund_id),
+        _unsent(payment),
     )
+
+
+def _refund_names(payment: Payment, told: str | None) -> tuple[str, ...]:
+    sent = [refund.gateway_refund_id or refund.id for refund in payment.refunds if refund.status == RefundStatus.SENT]
+    return tuple(dict.fromkeys([*sent, told] if told else sent))
 
 
 def _with_refunds(payment: Payment) -> tuple[str, ...]:
@@ -109,12 +125,15 @@ def _unsent(payment: Payment) -> tuple[str, ...]:
     return tuple(refund.id for refund in payment.refunds if refund.status == RefundStatus.APPROVED)
 
 
-def _ask(question: _Question, payment_id: str) -> _Answer:
+def _ask(question: _Question) -> _Answer:
     gateway = question.gateway
     if question.order_id is not None:
         order: GatewayOrder | None = gateway.fetch_order(question.order_id)
     else:
-        order = gateway.find_order(payment_id)
+        order = gateway.find_order(question.reference)
+    if not gateway.capabilities.lists_refunds:
+        found = (gateway.find_refund("", name) for name in question.refund_names)
+        return _Answer(order, tuple(refund for refund in found if refund is not None))
     wanted = set(question.with_refunds)
     wanted.update(item.payment_id for item in order.payments if item.refunded) if order else None
     refunds = [refund for item in sorted(wanted) for refund in gateway.refunds_of(item)]

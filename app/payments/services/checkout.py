@@ -16,11 +16,12 @@ from app.core.transaction import unit_of_work
 from app.events.services import publish
 from app.payments.errors import UnderWay
 from app.payments.events import PaymentIntentCreated
+from app.payments.gateways import gateway_with_code
 from app.payments.gateways.base import ORDER_EXPIRED, Checkout, CheckoutRequest, Customer, Gateway, GatewayOrder
 from app.payments.models import OperationKind, Payment, PaymentOperation
 from app.payments.services.gateway import call, next_account, open_gateway, unavailable
 from app.payments.services.links import checkout_url, return_url
-from app.payments.services.operations import Claim, claim, fail, finish, note_error, watch
+from app.payments.services.operations import Claim, claim, fail, finish, note_error, orders_opened, watch
 from app.payments.services.sums import locked, settle
 from app.payments.services.waiting import wake_waiting
 from app.tenancy.queries import clinic_in_scope
@@ -71,17 +72,20 @@ def start_checkout(payment_id: str) -> OpenCheckout:
             raise unavailable(error, paymentId=payment_id) from None
         if task.claim is not None:
             with unit_of_work():
-                record_order(payment_id, checkout.order_id, task.claim.operation_id)
+                record_order(payment_id, checkout.order_id, task.claim.operation_id, page=checkout)
         return OpenCheckout(
             payment_id, task.provider, checkout.order_id, task.page_url, checkout.method, checkout.url, checkout.fields
         )
 
 
-def record_order(payment_id: str, order_id: str, operation_id: str | None = None) -> Payment:
+def record_order(
+    payment_id: str, order_id: str, operation_id: str | None = None, *, page: Checkout | None = None
+) -> Payment:
     """The gateway has opened our order. Notices that came before we knew of it are looked at again."""
     payment = locked(payment_id)
     if payment.order_id is None:
         payment.order_id = order_id
+        payment.page_url = page.url if page is not None and page.method == "GET" else None
         publish(
             PaymentIntentCreated(
                 payment_id=payment.id,
@@ -99,11 +103,11 @@ def record_order(payment_id: str, order_id: str, operation_id: str | None = None
 
 
 def checkout_request(payment: Payment) -> CheckoutRequest:
-    """What the gateway is told of a payment; our reference there is the payment's id."""
+    """What the gateway is told of a payment; our reference there begins with the payment's id."""
     back = return_url(payment.id)
     payer = payment.payer or {}
     return CheckoutRequest(
-        reference=payment.id,
+        reference=order_reference(payment),
         amount=payment.amount,
         description=payment.description,
         callback_url=back,
@@ -111,7 +115,16 @@ def checkout_request(payment: Payment) -> CheckoutRequest:
         payee=clinic_in_scope().name,
         customer=Customer(payer.get("name", ""), payer.get("email", ""), payer.get("phone", "")),
         manual_capture=payment.manual_capture,
+        page_url=payment.page_url or "",
     )
+
+
+def order_reference(payment: Payment) -> str:
+    """Our name for the order that is being opened: the payment's id, with a number where an id names one order only."""
+    if not gateway_with_code(payment.provider).capabilities.one_order_per_reference:
+        return payment.id
+    opened = len(orders_opened(payment))
+    return f"{payment.id}-{opened + 1}" if opened else payment.id
 
 
 def _prepare(payment_id: str) -> _Task:
@@ -148,9 +161,10 @@ def _open(task: _Task) -> Checkout:
 def _note_failure(payment_id: str, task: _Task, error: ProviderError) -> bool:
     """Record it; whether to try again: with another order for an expired one, or at the clinic's next account."""
     payment = locked(payment_id)
-    if task.order_id is not None and error.code == ORDER_EXPIRED:
-        return _forget_order(payment, task.order_id)
     operation = db.session.get(PaymentOperation, task.claim.operation_id) if task.claim else None
+    if error.code == ORDER_EXPIRED:
+        finish(operation, task.request.reference)  # opened by a try without an answer, and of no use
+        return _forget_order(payment, task.order_id)
     fresh = task.claim is not None and not task.claim.ask_first
     following = next_account(payment.account_id) if fresh and error.outcome in FALL_BACK else None
     if following is not None:
@@ -162,9 +176,9 @@ def _note_failure(payment_id: str, task: _Task, error: ProviderError) -> bool:
     return following is not None
 
 
-def _forget_order(payment: Payment, order_id: str) -> bool:
+def _forget_order(payment: Payment, order_id: str | None) -> bool:
     """Nobody can pay it any more, so that another one takes its place."""
     if payment.order_id == order_id:
-        payment.order_id = None
+        payment.order_id = payment.page_url = None
     settle(payment)
     return True

@@ -6,6 +6,8 @@ that facts may come twice, late or in any order and end in the same state.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from app.core.ids import is_id, new_id
 from app.core.money import Money
 from app.core.tenant import db
@@ -14,6 +16,7 @@ from app.payments.errors import FactRefused, NotKnownYet
 from app.payments.events import PaymentCompleted
 from app.payments.gateways.base import GatewayPayment, GatewayRefund, PaymentState, RefundState
 from app.payments.models import Payment, PaymentAttempt, Refund, RefundStatus
+from app.payments.services.operations import orders_opened
 from app.payments.services.postings import book_capture, book_fee
 from app.payments.services.refund_steps import GATEWAY_HAS_IT, move_refund
 from app.payments.services.sums import locked, settle
@@ -58,6 +61,8 @@ def apply_refund_fact(payment_id: str, fact: GatewayRefund) -> Refund:
     payment = locked(payment_id)
     _check_currency(payment, fact.amount)
     refund = _find_refund(payment, fact)
+    if not fact.payment_id:
+        fact = _with_attempt(payment, refund, fact)
     status = REFUND_STATES[fact.state]
     if status is not RefundStatus.FAILED:
         _check_captured(payment, refund, fact)
@@ -73,8 +78,13 @@ def apply_refund_fact(payment_id: str, fact: GatewayRefund) -> Refund:
 
 def _check_payment(payment: Payment, fact: GatewayPayment) -> None:
     _check_currency(payment, fact.amount)
-    if fact.order_id and payment.order_id and fact.order_id != payment.order_id:
+    if not _is_own_order(payment, fact.order_id):
         raise FactRefused("the gateway's payment belongs to another order")
+
+
+def _is_own_order(payment: Payment, order_id: str | None) -> bool:
+    """Also one that had expired when another took its place: what is told late of it is true all the same."""
+    return not order_id or payment.order_id in (None, order_id) or order_id in orders_opened(payment)
 
 
 def _check_currency(payment: Payment, amount: Money) -> None:
@@ -157,6 +167,17 @@ def _find_refund(payment: Payment, fact: GatewayRefund) -> Refund | None:
         return None
     mine = (refund for refund in payment.refunds if refund.id == fact.reference and not refund.gateway_refund_id)
     return next(mine, None)
+
+
+def _with_attempt(payment: Payment, refund: Refund | None, fact: GatewayRefund) -> GatewayRefund:
+    """A refund that is told by its order only gives back what paid that order."""
+    if not fact.order_id or not _is_own_order(payment, fact.order_id):
+        raise NotKnownYet("the refund is of another order")
+    captured = (attempt.gateway_payment_id for attempt in payment.attempts if attempt.captured_minor)
+    paid = (refund.gateway_payment_id if refund else None) or next(captured, None)
+    if paid is None:
+        raise NotKnownYet("the refund is of an order that we do not know to be paid")
+    return replace(fact, payment_id=paid)
 
 
 def _check_captured(payment: Payment, refund: Refund | None, fact: GatewayRefund) -> None:

@@ -111,6 +111,16 @@ def find_open(payment: Payment, kind: OperationKind, refund: Refund | None = Non
     return db.session.scalar(wanted.execution_options(populate_existing=True))
 
 
+def orders_opened(payment: Payment) -> list[str]:
+    """The gateway's ids of every order that was opened for the payment, those too that nobody can pay any more."""
+    wanted = select(PaymentOperation.gateway_id).where(
+        PaymentOperation.payment_id == payment.id,
+        PaymentOperation.kind == OperationKind.CREATE_ORDER,
+        PaymentOperation.status == OperationStatus.DONE,
+    )
+    return [order_id for order_id in db.session.scalars(wanted) if order_id]
+
+
 def finish(operation: PaymentOperation | None, gateway_id: str | None = None) -> None:
     """It was carried out."""
     if operation is not None and operation.open:

@@ -76,6 +76,7 @@ def _describe(payment: Payment) -> None:
         payment.failure_text = leading.failure_text if failed else ""
     if payment.captured_minor:
         payment.completed_at = payment.completed_at or clock.now()
+        payment.page_url = None
         if payment.payer:
             payment.payer = {}
 

@@ -83,8 +83,8 @@ def process_webhook(webhook_id: str) -> None:
             notice = _confirmed(ask)
             with unit_of_work():
                 ask = _process(webhook_id, notice)
-        if isinstance(ask, str):
-            ask_gateway(ask)
+        if isinstance(ask, _Ask):
+            ask_gateway(ask.payment_id, refund_id=ask.refund_id)
             with unit_of_work():
                 _finish(_claimed(webhook_id), WebhookStatus.PROCESSED)
     except (NotKnownYet, ProviderUnavailable) as error:
@@ -199,6 +199,14 @@ class _Hint:
     notice: GatewayNotice
 
 
+@dataclass(frozen=True)
+class _Ask:
+    """What the gateway must be asked about."""
+
+    payment_id: str
+    refund_id: str | None
+
+
 def _confirmed(hint: _Hint) -> GatewayNotice:
     """What the gateway itself says about it. Raises ProviderUnavailable."""
     try:
@@ -207,9 +215,9 @@ def _confirmed(hint: _Hint) -> GatewayNotice:
         raise unavailable(error) from None
 
 
-def _process(webhook_id: str, confirmed: GatewayNotice | None = None) -> str | _Hint | None:
-    """Apply what the notice carries. A payment id means that the gateway must be asked to complete it; a hint, that
-    it must be asked about the notice first.
+def _process(webhook_id: str, confirmed: GatewayNotice | None = None) -> _Ask | _Hint | None:
+    """Apply what the notice carries, or say what the gateway must be asked to complete it; a hint: about the notice
+    itself first.
     """
     webhook = _claimed(webhook_id)
     if webhook is None:
@@ -228,7 +236,7 @@ def _process(webhook_id: str, confirmed: GatewayNotice | None = None) -> str | _
     if confirmed is not None and notice.dispute is not None:
         _apply(payment.id, replace(notice, payment=None, refund=None))
     if _must_ask(adapter, notice):
-        return payment.id
+        return _Ask(payment.id, notice.refund_id)
     _apply(payment.id, notice)
     _finish(webhook, WebhookStatus.PROCESSED)
     return None
@@ -266,7 +274,7 @@ def find_payment(gateway: str, notice: GatewayNotice) -> Payment | None:
 
 def _must_ask(adapter: Gateway[Any], notice: GatewayNotice) -> bool:
     """A notice that its signature does not cover, or that lacks its snapshot, is only a hint."""
-    if not adapter.capabilities.signed_webhook:
+    if not adapter.signs_webhooks:
         return True
     if notice.kind is NoticeKind.DISPUTE:
         return notice.dispute is None

@@ -30,6 +30,8 @@ class Rig:
     credentials: dict[str, Any]
     wrong: dict[str, Any]
     base_url: Callable[[RunningSandbox], str]
+    probe: str = ""  # the call that Test connection makes, where a fault must name it
+    refund: str = ""  # the call that moves money back, where another one comes before it
     recipient: str = ""
     bad_recipient: str = ""
     refusal_code: int = 0
@@ -47,6 +49,19 @@ RIGS = {
         wrong={"key_secret": "another-secret"},
         base_url=lambda sandbox: sandbox.razorpay_url,
     ),
+    "phonepe": Rig(
+        simulator="phonepe",
+        account={"clientId": "CONTRACT_1", "clientSecret": "contract-client-secret", "hmacSecret": "contract-hook"},
+        credentials={
+            "client_id": "CONTRACT_1",
+            "client_secret": "contract-client-secret",
+            "hmac_secret": "contract-hook",
+        },
+        wrong={"client_secret": "another-secret"},
+        base_url=lambda sandbox: f"{sandbox.base_url}/phonepe",
+        probe="issue_token",
+        refund="create_refund",
+    ),
     "smtp": Rig(
         simulator="smtp",
         account={"username": "contract", "password": "contract-password"},
@@ -57,6 +72,7 @@ RIGS = {
         },
         wrong={"password": "another-password"},
         base_url=lambda sandbox: f"smtp://{sandbox.smtp_host}:{sandbox.smtp_port}",
+        probe="ehlo",
         recipient="asha@example.org",
         bad_recipient="nobody@example.org",
         refusal_code=550,

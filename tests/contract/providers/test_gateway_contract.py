@@ -10,6 +10,7 @@ import requests
 from app.core.money import Money
 from app.core.providers import BadSignature, Outcome
 from app.payments.gateways.base import (
+    ORDER_EXPIRED,
     CheckoutRequest,
     Customer,
     Gateway,
@@ -51,9 +52,11 @@ def test_a_payment_goes_from_the_hosted_page_to_a_verified_fact(
 
     pressed = sandbox.pay(checkout.order_id, gateway=adapter.code)
     returned = gateway.verify_return(checkout.order_id, pressed["callback"])
-    assert (returned.verified, returned.payment_id) == (True, pressed["paymentId"])
-    with pytest.raises(BadSignature):
-        gateway.verify_return(checkout.order_id + "x", pressed["callback"])
+    assert returned.verified is adapter.capabilities.signed_return
+    if adapter.capabilities.signed_return:
+        assert returned.payment_id == pressed["paymentId"]
+        with pytest.raises(BadSignature):
+            gateway.verify_return(checkout.order_id + "x", pressed["callback"])
 
     order = gateway.fetch_order(checkout.order_id)
     assert (order.state, order.reference, order.paid) == (OrderState.PAID, "visit-1", RUPEES_500)
@@ -96,7 +99,8 @@ def test_a_failed_attempt_leaves_the_order_payable(
     order_id = gateway.create_checkout(request_for("visit-1", clinic)).order_id
     pressed = sandbox.pay(order_id, "failure", gateway=adapter.code)
     returned = gateway.verify_return(order_id, pressed["callback"])
-    assert (returned.verified, returned.payment_id) == (False, pressed["paymentId"])
+    assert not returned.verified
+    assert returned.payment_id == (pressed["paymentId"] if adapter.capabilities.signed_return else None)
     failed = gateway.fetch_payment(pressed["paymentId"])
     assert (failed.state, failed.captured) == (PaymentState.FAILED, Money.zero("INR"))
     assert failed.error_code
@@ -179,15 +183,16 @@ def test_a_refund_with_the_same_key_pays_once(
     found = gateway.find_refund(payment_id, "refund-1")
     assert found is not None and found.refund_id == first.refund_id
     payment = gateway.fetch_payment(payment_id)
-    assert (payment.state, payment.refunded) == (PaymentState.CAPTURED, Money(20000, "INR"))
+    told = 20000 if adapter.capabilities.lists_refunds else 0
+    assert (payment.state, payment.refunded) == (PaymentState.CAPTURED, Money(told, "INR"))
 
     rest = RefundRequest(payment_id, Money(30000, "INR"), key="refund-key-0002", reference="refund-2")
     gateway.refund(rest)
-    assert gateway.fetch_payment(payment_id).state is PaymentState.REFUNDED
-    assert [refund.reference for refund in sorted(gateway.refunds_of(payment_id), key=lambda r: r.reference)] == [
-        "refund-1",
-        "refund-2",
-    ]
+    found = gateway.find_refund(payment_id, "refund-2")
+    assert found is not None and found.amount == Money(30000, "INR")
+    if adapter.capabilities.lists_refunds:
+        assert gateway.fetch_payment(payment_id).state is PaymentState.REFUNDED
+        assert sorted(refund.reference for refund in gateway.refunds_of(payment_id)) == ["refund-1", "refund-2"]
     wait_until(lambda: any(_is_refund(gateway, call) for call in clinic.received))
 
 
@@ -222,7 +227,12 @@ def test_an_order_whose_answer_is_lost_is_unknown_and_found_again(
     assert error.outcome is Outcome.UNKNOWN
     found = gateway.find_order("visit-1")
     assert found is not None and found.amount == RUPEES_500
-    resumed = gateway.resume_checkout(found.order_id, request_for("visit-1", clinic))
+    if adapter.capabilities.one_order_per_reference:  # its page was told in the lost answer only: nobody can pay it
+        expired = failure_of(lambda: gateway.resume_checkout(found.order_id, request_for("visit-1", clinic)))
+        assert expired.code == ORDER_EXPIRED
+        resumed = gateway.create_checkout(request_for("visit-1-2", clinic))
+    else:
+        resumed = gateway.resume_checkout(found.order_id, request_for("visit-1", clinic))
     assert requests.request(resumed.method, resumed.url, data=resumed.fields, timeout=10).status_code == 200
 
 
@@ -245,13 +255,14 @@ def test_a_refund_whose_answer_is_lost_is_unknown_and_found_again(
     gateway = opened(adapter, sandbox, HASTY)
     payment_id = paid(gateway, sandbox, clinic)
     request = RefundRequest(payment_id, Money(20000, "INR"), key="refund-key-0001", reference="refund-1")
-    sandbox.fault(RIGS[adapter.code].simulator, fault, **options)
+    sandbox.fault(RIGS[adapter.code].simulator, fault, operation=RIGS[adapter.code].refund, **options)
     assert failure_of(lambda: gateway.refund(request)).outcome is Outcome.UNKNOWN
     found = gateway.find_refund(payment_id, "refund-1")
     assert found is not None and found.amount == Money(20000, "INR")
     if adapter.capabilities.idempotent_refund:
         assert gateway.refund(request).refund_id == found.refund_id
-    assert gateway.fetch_payment(payment_id).refunded == Money(20000, "INR")
+    told = 20000 if adapter.capabilities.lists_refunds else 0
+    assert gateway.fetch_payment(payment_id).refunded == Money(told, "INR")
 
 
 @every_gateway

@@ -68,8 +68,7 @@ def test_its_test_connection_tells_success_wrong_key_silence_and_nobody_apart(
     rig = RIGS[adapter.code]
     good = opened(adapter, sandbox).test_connection()
     wrong = opened(adapter, sandbox, **rig.wrong).test_connection()
-    operation = {"operation": "ehlo"} if rig.simulator == "smtp" else {}
-    sandbox.fault(rig.simulator, "timeout", seconds=1, **operation)
+    sandbox.fault(rig.simulator, "timeout", seconds=1, operation=rig.probe)
     silent = opened(adapter, sandbox, HASTY).test_connection()
     scheme = rig.base_url(sandbox).partition(":")[0]
     nobody = adapter.open(rig.credentials, base_url=RefusingPort().url.replace("http", scheme)).test_connection()
