@@ -20,12 +20,12 @@ from app.scheduling.api.bodies import (
     NewHold,
 )
 from app.scheduling.api.shapes import show_appointment, show_hold, show_row
-from app.scheduling.models import Appointment, CancelReason
+from app.scheduling.models import Appointment
 from app.scheduling.queries import appointment_rows, get_appointment, lock_appointment
 from app.scheduling.services import (
     approve_appointment,
     book_appointment,
-    cancel_appointment,
+    cancel_as_told,
     complete,
     confirm_appointment,
     decline_appointment,
@@ -38,9 +38,6 @@ from app.scheduling.services import (
 )
 
 VISIT = "/appointments/<id:appointment_id>"
-# UNPAID is the release's own: money that comes late takes the slot of such a visit back.
-STAFFS_REASONS = frozenset(CancelReason) - {CancelReason.UNPAID}
-PATIENTS_REASONS = frozenset({CancelReason.PATIENT_REQUEST, CancelReason.PATIENT_UNWELL})
 
 
 class AppointmentApi(Api):
@@ -98,7 +95,7 @@ class AppointmentApi(Api):
     @endpoint("DELETE", VISIT, resource="appointment", action="cancel", body=Cancellation)
     def delete(self, appointment_id: str, body: Cancellation) -> None:
         """Cancel a visit; its record stays."""
-        _cancel(lock_appointment(appointment_id), body)
+        cancel_as_told(lock_appointment(appointment_id), body.reason, body.note)
 
     @endpoint("POST", f"{VISIT}/approve", resource="appointment", action="approve")
     def approve(self, appointment_id: str) -> dict[str, Any]:
@@ -132,7 +129,7 @@ class AppointmentApi(Api):
     def cancel(self, appointment_id: str, body: Cancellation) -> dict[str, Any]:
         """Cancel a visit with a coded reason."""
         visit = lock_appointment(appointment_id)
-        _cancel(visit, body)
+        cancel_as_told(visit, body.reason, body.note)
         return show_appointment(visit)
 
     @endpoint("POST", f"{VISIT}/start", resource="appointment", action="start")
@@ -173,13 +170,3 @@ def _patient_of(body: NewAppointment) -> str:
     if patient_id is None:
         raise Invalid(fields={"patientId": _("Say for whom the visit is.")})
     return patient_id
-
-
-def _cancel(visit: Appointment, body: Cancellation) -> None:
-    code = body.reason.upper().replace(" ", "_").replace("-", "_")
-    as_patient = own_patient_id() is not None
-    if code in (PATIENTS_REASONS if as_patient else STAFFS_REASONS):
-        cancel_appointment(visit, CancelReason[code], body.note)
-        return
-    usual = CancelReason.PATIENT_REQUEST if as_patient else CancelReason.OTHER
-    cancel_appointment(visit, usual, " ".join(filter(None, (body.reason, body.note))))

@@ -13,6 +13,7 @@ from app.scheduling.services.holds import drop_hold, hold_slot
 from app.scheduling.services.lifecycle import (
     approve_appointment,
     cancel_appointment,
+    cancel_as_told,
     check_in,
     complete,
     confirm_appointment,
@@ -33,6 +34,7 @@ __all__ = [
     "ask_before_release",
     "book_appointment",
     "cancel_appointment",
+    "cancel_as_told",
     "check_in",
     "check_patient",
     "complete",

@@ -30,6 +30,9 @@ from app.tenancy.queries import settings_in_scope
 
 # Paid before the visit when a patient books them; others are paid at the desk (SPEC 0).
 PREPAID_TYPES = frozenset({AppointmentType.VIDEO_CALL})
+# UNPAID is the release's own: money that comes late takes the slot of such a visit back.
+STAFFS_REASONS = frozenset(CancelReason) - {CancelReason.UNPAID}
+PATIENTS_REASONS = frozenset({CancelReason.PATIENT_REQUEST, CancelReason.PATIENT_UNWELL})
 
 
 def needs_payment(doctor_id: str, type: str, *, booked_by_patient: bool) -> bool:
@@ -83,6 +86,17 @@ def cancel_appointment(appointment: Appointment, reason: CancelReason | str, not
     ):
         raise Conflict(_("The visit has begun; please ask the clinic."), code="TOO_LATE")
     _cancel(appointment, CancelReason(reason), note, ChangeKind.CANCELLED)
+
+
+def cancel_as_told(appointment: Appointment, reason: str, note: str = "") -> None:
+    """Cancel for a reason in a client's words: a code that the person may give, or else a note. Raises as above."""
+    code = reason.upper().replace(" ", "_").replace("-", "_")
+    as_patient = own_patient_id() is not None
+    if code in (PATIENTS_REASONS if as_patient else STAFFS_REASONS):
+        cancel_appointment(appointment, CancelReason[code], note)
+        return
+    usual = CancelReason.PATIENT_REQUEST if as_patient else CancelReason.OTHER
+    cancel_appointment(appointment, usual, " ".join(filter(None, (reason, note))))
 
 
 def release_appointment(appointment: Appointment) -> None:
