@@ -17,7 +17,6 @@ from app.core.principal import require
 from app.core.transaction import unit_of_work
 from app.payments.models import Payment
 from app.payments.queries import get_payment
-from app.payments.services import start_checkout
 from app.scheduling.models import Appointment
 from app.scheduling.queries import get_appointment
 
@@ -39,7 +38,7 @@ class CheckoutApi(Api):
                 raise Invalid(fields={"appointmentType": _("The visit is of another type.")})
             amount = amount_of(body.amount, body.currency)
             payment_id = begin_visit_payment(visit, provider=body.provider, amount=amount).id
-        return _checkout(payment_id)
+        return show_checkout(payment_id)
 
     @endpoint(
         "POST", "/billing/invoices/<id:invoice_id>/pay",
@@ -50,7 +49,7 @@ class CheckoutApi(Api):
         with unit_of_work():
             amount = amount_of(body.amount, body.currency)
             payment_id = begin_invoice_payment(get_invoice(invoice_id), provider=body.provider, amount=amount).id
-        return _checkout(payment_id)
+        return show_checkout(payment_id)
 
     @endpoint(
         "POST", "/billing/payments",
@@ -65,7 +64,7 @@ class CheckoutApi(Api):
                 return _taken(target, body, amount)
             begin: Any = begin_invoice_payment if isinstance(target, Invoice) else begin_visit_payment
             payment_id = begin(target, provider=body.provider, amount=amount).id
-        return _checkout(payment_id)
+        return show_checkout(payment_id)
 
 
 def _target(body: NewPayment) -> Invoice | Appointment:
@@ -92,7 +91,7 @@ def _taken(target: Invoice | Appointment, body: NewPayment, amount: Money | None
     }
 
 
-def _checkout(payment_id: str) -> dict[str, Any]:
+def show_checkout(payment_id: str) -> dict[str, Any]:
     """Open the hosted page, outside any transaction. After ProviderUnavailable the next try takes up this payment."""
     checkout = start_checkout(payment_id)
     payment: Payment = get_payment(payment_id)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import select
 
 from app.billing.models import Coverage, CoverageStatus
@@ -24,3 +26,11 @@ def find_coverage(appointment_id: str) -> Coverage | None:
 
 def is_covered(appointment_id: str) -> bool:
     return find_coverage(appointment_id) is not None
+
+
+def covered_visits(appointment_ids: Sequence[str]) -> set[str]:
+    """Those of many visits that a subscription pays for."""
+    wanted = select(Coverage.appointment_id).where(
+        Coverage.appointment_id.in_(appointment_ids), Coverage.status != CoverageStatus.RETURNED
+    )
+    return set(db.session.scalars(wanted))

@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from app.billing.events import InvoiceCreated, InvoiceDrafted, InvoicePaid, InvoiceUpdated
 from app.billing.models import Invoice, InvoiceStatus
-from app.billing.numbering import INVOICES, next_document_number
+from app.billing.numbering import INVOICES, next_document_numbers
 from app.billing.services.discounts import check_discount_stands
 from app.billing.services.lines import NewLine, write_lines
 from app.billing.services.plan_progress import follow_invoice
@@ -23,9 +23,9 @@ from app.core.errors import Conflict
 from app.core.ids import new_id
 from app.core.money import Money
 from app.core.tenant import db
-from app.events.services import publish
+from app.events.services import publish, publish_all
 from app.ledger.accounts import AccountCode
-from app.ledger.services import credit, debit, find_entry, post, reverse
+from app.ledger.services import Posting, credit, debit, find_entry, post_all, reverse
 from app.people.queries import get_patient
 from app.tenancy.queries import settings_in_scope
 
@@ -42,10 +42,18 @@ def draft_invoice(
     patient_id: str, lines: Sequence[NewLine], *, discount: Money | None = None, **columns: Any
 ) -> Invoice:
     """A draft in the clinic's currency. Raises NotFound for the patient, Invalid for lines that cannot be."""
-    patient = get_patient(patient_id)
+    invoice = new_draft(get_patient(patient_id).id, lines, discount=discount, **columns)
+    db.session.add(invoice)
+    db.session.flush()
+    publish(InvoiceDrafted(**facts(invoice)))
+    return invoice
+
+
+def new_draft(patient_id: str, lines: Sequence[NewLine], *, discount: Money | None = None, **columns: Any) -> Invoice:
+    """A priced draft that is in no session yet. Raises Invalid."""
     invoice = Invoice(
         id=new_id(),
-        patient_id=patient.id,
+        patient_id=patient_id,
         status=InvoiceStatus.DRAFT,
         currency=settings_in_scope().currency,
         paid_minor=0,
@@ -53,9 +61,6 @@ def draft_invoice(
         **columns,
     )
     write_lines(invoice, lines, discount)
-    db.session.add(invoice)
-    db.session.flush()
-    publish(InvoiceDrafted(**facts(invoice)))
     return invoice
 
 
@@ -81,32 +86,42 @@ def open_invoice(invoice: Invoice) -> Invoice:
     """Give a locked draft its number and book it; from now on it is immutable. Raises NotDraft, DiscountUndecided."""
     check_draft(invoice)
     check_discount_stands(invoice)
-    settings = settings_in_scope()
-    invoice.opened_at = clock.now()
-    invoice.due_on = invoice.due_on or clock.today(settings.zone) + timedelta(days=settings.payment_days)
-    # The series makes a clinic's writers wait for each other until commit: taken as late as possible.
-    invoice.number = next_document_number(INVOICES, settings.invoice_prefix)
-    invoice.become(InvoiceStatus.OPEN)
-    _book(invoice)
-    db.session.flush()
-    publish(InvoiceCreated(**facts(invoice)))
-    if not invoice.total:
-        invoice.become(InvoiceStatus.PAID)
-        publish(InvoicePaid(**facts(invoice)))
+    open_invoices([invoice])
     return invoice
 
 
-def _book(invoice: Invoice) -> None:
+def open_invoices(invoices: Sequence[Invoice], *, drafted: Sequence[Invoice] = ()) -> None:
+    """Number and book many locked or new drafts whose discounts stand; `drafted` are the new ones among them.
+
+    The series makes a clinic's writers wait for each other until commit: it is taken once, and late.
+    """
+    settings = settings_in_scope()
+    numbers = next_document_numbers(INVOICES, settings.invoice_prefix, len(invoices))
+    for invoice, number in zip(invoices, numbers, strict=True):
+        invoice.opened_at = clock.now()
+        invoice.due_on = invoice.due_on or clock.today(settings.zone) + timedelta(days=settings.payment_days)
+        invoice.number = number
+        invoice.become(InvoiceStatus.OPEN)
+    db.session.add_all(drafted)
+    db.session.flush()
+    post_all([_posting(invoice) for invoice in invoices if invoice.subtotal])
+    publish_all([InvoiceDrafted(**facts(invoice)) for invoice in drafted])
+    publish_all([InvoiceCreated(**facts(invoice)) for invoice in invoices])
+    for invoice in invoices:
+        if not invoice.total:
+            invoice.become(InvoiceStatus.PAID)
+            publish(InvoicePaid(**facts(invoice)))
+
+
+def _posting(invoice: Invoice) -> Posting:
     """The discount is booked against the revenue, so that reports show both. Nothing is booked of nothing."""
-    if not invoice.subtotal:
-        return
     lines = [
         debit(AccountCode.RECEIVABLE, invoice.total, invoice.patient_id),
         debit(AccountCode.DISCOUNT, invoice.discount),
         credit(AccountCode.REVENUE, invoice.subtotal),
         credit(AccountCode.TAX_PAYABLE, invoice.tax),
     ]
-    post(ISSUED, lines, source=(Invoice.__tablename__, invoice.id), memo=invoice.number or "")
+    return Posting(ISSUED, lines, (Invoice.__tablename__, invoice.id), invoice.number or "")
 
 
 def void_invoice(invoice: Invoice, reason: str) -> Invoice:

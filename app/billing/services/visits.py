@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from app.billing.events import AppointmentBooked, LatePayment, PaidAppointmentCancelled, VisitUnpriced
 from app.billing.models import Invoice, InvoiceStatus
 from app.billing.services.covered import VisitCovered, is_covered
+from app.billing.services.discounts import discount_stands
 from app.billing.services.invoices import draft_invoice, lock_invoice, open_invoice, void_invoice
 from app.billing.services.lines import NewLine
 from app.catalog.queries import NoPrice, VisitPrice, price_of_visit
@@ -122,7 +123,9 @@ def bill_completed_visit(appointment_id: str) -> Invoice | None:
     except NoPrice:
         publish(VisitUnpriced(appointment_id=appointment.id))
         return None
-    return open_invoice(invoice) if invoice.status == InvoiceStatus.DRAFT else invoice
+    # A draft whose discount waits for approval stays one: the visit is over all the same.
+    to_open = invoice.status == InvoiceStatus.DRAFT and discount_stands(invoice)
+    return open_invoice(invoice) if to_open else invoice
 
 
 def settle_cancelled_visit(appointment_id: str, reason: str) -> None:

@@ -1,0 +1,114 @@
+"""API of payment plans (SPEC BIL-8)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_babel import gettext as _
+from pydantic import ConfigDict, Field
+from sqlalchemy import select
+
+from app.billing.api.bodies import Day, Id
+from app.billing.api.locking import locked_invoice
+from app.billing.api.shapes import show_payment_plan
+from app.billing.models import InstalmentInterval, PaymentPlan, PaymentPlanStatus
+from app.billing.plan_queries import get_payment_plan, visible_plans
+from app.billing.services import cancel_payment_plan, change_payment_plan, lock_plan, make_payment_plan
+from app.billing.services.instalments import process_plan
+from app.core.api import Api, Body, ListQuery, endpoint
+from app.core.errors import Conflict, Invalid
+from app.core.paging import page
+from app.core.transaction import unit_of_work
+
+PLAN = "/payment-plans/<id:plan_id>"
+
+
+class NewPlan(Body):
+    """`instalments` equal parts of what is due; what does not divide is paid with the first."""
+
+    invoice_id: Id
+    instalments: int = Field(ge=2, le=36)
+    interval: InstalmentInterval = InstalmentInterval.MONTH
+    first_due_on: Day | None = Field(None, description="By default today.")
+    autopay: bool = Field(False, description="Charge the saved method on each due date.")
+    payment_method_id: Id | None = None
+    notes: str = Field("", max_length=2000)
+
+
+class PlanChanges(Body):
+    """What is left out stays. `status` can only become CANCELLED, with a reason."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    autopay: bool | None = None
+    payment_method_id: Id | None = None
+    notes: str | None = Field(None, max_length=2000)
+    next_due_on: Day | None = Field(None, description="Moves every instalment that is not paid.")
+    status: PaymentPlanStatus | None = None
+    reason: str = Field("", max_length=300)
+
+
+class PlanQuery(ListQuery):
+    status: PaymentPlanStatus | None = None
+    patient_id: Id | None = None
+    invoice_id: Id | None = None
+
+
+class PaymentPlanApi(Api):
+    """Invoices that are paid in instalments; a PATIENT sees their own."""
+
+    openapi_tag = "Payment plans"
+
+    @endpoint("GET", "/payment-plans", resource="payment_plan", action="read", query=PlanQuery)
+    def plans(self, query: PlanQuery) -> dict[str, Any]:
+        """Payment plans, the newest first."""
+        wanted = visible_plans(select(PaymentPlan, PaymentPlan.created_at, PaymentPlan.id))
+        for name in ("status", "patient_id", "invoice_id"):
+            value = getattr(query, name)
+            if value is not None:
+                wanted = wanted.where(getattr(PaymentPlan, name) == value)
+        keys = [PaymentPlan.created_at, PaymentPlan.id]
+        return page(wanted, keys, query, lambda row: show_payment_plan(row.PaymentPlan), descending=True)
+
+    @endpoint(
+        "POST", "/payment-plans", resource="payment_plan", action="create", body=NewPlan, status=201, idempotent=True
+    )
+    def create(self, body: NewPlan) -> dict[str, Any]:
+        """Split what is due of an open invoice into instalments."""
+        options = body.model_dump(exclude={"invoice_id", "instalments"})
+        return show_payment_plan(make_payment_plan(locked_invoice(body.invoice_id), body.instalments, **options))
+
+    @endpoint("GET", PLAN, resource="payment_plan", action="read")
+    def plan(self, plan_id: str) -> dict[str, Any]:
+        """One plan with its instalments."""
+        return show_payment_plan(get_payment_plan(plan_id))
+
+    @endpoint("PUT", PLAN, resource="payment_plan", action="update", body=PlanChanges)
+    def change(self, plan_id: str, body: PlanChanges) -> dict[str, Any]:
+        """Change how a plan is paid, postpone it, or cancel it."""
+        get_payment_plan(plan_id)
+        plan = lock_plan(plan_id)
+        if body.status not in (None, PaymentPlanStatus.CANCELLED):
+            raise Invalid(fields={"status": _("A plan can only be cancelled.")})
+        if body.status is not None:
+            if not body.reason:
+                raise Invalid(fields={"reason": _("Say why.")})
+            return show_payment_plan(cancel_payment_plan(plan, body.reason))
+        options = body.model_dump(exclude={"status", "reason"})
+        return show_payment_plan(change_payment_plan(plan, **options))
+
+    @endpoint("POST", f"{PLAN}/process", resource="payment_plan", action="process", idempotent=True, steps=True)
+    def process(self, plan_id: str) -> dict[str, Any]:
+        """Take the next instalment now: from the saved method of an autopay plan, else by a pay link that is sent."""
+        with unit_of_work():
+            if get_payment_plan(plan_id).next_instalment is None:
+                raise Conflict(_("This plan is over."), code="PLAN_OVER")
+        done = process_plan(plan_id)
+        return {
+            "instalmentId": done.instalment_id,
+            "amount": done.amount.to_json(),
+            "currency": done.amount.currency,
+            "paymentId": done.payment_id,
+            "payUrl": done.pay_url,
+            "plan": show_payment_plan(get_payment_plan(plan_id)),
+        }
