@@ -128,6 +128,7 @@ KINDS: dict[str, Any] = {
     "OTHER": _("Other"),
     "desk": _("At the desk"),
     "razorpay": "Razorpay",
+    "phonepe": "PhonePe",
     "CASH": _("Cash"),
     "UPI": _("UPI"),
     "CARD_TERMINAL": _("Card terminal"),

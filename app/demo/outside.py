@@ -18,6 +18,7 @@ from config import Settings, get_settings
 
 LABEL = "Demo"
 SECONDS = 5
+PRIORITIES = {"phonepe": 1}  # after Razorpay, which keeps on being the first choice
 
 
 class SandboxAway(RuntimeError):
@@ -47,6 +48,7 @@ def _save(settings: Settings, demo: DemoClinic) -> None:
     sandbox = f"http://127.0.0.1:{settings.sandbox_port}"
     wanted: list[tuple[str, str, str, dict[str, Any]]] = [
         ("payment", "razorpay", f"{sandbox}/razorpay", _razorpay(demo)),
+        ("payment", "phonepe", f"{sandbox}/phonepe", _phonepe(demo)),
         ("whatsapp", "whatsapp_cloud", f"{sandbox}/whatsapp", _whatsapp(demo)),
         (
             "email",
@@ -60,7 +62,8 @@ def _save(settings: Settings, demo: DemoClinic) -> None:
             select(ProviderAccount).where(ProviderAccount.provider == provider, ProviderAccount.label == LABEL)
         )
         row = row or ProviderAccount(id=new_id(), channel=channel, provider=provider, label=LABEL)
-        save_account(row, REGISTRY, credentials=credentials, base_url=base_url)
+        order = {"priority": PRIORITIES.get(provider, 0)}
+        save_account(row, REGISTRY, credentials=credentials, base_url=base_url, **order)
 
 
 def _razorpay(demo: DemoClinic) -> dict[str, str]:
@@ -69,6 +72,16 @@ def _razorpay(demo: DemoClinic) -> dict[str, str]:
         "key_id": f"rzp_test_{name}0000001",
         "key_secret": f"{name}-demo-key-secret",
         "webhook_secret": f"{name}-demo-webhook-secret",
+    }
+
+
+def _phonepe(demo: DemoClinic) -> dict[str, str]:
+    name = demo.subdomain
+    return {
+        "client_id": f"{name.upper()}_DEMO",
+        "client_secret": f"{name}-demo-client-secret",
+        "webhook_username": f"{name}_hook"[:20],
+        "webhook_password": f"{name[:10]}Hook2026",
     }
 
 
@@ -83,7 +96,8 @@ def _whatsapp(demo: DemoClinic) -> dict[str, str]:
 
 
 def _sandbox_accounts(settings: Settings, clinic_id: str, demo: DemoClinic) -> list[dict[str, Any]]:
-    razorpay, whatsapp, own = _razorpay(demo), _whatsapp(demo), f"http://127.0.0.1:{settings.port}"
+    razorpay, phonepe, whatsapp = _razorpay(demo), _phonepe(demo), _whatsapp(demo)
+    own = f"http://127.0.0.1:{settings.port}"
     return [
         {
             "provider": "razorpay",
@@ -91,6 +105,15 @@ def _sandbox_accounts(settings: Settings, clinic_id: str, demo: DemoClinic) -> l
             "keySecret": razorpay["key_secret"],
             "webhookSecret": razorpay["webhook_secret"],
             "webhookUrl": f"{own}/api/payments/razorpay/webhook?clinicId={clinic_id}",
+        },
+        {
+            "provider": "phonepe",
+            "clientId": phonepe["client_id"],
+            "clientSecret": phonepe["client_secret"],
+            "webhookUsername": phonepe["webhook_username"],
+            "webhookPassword": phonepe["webhook_password"],
+            "webhookUrl": f"{own}/api/payments/phonepe/webhook?clinicId={clinic_id}",
+            "refundSeconds": 5,
         },
         {
             "provider": "whatsapp",

@@ -166,7 +166,7 @@ def _note_failure(payment_id: str, task: _Task, error: ProviderError) -> bool:
         finish(operation, task.request.reference)  # opened by a try without an answer, and of no use
         return _forget_order(payment, task.order_id)
     fresh = task.claim is not None and not task.claim.ask_first
-    following = next_account(payment.account_id) if fresh and error.outcome in FALL_BACK else None
+    following = next_account(payment) if fresh and error.outcome in FALL_BACK else None
     if following is not None:
         fail(operation, error.code, error.message)
         payment.provider, payment.account_id = following.provider, following.id

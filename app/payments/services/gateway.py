@@ -9,10 +9,12 @@ from flask_babel import gettext as _
 
 from app.core.credentials import InvalidCredentials
 from app.core.errors import Invalid, ProviderUnavailable
+from app.core.money import Money
 from app.core.providers import NO_ANSWER, TIMED_OUT, UNREACHABLE, UNTRUSTED, ProviderError, UnknownProvider
 from app.core.tenant import db
 from app.payments.gateways import gateway_with_code
 from app.payments.gateways.base import Gateway
+from app.payments.models import Payment
 from app.payments.services.health import note_gateway
 from app.tenancy.providers import ResolvedAccount, account_with_id, accounts_for, environment_account
 from config import Settings
@@ -26,20 +28,34 @@ class CallInsideTransaction(RuntimeError):
     """A gateway was about to be called while a transaction is open: a bug of the caller."""
 
 
-def choose_account(provider: str | None = None) -> ResolvedAccount:
-    """The clinic's account for a new payment: the primary, or the first of the wanted provider. Raises Invalid."""
+def choose_account(
+    provider: str | None = None, amount: Money | None = None, *, reserve: bool = False
+) -> ResolvedAccount:
+    """The clinic's account for a new payment: the first (of the wanted provider) that can take the amount.
+
+    Where none can, it is the primary: whoever checks the amount says what is wrong. Raises Invalid without any.
+    """
     found = accounts_for(CHANNEL, provider)
     if not found:
         raise Invalid(_("No payment gateway is set up."), code="NO_GATEWAY", fields={"provider": _("not set up")})
-    return found[0]
+    return next((account for account in found if amount and _takes(account, amount, reserve)), found[0])
 
 
-def next_account(account_id: str | None) -> ResolvedAccount | None:
-    """The fallback after an account, in the clinic's order."""
+def next_account(payment: Payment) -> ResolvedAccount | None:
+    """The fallback after a payment's account, in the clinic's order, that can take the payment too."""
     found = accounts_for(CHANNEL)
     ids = [account.id for account in found]
-    after = found[ids.index(account_id) + 1 :] if account_id in ids else []
-    return after[0] if after else None
+    after = found[ids.index(payment.account_id) + 1 :] if payment.account_id in ids else []
+    return next((account for account in after if _takes(account, payment.amount, payment.manual_capture)), None)
+
+
+def _takes(account: ResolvedAccount, amount: Money, reserve: bool) -> bool:
+    gateway = gateway_with_code(account.provider)
+    try:
+        gateway.check_charge(amount)
+    except ProviderError:
+        return False
+    return gateway.capabilities.manual_capture or not reserve
 
 
 def open_gateway(account_id: str | None) -> Gateway[Any]:

@@ -43,8 +43,8 @@ def create_payment(
     paid there or where no gateway is set up.
     """
     _check_amount(amount)
-    account = choose_account(provider)
-    _check_precision(account.provider, amount)
+    account = choose_account(provider, amount, reserve=manual_capture)
+    _check_charge(account.provider, amount, manual_capture)
     payment = Payment(
         id=new_id(),
         patient_id=patient_id,
@@ -166,8 +166,11 @@ def _check_amount(amount: Money) -> None:
         raise Invalid(fields={"amount": _("The amount must be above zero.")})
 
 
-def _check_precision(provider: str, amount: Money) -> None:
+def _check_charge(provider: str, amount: Money, reserve: bool) -> None:
+    gateway = gateway_with_code(provider)
     try:
-        gateway_with_code(provider).check_charge(amount)
+        gateway.check_charge(amount)
     except ProviderError as error:
         raise Invalid(fields={"amount": error.message}) from None
+    if reserve and not gateway.capabilities.manual_capture:
+        raise Invalid(fields={"capture": _("%(gateway)s takes money at once only.", gateway=gateway.label)})
