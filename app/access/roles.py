@@ -96,6 +96,7 @@ MATRIX: dict[str, dict[str, str]] = {
     "bulk_invoice":     {"read": "FASCU", "create": "FAS", "cancel": "FAS"},
     "payment":          {"read": _MONEY_READ, "create": "PRFAS", "update": "RFAS", "capture": "FAS", "void": "FAS",
                          "refund": "FAS", "request-refund": "RFAS", "check": "RFAS"},
+    "payment_hold":     {"read": "FASCU", "release": "FAS", "decline": "FAS"},
     "refund":           {"read": _MONEY_READ, "request": "RFAS", "approve": "FAS", "reject": "FAS"},
     "payment_method":   {"read": "PFASU", "create": "P", "update": "P", "delete": "P"},
     "payment_plan":     {"read": _MONEY_READ, "create": "FAS", "update": "FAS", "process": "FAS"},

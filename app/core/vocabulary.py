@@ -62,6 +62,12 @@ STATUSES: dict[str, tuple[str, Any]] = {
     "OFFERED": (WARN, _("Being handed over")),
     "COUNTED": (WARN, _("Difference waits for approval")),
     "CLOSED": (MUTE, _("Closed")),
+    # payments that are reviewed first
+    "LARGE_AMOUNT": (WARN, _("Large amount")),
+    "VELOCITY": (WARN, _("Many payments at once")),
+    "REPEATED_FAILURE": (WARN, _("Many failed attempts")),
+    "MISMATCH": (BAD, _("Another amount came")),
+    "RELEASED": (OK, _("Released")),
     # reconciliation and disputes
     "MISSING_OURS": (BAD, _("Not in our books")),
     "MISSING_THEIRS": (BAD, _("Not in the gateway's list")),

@@ -14,6 +14,13 @@ class UnderWay(Conflict):
     message = _("This is being carried out already. Please wait a moment.")
 
 
+class PaymentUnderReview(Conflict):
+    """A rule holds the payment until somebody of the clinic has looked at it."""
+
+    code = "PAYMENT_HELD"
+    message = _("The clinic looks at this payment first. Please ask at the desk, or try again later.")
+
+
 class NothingToCapture(Conflict):
     """Nothing is reserved that could be taken."""
 

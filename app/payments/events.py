@@ -112,6 +112,29 @@ class PaymentDisputed(Event):
     currency: str
 
 
+class PaymentHeld(Event):
+    """A rule wants somebody to look at a payment first; `reasons` names the rules."""
+
+    type = "payment.held"
+    category = Category.BILLING
+    priority = Priority.HIGH
+    subject = "payment_id"
+    hold_id: str
+    payment_id: str
+    reasons: tuple[str, ...]
+
+
+class PaymentHoldDecided(Event):
+    """Somebody looked at a held payment."""
+
+    type = "payment.hold.decided"
+    category = Category.BILLING
+    subject = "payment_id"
+    hold_id: str
+    payment_id: str
+    released: bool
+
+
 class ReconciliationFinished(Event):
     """A gateway's list was compared with the books; `exceptions` counts what does not fit."""
 

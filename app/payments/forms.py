@@ -7,7 +7,7 @@ from datetime import timedelta
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
 from sqlalchemy import select
-from wtforms import DateField, SelectField, TextAreaField
+from wtforms import DateField, SelectChoice, SelectField, TextAreaField
 from wtforms.validators import DataRequired, InputRequired, Length
 
 from app.core import clock
@@ -19,9 +19,9 @@ from app.tenancy.models import ProviderAccount
 from app.tenancy.queries import settings_in_scope
 
 
-def _accounts() -> list[tuple[str, str]]:
+def _accounts() -> list[SelectChoice]:
     wanted = select(ProviderAccount).where(ProviderAccount.channel == CHANNEL).order_by(ProviderAccount.priority)
-    return [(row.id, str(kind_name(row.provider))) for row in db.session.scalars(wanted)]
+    return [SelectChoice(row.id, str(kind_name(row.provider))) for row in db.session.scalars(wanted)]
 
 
 def _days_ago(days: int) -> object:
@@ -49,8 +49,8 @@ class AnswerForm(PageForm):
     status = SelectField(
         _("Answer"),
         choices=[
-            (str(ExceptionStatus.RESOLVED), _("It is put right")),
-            (str(ExceptionStatus.IGNORED), _("The difference is accepted")),
+            SelectChoice(str(ExceptionStatus.RESOLVED), _("It is put right")),
+            SelectChoice(str(ExceptionStatus.IGNORED), _("The difference is accepted")),
         ],
     )
     note = TextAreaField(

@@ -63,7 +63,16 @@ class ClinicSettings(BaseModel):
         Decimal(10), title=N_("Cash differences above this need a second person"), ge=0
     )
     day_close_prefix: str = Field("DAY", title=N_("Day close number prefix"), pattern="^[A-Z0-9]{1,6}$")
-    refund_second_person_above: Decimal = Field(Decimal(0), title=N_("Refunds above this need a second person"), ge=0)
+    hold_payments_above: Decimal = Field(
+        Decimal(200_000), title=N_("Online payments above this are reviewed first (0: none)"), ge=0
+    )
+    hold_after_payments: int = Field(
+        6, title=N_("Review a patient's online payments after this many within an hour (0: never)"), ge=0, le=100
+    )
+    hold_after_failures: int = Field(
+        6, title=N_("Review a patient's online payments after this many failures within a day (0: never)"), ge=0, le=100
+    )
+    refund_second_person_above: Decimal = Field(Decimal(0), title=N_("Refunds above this need a second person (0: none does)"), ge=0)
 
     @property
     def reminder_steps(self) -> tuple[int, ...]:

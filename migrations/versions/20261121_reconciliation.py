@@ -1,4 +1,4 @@
-"""Settlements of the gateways, the runs that compare them with the books, what does not fit, and disputes."""
+"""Settlements, the runs that compare them with the books, what does not fit, disputes, and payments under review."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ branch_labels = None
 depends_on = None
 
 # In the order in which they may be dropped.
-TABLES = ("reconciliation_exception", "reconciliation_run", "settlement_entry", "settlement", "dispute")
+TABLES = ("payment_hold", "reconciliation_exception", "reconciliation_run", "settlement_entry", "settlement", "dispute")
 
 
 def upgrade() -> None:

@@ -68,11 +68,11 @@ CREATE TABLE reconciliation_run (
 
 -- statement
 
-CREATE INDEX ix_reconciliation_run_time ON reconciliation_run (clinic_id, created_at, id);
+CREATE INDEX ix_reconciliation_run_due ON reconciliation_run (next_at) WHERE status = 'PLANNED';
 
 -- statement
 
-CREATE INDEX ix_reconciliation_run_due ON reconciliation_run (next_at) WHERE status = 'PLANNED';
+CREATE INDEX ix_reconciliation_run_time ON reconciliation_run (clinic_id, created_at, id);
 
 -- statement
 
@@ -126,11 +126,11 @@ CREATE TABLE reconciliation_exception (
 
 -- statement
 
-CREATE INDEX ix_reconciliation_exception_status ON reconciliation_exception (clinic_id, status, created_at);
+CREATE INDEX ix_reconciliation_exception_refund_id ON reconciliation_exception (clinic_id, refund_id);
 
 -- statement
 
-CREATE INDEX ix_reconciliation_exception_refund_id ON reconciliation_exception (clinic_id, refund_id);
+CREATE INDEX ix_reconciliation_exception_status ON reconciliation_exception (clinic_id, status, created_at);
 
 -- statement
 
@@ -179,11 +179,11 @@ CREATE TABLE dispute (
 
 -- statement
 
-CREATE INDEX ix_dispute_payment_id ON dispute (clinic_id, payment_id);
+CREATE INDEX ix_dispute_gateway_id ON dispute (clinic_id, gateway_dispute_id);
 
 -- statement
 
-CREATE INDEX ix_dispute_gateway_id ON dispute (clinic_id, gateway_dispute_id);
+CREATE INDEX ix_dispute_payment_id ON dispute (clinic_id, payment_id);
 
 -- statement
 
@@ -204,6 +204,54 @@ create policy clinic_wall on "dispute" to clinic_console_app using (clinic_id = 
 -- statement
 
 create policy system_access on "dispute" to clinic_console_system using (true) with check (true);
+
+-- statement
+
+CREATE TABLE payment_hold (
+	id UUID NOT NULL, 
+	clinic_id UUID NOT NULL, 
+	payment_id UUID NOT NULL, 
+	status VARCHAR(10) NOT NULL, 
+	reasons VARCHAR(20)[] NOT NULL, 
+	decided_by_id UUID, 
+	decided_at TIMESTAMP WITH TIME ZONE, 
+	note VARCHAR(300) NOT NULL, 
+	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	PRIMARY KEY (id), 
+	CONSTRAINT ck_payment_hold_status CHECK (status in ('OPEN', 'RELEASED', 'DECLINED')), 
+	FOREIGN KEY(clinic_id) REFERENCES clinic (id), 
+	CONSTRAINT uq_payment_hold_clinic_id_id UNIQUE (clinic_id, id), 
+	CONSTRAINT fk_payment_hold_payment_id FOREIGN KEY(clinic_id, payment_id) REFERENCES payment (clinic_id, id)
+);
+
+-- statement
+
+CREATE INDEX ix_payment_hold_payment ON payment_hold (clinic_id, payment_id);
+
+-- statement
+
+CREATE UNIQUE INDEX uq_payment_hold_open ON payment_hold (clinic_id, payment_id) WHERE status = 'OPEN';
+
+-- statement
+
+CREATE INDEX ix_payment_hold_status ON payment_hold (clinic_id, status, created_at);
+
+-- statement
+
+alter table "payment_hold" enable row level security;
+
+-- statement
+
+alter table "payment_hold" force row level security;
+
+-- statement
+
+create policy clinic_wall on "payment_hold" to clinic_console_app using (clinic_id = nullif(current_setting('app.clinic_id', true), '')::uuid) with check (clinic_id = nullif(current_setting('app.clinic_id', true), '')::uuid);
+
+-- statement
+
+create policy system_access on "payment_hold" to clinic_console_system using (true) with check (true);
 
 -- statement
 
@@ -241,11 +289,11 @@ CREATE INDEX ix_settlement_entry_settlement_row_id ON settlement_entry (clinic_i
 
 -- statement
 
-CREATE INDEX ix_settlement_entry_payment_id ON settlement_entry (clinic_id, payment_id);
+CREATE INDEX ix_settlement_entry_gateway_id ON settlement_entry (clinic_id, gateway_id);
 
 -- statement
 
-CREATE INDEX ix_settlement_entry_gateway_id ON settlement_entry (clinic_id, gateway_id);
+CREATE INDEX ix_settlement_entry_payment_id ON settlement_entry (clinic_id, payment_id);
 
 -- statement
 

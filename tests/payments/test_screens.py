@@ -7,10 +7,15 @@ from contextvars import copy_context
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from app.core import clock
+from app.core.tenant import db
 from app.core.transaction import unit_of_work
-from app.payments.models import Payment, PaymentOperation, WebhookEvent
+from app.payments.errors import PaymentUnderReview
+from app.payments.models import Payment, PaymentHold, PaymentOperation, ReconciliationException, WebhookEvent
 from app.payments.services import request_refund, start_checkout
+from app.payments.services.gateway import choose_account
 from tests.factories.payments import make_payment, make_tender, reread, rupees
 from tests.payments.jobs import run_jobs
 from tests.sandbox_server import RunningSandbox
@@ -33,7 +38,19 @@ def payment(in_clinic: Any) -> Payment:
 
 
 @pytest.mark.parametrize(
-    "screen", ["paymentview", "refundview", "paymentoperationview", "webhookeventview", "paymentattemptview"]
+    "screen",
+    [
+        "paymentview",
+        "refundview",
+        "paymentoperationview",
+        "webhookeventview",
+        "paymentattemptview",
+        "settlementview",
+        "reconciliationrunview",
+        "reconciliationexceptionview",
+        "disputeview",
+        "paymentholdview",
+    ],
 )
 def test_lists_and_charts_are_shown(console_as: ClientAs, payment: Payment, screen: str) -> None:
     finance = opened(console_as, "FINANCE_BILLING")
@@ -131,3 +148,38 @@ def test_a_webhook_is_shown_whole_and_replayed(
 @pytest.mark.parametrize("role", ["NURSE", "PHARMACIST", "LAB_TECHNICIAN"])
 def test_others_see_nothing(console_as: ClientAs, payment: Payment, role: str) -> None:
     assert "UTR 55" not in visit(opened(console_as, role), "/paymentview/list/").text
+
+
+def test_finance_lets_a_held_payment_go_on_and_nobody_else_does(console_as: ClientAs, gateway: RunningSandbox) -> None:
+    large = make_payment(rupees("300000"))
+    with pytest.raises(PaymentUnderReview):
+        start_checkout(large.id)
+    hold = db.session.scalars(select(PaymentHold).where(PaymentHold.payment_id == large.id)).one()
+    finance = opened(console_as, "FINANCE_BILLING")
+    assert "Large amount" in visit(finance, f"/paymentholdview/show/{hold.id}").text
+    assert "it can be paid now" in visit(finance, f"/paymentholdview/action/release/{hold.id}", "POST").text
+    assert reread(hold).status == "RELEASED"
+    assert visit(opened(console_as, "RECEPTIONIST"), "/paymentholdview/list/").status_code == 403
+
+
+def test_finance_reconciles_on_demand_and_answers_for_a_difference(
+    console_as: ClientAs, gateway: RunningSandbox
+) -> None:
+    account_id = choose_account().id
+    gateway.pay(start_checkout(make_payment(rupees("500")).id).order_id)
+    gateway.settle()
+    finance = opened(console_as, "FINANCE_BILLING")
+    assert "Razorpay" in visit(finance, "/reconciliation/new").text
+    today = clock.today("Asia/Kolkata").isoformat()
+    wanted = {"account": account_id, "first_on": today, "last_on": today}
+    assert "being fetched and compared" in visit(finance, "/reconciliation/new", "POST", wanted).text
+    assert visit(finance, "/reconciliation/new", "POST", wanted).status_code == 422  # one is under way
+    run_jobs("payment-reconciliation")
+    difference = db.session.scalars(select(ReconciliationException)).one()
+    shown = visit(finance, f"/reconciliationexceptionview/show/{difference.id}").text
+    assert "Not in our books" in shown and "500.00" in shown
+    answer = f"/reconciliation/exceptions/{difference.id}/answer"
+    assert visit(finance, answer, "POST", {"status": "IGNORED", "note": ""}).status_code == 422
+    assert visit(opened(console_as, "ACCOUNTANT"), answer).status_code == 403
+    visit(finance, answer, "POST", {"status": "IGNORED", "note": "Paid to the cafeteria"})
+    assert (reread(difference).status, reread(difference).note) == ("IGNORED", "Paid to the cafeteria")

@@ -1,6 +1,7 @@
 """Payments, the gateway's attempts at them, the operations we asked for, refunds, and the webhook inbox."""
 
 from app.payments.models.disputes import Dispute, DisputeState
+from app.payments.models.holds import HoldReason, HoldStatus, PaymentHold
 from app.payments.models.operations import OperationKind, OperationStatus, PaymentOperation
 from app.payments.models.payments import DESK, Payment, PaymentAttempt, PaymentStatus, TenderKind
 from app.payments.models.reconciliation import (
@@ -22,10 +23,13 @@ __all__ = [
     "DisputeState",
     "ExceptionKind",
     "ExceptionStatus",
+    "HoldReason",
+    "HoldStatus",
     "OperationKind",
     "OperationStatus",
     "Payment",
     "PaymentAttempt",
+    "PaymentHold",
     "PaymentOperation",
     "PaymentStatus",
     "ReconciliationException",

@@ -1,8 +1,8 @@
 """Verbs on payments and refunds.
 
 Inside the caller's unit of work: `create_payment`, `record_tender`, `change_payment`, `abandon_payment`,
-`request_refund`, `approve_refund`, `reject_refund`, `replay_webhook`, `plan_run`, `accept_fee`, `answer_difference` and
-the `apply_*` functions.
+`request_refund`, `approve_refund`, `reject_refund`, `replay_webhook`, `plan_run`, `accept_fee`, `answer_difference`,
+`release_hold`, `decline_hold` and the `apply_*` functions.
 
 Outside any, because they call a gateway and commit in steps: `start_checkout`, `capture_payment`, `void_payment`,
 `send_refund`, `ask_gateway`, `handle_return`, `receive_webhook`, `process_webhook`, `carry_out_run` and `look_again`.
@@ -14,6 +14,7 @@ from app.payments.services.checkout import OpenCheckout, start_checkout
 from app.payments.services.differences import accept_fee, answer_difference, look_again
 from app.payments.services.disputes import apply_dispute_fact
 from app.payments.services.facts import apply_fact, apply_refund_fact, apply_release
+from app.payments.services.hold_decisions import decline_hold, release_hold
 from app.payments.services.links import checkout_url, read_token, return_url
 from app.payments.services.payments import (
     abandon_payment,
@@ -51,6 +52,7 @@ __all__ = [
     "change_payment",
     "checkout_url",
     "create_payment",
+    "decline_hold",
     "handle_return",
     "look_again",
     "may_decide",
@@ -62,6 +64,7 @@ __all__ = [
     "receive_webhook",
     "record_tender",
     "reject_refund",
+    "release_hold",
     "replay_webhook",
     "request_refund",
     "return_url",

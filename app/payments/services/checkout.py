@@ -14,12 +14,13 @@ from app.core.providers import Outcome, ProviderError
 from app.core.tenant import db
 from app.core.transaction import unit_of_work
 from app.events.services import publish
-from app.payments.errors import UnderWay
+from app.payments.errors import PaymentUnderReview, UnderWay
 from app.payments.events import PaymentIntentCreated
 from app.payments.gateways import gateway_with_code
 from app.payments.gateways.base import ORDER_EXPIRED, Checkout, CheckoutRequest, Customer, Gateway, GatewayOrder
 from app.payments.models import OperationKind, Payment, PaymentOperation
 from app.payments.services.gateway import call, next_account, open_gateway, unavailable
+from app.payments.services.holds import review_checkout
 from app.payments.services.links import checkout_url, return_url
 from app.payments.services.operations import Claim, claim, fail, finish, note_error, orders_opened, watch
 from app.payments.services.sums import locked, settle
@@ -56,12 +57,14 @@ class _Task:
 def start_checkout(payment_id: str) -> OpenCheckout:
     """The payer's way to the hosted page; opens the order unless there is one. Commits in steps: call it outside any.
 
-    Raises NotFound, Conflict where nothing is to be paid (any more), UnderWay, and ProviderUnavailable: then either
-    nothing happened, or the outcome is unknown and the poller finds out.
+    Raises NotFound, Conflict where nothing is to be paid (any more), PaymentUnderReview, UnderWay, and
+    ProviderUnavailable: then either nothing happened, or the outcome is unknown and the poller finds out.
     """
     while True:
         with unit_of_work():
             task = _prepare(payment_id)
+        if task is None:
+            raise PaymentUnderReview(paymentId=payment_id)
         try:
             checkout = call(task.gateway, partial(_open, task))
         except ProviderError as error:
@@ -127,10 +130,13 @@ def order_reference(payment: Payment) -> str:
     return f"{payment.id}-{opened + 1}" if opened else payment.id
 
 
-def _prepare(payment_id: str) -> _Task:
+def _prepare(payment_id: str) -> _Task | None:
+    """What to ask of the gateway; None for a payment that is held, which is noted."""
     payment = locked(payment_id)
     if payment.at_desk or payment.authorized_minor or payment.abandoned_at:
         raise Conflict(_("There is nothing to pay."), code="NOTHING_TO_PAY", status=payment.status)
+    if review_checkout(payment) is not None:
+        return None
     claimed = None
     if payment.order_id is None:
         claimed = claim(payment, OperationKind.CREATE_ORDER, payment.amount, at_once=True)

@@ -16,6 +16,7 @@ from app.payments.errors import FactRefused, NotKnownYet
 from app.payments.events import PaymentCompleted
 from app.payments.gateways.base import GatewayPayment, GatewayRefund, PaymentState, RefundState
 from app.payments.models import Payment, PaymentAttempt, Refund, RefundStatus
+from app.payments.services.holds import review_capture
 from app.payments.services.operations import orders_opened
 from app.payments.services.postings import book_capture, book_fee
 from app.payments.services.refund_steps import GATEWAY_HAS_IT, move_refund
@@ -37,6 +38,7 @@ def apply_fact(payment_id: str, fact: GatewayPayment) -> Payment:
     settle(payment)
     if came:
         book_capture(payment, attempt, came)
+        review_capture(payment)
         _publish_completed(payment, came)
     _take_fee(attempt, fact, came)
     return payment

@@ -15,6 +15,7 @@ from app.core.principal import acting_as
 from app.core.security_headers import allow_source
 from app.core.tenant import tenant_scope
 from app.payments import services
+from app.payments.errors import PaymentUnderReview
 from app.payments.models import PaymentStatus
 from app.payments.services import OpenCheckout, ReturnResult
 
@@ -35,6 +36,8 @@ class PayerView(BaseView):
         with acting_as(None), tenant_scope(clinic_id):
             try:
                 return _hand_over(services.start_checkout(payment_id))
+            except PaymentUnderReview:
+                return render_template("payments/held.html"), PaymentUnderReview.status
             except Conflict:
                 return redirect(services.return_url(payment_id))  # paid already, or given up: the page says which
             except ProviderUnavailable:
