@@ -56,12 +56,14 @@ def _audited(row: Any) -> bool:
 
 def _note_event(session: Session, record: EventRecord) -> None:
     """An event joins the entry of the row that it is about, where this transaction changed one."""
+    entry_id = str(record.audit_entry_id)
     for item in transaction_notes(session):
         if item.event_id is None and item.entity_id == record.subject_id and item.clinic_id == record.clinic_id:
-            item.event_id = record.id
+            item.event_id, item.entry_id = record.id, entry_id
             item.action = record.type
             return
-    note(session, Note(record.clinic_id, record.type, "event", record.subject_id, event_id=record.id))
+    subject = record.clinic_id, record.type, "event", record.subject_id
+    note(session, Note(*subject, event_id=record.id, entry_id=entry_id))
 
 
 def _changes(row: Any, action: str) -> dict[str, Any]:

@@ -19,7 +19,6 @@ from app.core.ids import new_id
 from app.core.principal import find_principal
 from app.core.tenant import db, require_clinic
 from app.core.transaction import before_commit, transaction_notes
-from app.events.models import EventRecord
 
 
 @dataclass
@@ -33,6 +32,7 @@ class Note:
     changes: dict[str, Any] = field(default_factory=dict)
     reason: str | None = None
     event_id: str | None = None
+    entry_id: str = field(default_factory=new_id)
     circumstances: dict[str, Any] = field(default_factory=lambda: _circumstances())
 
 
@@ -67,14 +67,18 @@ def _append(session: Session, clinic_id: str, notes: list[Note]) -> None:
     for number, item in enumerate(notes, length + 1):
         values = {**item.circumstances, **_values(item), "number": number}
         mac = link(clinic_id, mac, values)
-        rows.append({**values, "id": new_id(), "clinic_id": clinic_id, "mac": mac})
-    session.execute(_ADD, rows)
+        rows.append({**values, "mac": mac})
+    *others, last = rows
+    if others:
+        session.execute(_ADD, others)
     length += len(rows)
-    session.execute(
-        _MOVE_HEAD,
-        {"of_clinic": clinic_id, "new_length": length, "new_mac": mac, "new_seal": seal(clinic_id, length, mac)},
-    )
-    _link_events(session, rows)
+    head = {"length": length, "mac": mac, "seal": seal(clinic_id, length, mac), "updated_at": last["at"]}
+    session.execute(_ADD_LAST, _named("entry", last) | _named("head", head) | {"of_clinic": clinic_id})
+
+
+def _named(kind: str, values: dict[str, Any]) -> dict[str, Any]:
+    """Parameters must not be named as columns: SQLAlchemy would set these columns in both tables."""
+    return {f"{kind}_{name}": value for name, value in values.items()}
 
 
 def _lock_head(session: Session, clinic_id: str) -> tuple[int, str]:
@@ -87,21 +91,31 @@ def _lock_head(session: Session, clinic_id: str) -> tuple[int, str]:
     return head.length, head.mac
 
 
-_chain, _entry, _event = (cast(Table, model.__table__) for model in (AuditChain, AuditEntry, EventRecord))
+_chain, _entry = (cast(Table, model.__table__) for model in (AuditChain, AuditEntry))
 _OF_CLINIC = _chain.c.clinic_id == bindparam("of_clinic")
 _HEAD = select(_chain.c.length, _chain.c.mac).where(_OF_CLINIC).with_for_update()
 _ADD = insert(_entry)
 _MOVE_HEAD = (
     update(_chain)
     .where(_OF_CLINIC)
-    .values(length=bindparam("new_length"), mac=bindparam("new_mac"), seal=bindparam("new_seal"))
+    .values({name: bindparam(f"head_{name}") for name in ("length", "mac", "seal", "updated_at")})
 )
-_LINK = update(_event).where(_event.c.id == bindparam("event")).values(audit_entry_id=bindparam("entry"))
+# The last entry and the head that it becomes: one statement.
+_ADD_LAST = (
+    insert(_entry)
+    .values({column.name: bindparam(f"entry_{column.name}") for column in _entry.columns})
+    .add_cte(_MOVE_HEAD.cte("head"))
+)
 
 
 def _values(item: Note) -> dict[str, Any]:
+    now = clock.now()
     return {
-        "at": clock.now(),
+        "id": item.entry_id,
+        "clinic_id": item.clinic_id,
+        "at": now,
+        "created_at": now,
+        "updated_at": now,
         "action": item.action,
         "entity": item.entity,
         "entity_id": item.entity_id,
@@ -120,9 +134,3 @@ def _circumstances() -> dict[str, Any]:
         "address": request.remote_addr if has_request_context() else None,
         "request_id": g.get("request_id") if has_request_context() else None,
     }
-
-
-def _link_events(session: Session, rows: list[dict[str, Any]]) -> None:
-    by_event = [{"event": row["event_id"], "entry": row["id"]} for row in rows if row["event_id"]]
-    if by_event:
-        session.execute(_LINK, by_event)

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.core import clock
+from app.core.ids import new_id
 from app.core.models import AwareTime, TenantModel, one_of, tenant_reference, tenant_relationship
 
 # How long a first wake-up may take before the sweeper repeats it: longer than a busy queue's usual wait.
@@ -44,7 +45,8 @@ class EventRecord(TenantModel):
     payload: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     payload_hash: Mapped[str] = mapped_column(String(64), nullable=False)
     details: Mapped[dict[str, Any]] = mapped_column(JSONB, nullable=False, default=dict)
-    audit_entry_id: Mapped[str | None] = mapped_column(Uuid(as_uuid=False))
+    # Chosen here: the entry that the trail writes of the event takes it.
+    audit_entry_id: Mapped[str | None] = mapped_column(Uuid(as_uuid=False), default=new_id)
 
     deliveries: Mapped[list[EventDelivery]] = relationship(
         primaryjoin="foreign(EventDelivery.event_id) == EventRecord.id", viewonly=True
