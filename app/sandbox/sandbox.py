@@ -13,11 +13,11 @@ from app.sandbox.errors import SandboxError
 from app.sandbox.faults import FaultBook
 from app.sandbox.messages import Outbox
 from app.sandbox.recipients import RecipientBook
-from app.sandbox.settings import SandboxSettings
-from app.sandbox.simulator import HttpSimulator, Simulator
+from app.sandbox.settings import HOST, SandboxSettings
+from app.sandbox.simulator import HttpSimulator, Simulator, TimedSignatures
 from app.sandbox.store import FILE_NAME, Store
 from app.sandbox.timers import Timer, Timers
-from app.sandbox.webhooks import Notice, Webhooks
+from app.sandbox.webhooks import Delivery, Notice, Webhooks
 
 EXTENSION = "provider_sandbox"
 
@@ -27,6 +27,7 @@ class Sandbox:
 
     def __init__(self, settings: SandboxSettings, simulators: tuple[Simulator, ...]) -> None:
         self.settings = settings
+        self.origin = f"http://{HOST}:{settings.port}"
         self.simulators = {simulator.code: simulator for simulator in simulators}
         self.store = Store(settings.data_dir / FILE_NAME if settings.data_dir else None)
         self.documents = Documents(self.store)
@@ -37,6 +38,7 @@ class Sandbox:
         self.recipients = RecipientBook(self.documents)
         self.calls = CallLog(self.store)
         self.timers = Timers(self.store)
+        self.webhooks.sign_again = self._headers_of
 
     def simulator(self, code: str) -> Simulator:
         """Raises SandboxError for a provider that is not simulated."""
@@ -47,6 +49,13 @@ class Sandbox:
     def announce(self, provider: str, account: Account, lane: str, notices: list[Notice]) -> list[str]:
         """Queues webhooks to the account's address; the lane keeps their order."""
         return self.webhooks.emit(provider, account.identity, account.webhook_url, f"{provider}:{lane}", notices)
+
+    def _headers_of(self, delivery: Delivery) -> dict[str, str]:
+        simulator = self.simulators.get(delivery.provider)
+        account = self.accounts.find(delivery.provider, delivery.account)
+        if account is None or not isinstance(simulator, TimedSignatures):
+            return delivery.headers
+        return simulator.sign_webhook(account, delivery.body, delivery.event_id)
 
     def run_timer(self, timer: Timer) -> None:
         simulator = self.simulators[timer.provider]

@@ -58,6 +58,15 @@ class HttpSimulator(Protocol):
 
 
 @runtime_checkable
+class TimedSignatures(Protocol):
+    """A vendor whose signature holds the time of the delivery, so that each delivery is signed anew."""
+
+    signs_each_delivery: bool
+
+    def sign_webhook(self, account: Account, body: bytes, event_id: str) -> dict[str, str]: ...
+
+
+@runtime_checkable
 class CheckoutSimulator(Protocol):
     """A gateway with a hosted page."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from app.sandbox import clock
@@ -37,6 +37,9 @@ class Delivery:
     headers: dict[str, str]
     body: bytes
     attempts: int
+    provider: str
+    account: str
+    event_id: str
 
 
 class Webhooks:
@@ -47,6 +50,8 @@ class Webhooks:
         self._faults = faults
         self._retry_seconds = retry_seconds
         self.wake: Callable[[], None] = lambda: None
+        # Vendors whose signature holds the time of the delivery replace the headers of the event; others keep them.
+        self.sign_again: Callable[[Delivery], dict[str, str]] = lambda delivery: delivery.headers
 
     def emit(self, provider: str, account: str, url: str | None, lane: str, notices: Sequence[Notice]) -> list[str]:
         """Queues one action's events in order, as an armed fault bends them; answers the events' names."""
@@ -73,7 +78,8 @@ class Webhooks:
             " and lane not in (select value from json_each(?)) group by lane order by seq limit ?",
             (clock.seconds(), json.dumps(list(busy_lanes)), most),
         )
-        return [_delivery(row) for row in rows]
+        deliveries = [_delivery(row) for row in rows]
+        return [replace(delivery, headers=self.sign_again(delivery)) for delivery in deliveries]
 
     def next_due_at(self) -> float | None:
         row = self._store.row(
@@ -130,7 +136,8 @@ def _later(notice: Notice, seconds: float) -> Notice:
 
 
 def _delivery(row: Any) -> Delivery:
-    return Delivery(row["id"], row["lane"], row["url"], json.loads(row["headers"]), row["body"], row["attempts"])
+    return Delivery(row["id"], row["lane"], row["url"], json.loads(row["headers"]), row["body"], row["attempts"],
+                    row["provider"], row["account"], row["event_id"])  # fmt: skip
 
 
 def _shown(row: Any) -> dict[str, Any]:

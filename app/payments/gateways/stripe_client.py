@@ -110,7 +110,7 @@ def understood(response: HttpResponse, read: Callable[[], R]) -> R:
 
 def has_other_parameters(response: HttpResponse) -> bool:
     """Whether the key was used before, for a request that differs in some detail."""
-    return response.error_object().get("type") == "idempotency_error"
+    return response.status == 400 and response.error_object().get("type") == "idempotency_error"
 
 
 def _is_replayed(response: HttpResponse) -> bool:
