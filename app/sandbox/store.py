@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,7 @@ FORGET = (
 SCHEMA = """
 create table if not exists accounts(
     provider text, identity text, body text not null, primary key (provider, identity));
+create table if not exists secrets(name text primary key, body text not null);
 create table if not exists documents(
     seq integer primary key autoincrement, kind text not null, id text not null, account text not null,
     parent text not null, created_at integer not null, body text not null, unique (kind, id));
@@ -95,8 +97,16 @@ class Store:
         with self._lock:
             return self._db.execute(sql, values).rowcount
 
+    def secret(self, name: str) -> dict[str, str] | None:
+        """A key that the sandbox itself made, kept through resets."""
+        row = self.row("select body from secrets where name = ?", (name,))
+        return None if row is None else json.loads(row["body"])
+
+    def keep_secret(self, name: str, secret: dict[str, str]) -> None:
+        self.run("insert into secrets(name, body) values (?, ?)", (name, json.dumps(secret)))
+
     def reset(self) -> None:
-        """Forgets everything but the accounts."""
+        """Forgets everything but the accounts and the sandbox's own keys."""
         with self.transaction():
             for statement in FORGET:
                 self.run(statement)
