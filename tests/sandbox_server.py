@@ -24,6 +24,7 @@ class RunningSandbox:
         self.port = server.port
         self.base_url = f"http://{HOST}:{server.port}"
         self.razorpay_url = f"{self.base_url}/razorpay"
+        self.paypal_url = f"{self.base_url}/paypal"
         self.whatsapp_url = f"{self.base_url}/whatsapp"
         self.smtp_host = HOST
         self.smtp_port = server.smtp_port

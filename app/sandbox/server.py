@@ -44,6 +44,7 @@ class SandboxServer:
         http, mail = _listen(settings.port, "SANDBOX_PORT"), _listen(settings.smtp_port, "SANDBOX_SMTP_PORT")
         self.sandbox = Sandbox(settings, SIMULATORS)
         self.port: int = http.getsockname()[1]
+        self.sandbox.origin = f"http://{HOST}:{self.port}"
         self.smtp_port: int = mail.getsockname()[1]
         self._dispatcher = Dispatcher(
             self.sandbox.webhooks, self.sandbox.timers, self.sandbox.run_timer, settings.webhook_timeout
