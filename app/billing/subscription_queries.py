@@ -130,7 +130,7 @@ def covering_subscriptions(patient_id: str, appointment_type: str) -> list[Subsc
         .where(
             Subscription.patient_id == patient_id,
             Subscription.status.in_(COVERING),
-            Plan.types.any(appointment_type),  # type: ignore[arg-type]
+            Plan.types.contains([appointment_type]),
             (Subscription.quota.is_(None)) | (Subscription.used < Subscription.quota),
         )
         .order_by(Subscription.period_ends_at, Subscription.id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from app.billing.models import CreditNote, Invoice, Subscription
 from app.billing.periods import add_periods, days_between, per_month, share
 from app.billing.services import credit_balance
 from app.billing.services.plan_changes import SamePlan, change_plan_at_once, change_plan_later
-from app.billing.services.subscriptions import cancel_subscription
+from app.billing.services.subscriptions import cancel_subscription, renew_subscription
 from app.billing.services.unused import unused_part
 from app.core.money import Money
 from app.core.tenant import tenant_scope
@@ -141,8 +142,6 @@ def test_a_change_later_bills_the_other_plan_next(in_clinic: Any) -> None:
     yearly = make_plan("9000.00", period="YEAR", quota=None)
     changed = change(subscription, yearly, later=True)
     assert (changed.status, changed.plan_id, changed.next_plan_id) == ("ACTIVE", subscription.plan_id, yearly.id)
-    from app.billing.services.subscriptions import renew_subscription
-
     with unit_of_work():
         renew_subscription(subscription.id)
     invoice = pay_pending(subscription)
@@ -191,8 +190,7 @@ def test_no_change_of_plan_makes_or_loses_money(
         whole = days_between(subscription.period_starts_at, subscription.period_ends_at, KOLKATA)
         with in_days(day):
             changed = change(subscription, make_plan(prices[1], tax_rate_id=tax))
-            by_days = paid.minor * (whole - day) / whole
-            by_visits = paid.minor * (3 - used) / 3
+            by_days, by_visits = (Fraction(paid.minor * part, of) for part, of in ((whole - day, whole), (3 - used, 3)))
             credited = sum(note.total_minor for note in all_of(CreditNote))
             assert abs(credited - min(by_days, by_visits)) < 1
             invoices = all_of(Invoice)

@@ -20,9 +20,9 @@ from app.core.transaction import unit_of_work
 from app.scheduling.models import Appointment
 from tests.factories.billing import rupees
 from tests.factories.people import make_patient
-from tests.factories.scheduling import make_appointment
+from tests.factories.scheduling import local, make_appointment, tomorrow
 
-_numbers = count(1)
+_numbers, _slots = count(1), count(1)
 
 
 def make_plan(price: str = "1000.00", **overrides: Any) -> Plan:
@@ -63,13 +63,8 @@ def reread(row: Any) -> Any:
     return db.session.get_one(type(row), row.id)
 
 
-_slots = count(1)
-
-
 def make_visit(subscription: Subscription, doctor: Any = None, **overrides: Any) -> Appointment:
     """A visit of the subscription's patient, each at another time of the next days."""
-    from tests.factories.scheduling import local, tomorrow
-
     number = next(_slots) % 2000
     starts_at = local(tomorrow() + timedelta(days=number // 90), 0) + timedelta(minutes=15 * (number % 90))
     return make_appointment(doctor, patient_id=subscription.patient_id, **{"starts_at": starts_at, **overrides})
