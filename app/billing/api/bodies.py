@@ -37,6 +37,12 @@ def _of_our_time(value: dates.date) -> dates.date:
 
 
 Day = Annotated[dates.date, AfterValidator(_of_our_time)]
+Percent = Annotated[Decimal, Field(ge=0, le=100, decimal_places=3)]
+
+
+def _check_one_discount(amount: Decimal | None, percent: Decimal | None) -> None:
+    if amount is not None and percent is not None:
+        raise ValueError("give either discount or discountPercent")
 
 
 class LineBody(Body):
@@ -47,15 +53,29 @@ class LineBody(Body):
     unit_price: Decimal
     quantity: Decimal = Field(Decimal(1), gt=0, le=1_000_000, decimal_places=3)
     discount: Decimal | None = None
+    discount_percent: Percent | None = Field(None, description="Instead of `discount`: per cent of the line.")
     tax_rate_id: Id | None = Field(None, description="By default the service's tax.")
+
+    @model_validator(mode="after")
+    def _one_discount(self) -> LineBody:
+        _check_one_discount(self.discount, self.discount_percent)
+        return self
 
 
 class InvoiceContent(Body):
     discount: Decimal | None = Field(None, description="Off the whole invoice, before tax.")
-    discount_reason: str = Field("", max_length=300, description="Needed above what the role may give without one.")
+    discount_percent: Percent | None = Field(None, description="Instead of `discount`: per cent of the lines' sum.")
+    discount_reason: str = Field(
+        "", max_length=300, description="Needed above the role's limit; somebody else then approves the draft."
+    )
     due_on: Day | None = None
     notes: str = Field("", max_length=2000)
     currency: str | None = Field(None, description="If given, it must be the clinic's.")
+
+    @model_validator(mode="after")
+    def _one_whole_discount(self) -> InvoiceContent:
+        _check_one_discount(self.discount, self.discount_percent)
+        return self
 
 
 class NewInvoice(InvoiceContent):
@@ -106,18 +126,29 @@ class TenderBody(AmountBody):
     reference: str = Field("", max_length=80, description="Of the UPI transfer, card slip or cheque.")
 
 
+class PartBody(Body):
+    """What of a payment is for one invoice; by default all that is due of it."""
+
+    invoice_id: Id
+    amount: Decimal | None = None
+
+
 class NewPayment(PayBody):
-    """For an invoice or a visit; with a `tender` it is taken at the desk, without one on the gateway's hosted page."""
+    """For an invoice, a visit, or several invoices of one patient; with a `tender` it is taken at the desk, without one
+    on the gateway's hosted page.
+    """
 
     invoice_id: Id | None = None
     appointment_id: Id | None = None
+    allocations: list[PartBody] | None = Field(None, min_length=1, max_length=50, description="Several invoices.")
     tender: TenderKind | None = Field(None, validation_alias=AliasChoices("tender", "method"))
     reference: str = Field("", max_length=80, description="Of the UPI transfer, card slip or cheque.")
 
     @model_validator(mode="after")
     def _for_one_thing(self) -> NewPayment:
-        if (self.invoice_id is None) == (self.appointment_id is None):
-            raise ValueError("give either invoiceId or appointmentId")
+        given = [item for item in (self.invoice_id, self.appointment_id, self.allocations) if item is not None]
+        if len(given) != 1:
+            raise ValueError("give invoiceId, appointmentId or allocations")
         return self
 
 
@@ -125,9 +156,27 @@ class ReasonBody(Body):
     reason: str = Field(min_length=1, max_length=300)
 
 
+class CreditLineBody(Body):
+    """What is credited of a line: a quantity, or an amount with its tax."""
+
+    line_id: Id
+    quantity: Decimal | None = Field(None, gt=0, le=1_000_000, decimal_places=3)
+    amount: Decimal | None = None
+
+
 class CreditBody(ReasonBody):
-    amount: Decimal
+    """Either an amount, shared over what is left of all lines, or lines."""
+
+    amount: Decimal | None = None
+    lines: list[CreditLineBody] | None = Field(None, min_length=1, max_length=100)
+    release_paid: bool = Field(False, description="With lines: what was paid of them becomes the patient's credit.")
     currency: str | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> CreditBody:
+        if (self.amount is None) == (self.lines is None):
+            raise ValueError("give either amount or lines")
+        return self
 
 
 def amount_of(value: Decimal | None, currency: str | None = None, field: str = "amount") -> Money | None:

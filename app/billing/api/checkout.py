@@ -6,10 +6,16 @@ from typing import Any
 
 from flask_babel import gettext as _
 
-from app.billing.api.bodies import NewPayment, PayBody, PayVisitBody, amount_of
-from app.billing.models import Invoice
+from app.billing.api.bodies import NewPayment, PartBody, PayBody, PayVisitBody, amount_of
+from app.billing.models import Invoice, Receipt
 from app.billing.queries import get_invoice
-from app.billing.services import begin_invoice_payment, begin_visit_payment, collect_at_desk
+from app.billing.services import (
+    begin_invoice_payment,
+    begin_payment_of_invoices,
+    begin_visit_payment,
+    collect_at_desk,
+    collect_for_invoices,
+)
 from app.core.api import Api, endpoint
 from app.core.errors import Invalid
 from app.core.money import Money
@@ -17,6 +23,7 @@ from app.core.principal import require
 from app.core.transaction import unit_of_work
 from app.payments.models import Payment
 from app.payments.queries import get_payment
+from app.payments.services import start_checkout
 from app.scheduling.models import Appointment
 from app.scheduling.queries import get_appointment
 
@@ -56,15 +63,38 @@ class CheckoutApi(Api):
         resource="payment", action="create", body=NewPayment, status=201, idempotent=True, steps=True,
     )  # fmt: skip
     def create(self, body: NewPayment) -> dict[str, Any]:
-        """Begin to pay for an invoice or a visit, or record what the desk took for it."""
+        """Begin to pay for an invoice, a visit or several invoices, or record what the desk took for it."""
         with unit_of_work():
-            target = _target(body)
-            amount = amount_of(body.amount, body.currency)
-            if body.tender is not None:
-                return _taken(target, body, amount)
-            begin: Any = begin_invoice_payment if isinstance(target, Invoice) else begin_visit_payment
-            payment_id = begin(target, provider=body.provider, amount=amount).id
-        return show_checkout(payment_id)
+            begun = _several(body, body.allocations) if body.allocations is not None else _one(body)
+        return begun if isinstance(begun, dict) else show_checkout(begun)
+
+
+def _one(body: NewPayment) -> dict[str, Any] | str:
+    """What the desk took; or the id of a payment whose page is to be opened."""
+    target = _target(body)
+    amount = amount_of(body.amount, body.currency)
+    if body.tender is not None:
+        return _taken(target, body, amount)
+    begin: Any = begin_invoice_payment if isinstance(target, Invoice) else begin_visit_payment
+    payment_id: str = begin(target, provider=body.provider, amount=amount).id
+    return payment_id
+
+
+def _several(body: NewPayment, parts: list[PartBody]) -> dict[str, Any] | str:
+    """As `_one`, for several invoices of one patient. At the desk, `amount` above what is due becomes credit."""
+    patients = {get_invoice(part.invoice_id).patient_id for part in parts}
+    if len(patients) != 1:
+        raise Invalid(fields={"allocations": _("Choose invoices of one patient.")})
+    wanted = {
+        part.invoice_id: amount_of(part.amount, body.currency, f"allocations.{at}.amount")
+        for at, part in enumerate(parts)
+    }
+    if body.tender is None:
+        return begin_payment_of_invoices(patients.pop(), wanted, provider=body.provider).id
+    require("invoice", "mark-paid")
+    amount = amount_of(body.amount, body.currency)
+    payment, receipt = collect_for_invoices(patients.pop(), str(body.tender), wanted, amount, body.reference)
+    return {**_shown(payment, receipt), "invoiceIds": list(wanted)}
 
 
 def _target(body: NewPayment) -> Invoice | Appointment:
@@ -77,17 +107,20 @@ def _taken(target: Invoice | Appointment, body: NewPayment, amount: Money | None
     """All that is due or a part; needs the permission to mark invoices paid."""
     require("invoice", "mark-paid")
     taken = collect_at_desk(target, str(body.tender), amount, body.reference)
+    shown = _shown(taken.payment, taken.receipt)
+    return {**shown, "invoiceId": taken.invoice.id, "appointmentId": taken.invoice.appointment_id}
+
+
+def _shown(payment: Payment, receipt: Receipt) -> dict[str, Any]:
     return {
-        "id": taken.payment.id,
-        "paymentId": taken.payment.id,
-        "invoiceId": taken.invoice.id,
-        "appointmentId": taken.invoice.appointment_id,
-        "provider": taken.payment.provider,
-        "method": taken.payment.method,
-        "status": taken.payment.status,
-        "amount": taken.payment.amount.to_json(),
-        "currency": taken.payment.currency,
-        "receiptNumber": taken.receipt.number,
+        "id": payment.id,
+        "paymentId": payment.id,
+        "provider": payment.provider,
+        "method": payment.method,
+        "status": payment.status,
+        "amount": payment.amount.to_json(),
+        "currency": payment.currency,
+        "receiptNumber": receipt.number,
     }
 
 

@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 
 from app.billing.api.bodies import (
     CreditBody,
+    CreditLineBody,
     InvoiceChanges,
     InvoiceContent,
     InvoiceQuery,
@@ -18,21 +19,25 @@ from app.billing.api.bodies import (
     TenderBody,
     amount_of,
 )
+from app.billing.api.locking import locked_invoice
 from app.billing.api.shapes import show_credit_note, show_invoice, show_row
 from app.billing.models import Invoice, InvoiceStatus
 from app.billing.notices import send_invoice
 from app.billing.queries import get_invoice, invoice_rows, patient_of_user, today
 from app.billing.services import (
+    LineCredit,
     collect_at_desk,
     credit_invoice,
+    credit_lines,
     ensure_pdf,
+    lock_for_credit,
     lock_invoice,
-    lock_visit,
     make_pay_link,
     open_invoice,
     void_invoice,
 )
 from app.billing.services.checkout import check_amount
+from app.billing.services.discounts import discount_stands
 from app.billing.services.downloads import download_url, read_download_token
 from app.billing.services.drafts import WantedLine, change_by_hand, draft_by_hand
 from app.billing.services.files import PDF
@@ -59,11 +64,11 @@ class InvoiceApi(Api):
         "POST", "/billing/invoices", resource="invoice", action="create", body=NewInvoice, status=201, idempotent=True
     )
     def create(self, body: NewInvoice) -> dict[str, Any]:
-        """Write a draft, or with `open` issue it at once."""
+        """Write a draft, or with `open` issue it at once, unless its discount waits for approval."""
         invoice = draft_by_hand(
             body.patient_id, _lines(body.lines), appointment_id=body.appointment_id, **_content(body)
         )
-        if body.open:
+        if body.open and discount_stands(invoice):
             open_invoice(lock_invoice(invoice.id))
         return show_invoice(invoice)
 
@@ -88,26 +93,26 @@ class InvoiceApi(Api):
     @endpoint("PUT", INVOICE, resource="invoice", action="update", body=InvoiceChanges)
     def change(self, invoice_id: str, body: InvoiceChanges) -> dict[str, Any]:
         """Write a draft anew; 409 for an invoice that is open."""
-        invoice = _locked(invoice_id)
+        invoice = locked_invoice(invoice_id)
         lines = _lines(body.lines) if body.lines is not None else None
         return show_invoice(change_by_hand(invoice, lines, **_content(body, _kept(invoice, body))))
 
     @endpoint("POST", f"{INVOICE}/open", resource="invoice", action="update", idempotent=True)
     def open(self, invoice_id: str) -> dict[str, Any]:
         """Number a draft and book it; it cannot change from then on."""
-        return show_invoice(open_invoice(_locked(invoice_id)))
+        return show_invoice(open_invoice(locked_invoice(invoice_id)))
 
     @endpoint("POST", f"{INVOICE}/mark-paid", resource="invoice", action="mark-paid", body=TenderBody, idempotent=True)
     def mark_paid(self, invoice_id: str, body: TenderBody) -> dict[str, Any]:
         """Record a desk tender for the amount due."""
-        invoice = _locked(invoice_id)
+        invoice = locked_invoice(invoice_id)
         check_amount(invoice, amount_of(body.amount, body.currency))
         return show_invoice(collect_at_desk(invoice, body.tender, reference=body.reference).invoice)
 
     @endpoint("POST", f"{INVOICE}/void", resource="invoice", action="void", body=ReasonBody, idempotent=True)
     def void(self, invoice_id: str, body: ReasonBody) -> dict[str, Any]:
         """Take back an invoice that nobody paid; its number stays."""
-        return show_invoice(void_invoice(_locked(invoice_id), body.reason))
+        return show_invoice(void_invoice(locked_invoice(invoice_id), body.reason))
 
     @endpoint(
         "POST",
@@ -119,10 +124,15 @@ class InvoiceApi(Api):
         idempotent=True,
     )
     def credit(self, invoice_id: str, body: CreditBody) -> dict[str, Any]:
-        """Correct what is unpaid of an open invoice by a credit note; what was paid is refunded instead."""
+        """Correct an open invoice by a credit note: what is unpaid by an amount, or lines by quantity or amount."""
+        get_invoice(invoice_id)
+        invoice = lock_for_credit(invoice_id)
+        if body.lines is not None:
+            lines = [_credited_line(line, at, body.currency) for at, line in enumerate(body.lines)]
+            return show_credit_note(credit_lines(invoice, lines, body.reason, release_paid=body.release_paid))
         amount = amount_of(body.amount, body.currency)
-        assert amount is not None
-        return show_credit_note(credit_invoice(_locked(invoice_id), amount, body.reason))
+        assert amount is not None  # the body has one or the other
+        return show_credit_note(credit_invoice(invoice, amount, body.reason))
 
     @endpoint("POST", f"{INVOICE}/generate-pdf", resource="invoice", action="generate-pdf")
     def generate_pdf(self, invoice_id: str) -> dict[str, Any]:
@@ -183,17 +193,9 @@ def _page(query: InvoiceQuery, patient_id: str | None) -> dict[str, Any]:
     return page(rows, [Invoice.created_at, Invoice.id], query, show_row, descending=True)
 
 
-def _locked(invoice_id: str) -> Invoice:
-    """An invoice that the person may see, locked after its visit. Raises NotFound."""
-    invoice = get_invoice(invoice_id)
-    if invoice.appointment_id is not None:
-        lock_visit(invoice.appointment_id)
-    return lock_invoice(invoice.id)
-
-
 def _opened(invoice_id: str) -> Invoice:
     """What goes to the patient has a number. Raises Conflict for a void invoice."""
-    invoice = _locked(invoice_id)
+    invoice = locked_invoice(invoice_id)
     if invoice.status == InvoiceStatus.DRAFT:
         open_invoice(invoice)
     elif invoice.status == InvoiceStatus.VOID:
@@ -216,10 +218,14 @@ def _lines(bodies: list[LineBody]) -> list[WantedLine]:
             description=body.description,
             service_id=body.service_id,
             tax_rate_id=body.tax_rate_id,
-            discount=amount_of(body.discount, field=f"lines.{at}.discount"),
+            discount=body.discount_percent or amount_of(body.discount, field=f"lines.{at}.discount"),
         )
         for at, body in enumerate(bodies)
     ]
+
+
+def _credited_line(body: CreditLineBody, at: int, currency: str | None) -> LineCredit:
+    return LineCredit(body.line_id, body.quantity, amount_of(body.amount, currency, f"lines.{at}.amount"))
 
 
 def _price(body: LineBody, at: int) -> Money:
@@ -230,7 +236,7 @@ def _price(body: LineBody, at: int) -> Money:
 
 def _content(body: InvoiceContent, kept: dict[str, Any] | None = None) -> dict[str, Any]:
     given = {
-        "discount": amount_of(body.discount, body.currency, "discount"),
+        "discount": body.discount_percent or amount_of(body.discount, body.currency, "discount"),
         "discount_reason": body.discount_reason,
         "due_on": body.due_on,
         "notes": body.notes,
@@ -246,4 +252,5 @@ def _kept(invoice: Invoice, body: InvoiceContent) -> dict[str, Any]:
         "due_on": invoice.due_on,
         "notes": invoice.notes,
     }
-    return {name: value for name, value in stored.items() if name not in body.model_fields_set}
+    named = body.model_fields_set | ({"discount"} if body.discount_percent is not None else set())
+    return {name: value for name, value in stored.items() if name not in named}

@@ -32,11 +32,12 @@ def approve_request(approval_id: str, note: str = "") -> InvoiceApproval:
     if approval.requested_by_id == principal.user_id:
         raise SecondPersonNeeded(_("Another person must decide about this."))
     if approval.kind == ApprovalKind.DISCOUNT:
-        check_draft(invoice)
         _check_limit(approval, principal)
     note_decision(approval, ApprovalStatus.APPROVED, note)
     if approval.kind == ApprovalKind.WRITE_OFF:
         write_off_invoice(invoice, approval)
+    else:
+        check_draft(invoice)
     return approval
 
 
