@@ -18,7 +18,7 @@ from config import Settings, get_settings
 
 LABEL = "Demo"
 SECONDS = 5
-PRIORITIES = {"phonepe": 1}  # after Razorpay, which keeps on being the first choice
+PRIORITIES = {"phonepe": 1, "stripe": 2}  # after Razorpay, which keeps on being the first choice
 
 
 class SandboxAway(RuntimeError):
@@ -49,6 +49,7 @@ def _save(settings: Settings, demo: DemoClinic) -> None:
     wanted: list[tuple[str, str, str, dict[str, Any]]] = [
         ("payment", "razorpay", f"{sandbox}/razorpay", _razorpay(demo)),
         ("payment", "phonepe", f"{sandbox}/phonepe", _phonepe(demo)),
+        ("payment", "stripe", f"{sandbox}/stripe", _stripe(demo)),
         ("whatsapp", "whatsapp_cloud", f"{sandbox}/whatsapp", _whatsapp(demo)),
         (
             "email",
@@ -85,6 +86,11 @@ def _phonepe(demo: DemoClinic) -> dict[str, str]:
     }
 
 
+def _stripe(demo: DemoClinic) -> dict[str, str]:
+    name = demo.subdomain
+    return {"secret_key": f"sk_test_{name}0000003", "webhook_secret": f"whsec_{name}-demo-webhook-secret"}
+
+
 def _whatsapp(demo: DemoClinic) -> dict[str, str]:
     name = demo.subdomain
     return {
@@ -96,7 +102,7 @@ def _whatsapp(demo: DemoClinic) -> dict[str, str]:
 
 
 def _sandbox_accounts(settings: Settings, clinic_id: str, demo: DemoClinic) -> list[dict[str, Any]]:
-    razorpay, phonepe, whatsapp = _razorpay(demo), _phonepe(demo), _whatsapp(demo)
+    razorpay, phonepe, stripe, whatsapp = _razorpay(demo), _phonepe(demo), _stripe(demo), _whatsapp(demo)
     own = f"http://127.0.0.1:{settings.port}"
     return [
         {
@@ -114,6 +120,13 @@ def _sandbox_accounts(settings: Settings, clinic_id: str, demo: DemoClinic) -> l
             "webhookPassword": phonepe["webhook_password"],
             "webhookUrl": f"{own}/api/payments/phonepe/webhook?clinicId={clinic_id}",
             "refundSeconds": 5,
+        },
+        {
+            "provider": "stripe",
+            "accountId": f"acct_{demo.subdomain}0000003",
+            "secretKey": stripe["secret_key"],
+            "webhookSecret": stripe["webhook_secret"],
+            "webhookUrl": f"{own}/api/payments/stripe/webhook?clinicId={clinic_id}",
         },
         {
             "provider": "whatsapp",

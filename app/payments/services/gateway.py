@@ -100,3 +100,14 @@ def razorpay_from_environment(settings: Settings) -> dict[str, str] | None:
     if settings.razorpay_webhook_secret is not None:
         secrets["webhook_secret"] = settings.razorpay_webhook_secret.get_secret_value()
     return secrets
+
+
+@environment_account(CHANNEL, "stripe")
+def stripe_from_environment(settings: Settings) -> dict[str, str] | None:
+    """STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET make the global account."""
+    if settings.stripe_secret_key is None:
+        return None
+    secrets = {"secret_key": settings.stripe_secret_key.get_secret_value()}
+    if settings.stripe_webhook_secret is not None:
+        secrets["webhook_secret"] = settings.stripe_webhook_secret.get_secret_value()
+    return secrets
