@@ -1,0 +1,87 @@
+"""Taking one sum by several tenders."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import flash, redirect, request, url_for
+from flask_appbuilder import expose
+from flask_babel import gettext as _
+
+from app.billing.models import Invoice
+from app.billing.queries import get_invoice
+from app.billing.services import invoice_for_visit, lock_visit
+from app.billing.services.split_tender import Part, collect_split
+from app.billing.views.counting import read_money
+from app.core.errors import AppError, Invalid
+from app.core.formatting import money
+from app.core.transaction import unit_of_work
+from app.core.views import ActionView
+from app.payments.models import TenderKind
+from app.scheduling.queries import get_appointment
+
+# Two cards, since families pay with more than one.
+ROWS = (
+    TenderKind.CASH,
+    TenderKind.CARD_TERMINAL,
+    TenderKind.CARD_TERMINAL,
+    TenderKind.UPI,
+    TenderKind.CHEQUE,
+    TenderKind.BANK,
+)
+
+
+class SplitView(ActionView):
+    """Cash, cards, UPI, cheque and bank on one receipt."""
+
+    class_permission_name = "invoice"
+    route_base = "/billing/split"
+
+    @expose("/visit/<id:appointment_id>", methods=["POST"])
+    def visit(self, appointment_id: str) -> Any:
+        """From the front desk: the visit's invoice, drafted if there is none."""
+        self.require("mark-paid")
+        get_appointment(appointment_id)
+        with unit_of_work():
+            invoice_id = invoice_for_visit(lock_visit(appointment_id)).id
+        return redirect(url_for(".collect", invoice_id=invoice_id))
+
+    @expose("/<id:invoice_id>", methods=["GET", "POST"])
+    def collect(self, invoice_id: str) -> Any:
+        self.require("mark-paid")
+        invoice = get_invoice(invoice_id)
+        if request.method == "GET":
+            return self._page(invoice)
+        try:
+            with unit_of_work():
+                taken = collect_split(invoice, _parts(invoice.currency))
+                number, first, change = taken.receipt.number, taken.payments[0].id, taken.change
+        except AppError as error:
+            words = " ".join(str(text) for text in (error.fields or {}).values())
+            shown = words if isinstance(error, Invalid) and words else str(error.message)
+            return self._page(get_invoice(invoice_id), shown), error.status
+        flash(_("Received. Receipt %(number)s", number=number), "success")
+        if change:
+            flash(_("Give %(change)s back.", change=money(change)), "warning")
+        return redirect(url_for("InvoiceView.show", pk=invoice_id, receipt=first))
+
+    def _page(self, invoice: Invoice, problem: str = "") -> str:
+        rows = [(at, kind, _typed(at)) for at, kind in enumerate(ROWS)]
+        return self.render("billing/split.html", invoice=invoice, rows=rows, problem=problem)
+
+
+def _typed(at: int) -> dict[str, str]:
+    return {name: request.form.get(f"{name}_{at}", "").strip() for name in ("amount", "tendered", "reference")}
+
+
+def _parts(currency: str) -> list[Part]:
+    """Rows with an amount. Raises Invalid."""
+    parts = []
+    for at, kind in enumerate(ROWS):
+        typed = _typed(at)
+        if not typed["amount"]:
+            continue
+        tendered = read_money(typed["tendered"], currency, "parts") if typed["tendered"] else None
+        amount = read_money(typed["amount"], currency, "parts")
+        parts.append(Part(kind, amount, typed["reference"][:80], tendered))
+    return parts
