@@ -10,11 +10,11 @@ from importlib import import_module
 from typing import Any
 
 from flask import current_app
-from rq import SimpleWorker, Worker
+from rq import Queue, SimpleWorker, Worker
 from rq.cron import CronScheduler
 
 from app import create_app
-from app.core.jobs import HEAVY_QUEUES, LIGHT_QUEUES, QUEUES, queue_named, redis_connection, scheduled_jobs
+from app.core.jobs import HEAVY_QUEUES, LIGHT_QUEUES, QUEUES, scheduled_jobs, waiting_connection
 from config import MissingSetting
 
 log = logging.getLogger("worker")
@@ -47,13 +47,14 @@ def work(queues: list[str], *, forking: bool, burst: bool = False) -> None:
         for module in PRELOADED:
             import_module(module)
     worker_class = HeavyWorker if forking else LightWorker
-    worker = worker_class([queue_named(name) for name in names], connection=redis_connection())
+    connection = waiting_connection()
+    worker = worker_class([Queue(f"{name}-queue", connection=connection) for name in names], connection=connection)
     worker.work(with_scheduler=True, burst=burst, logging_level="WARNING")
 
 
 def cron() -> None:
     """Queue every scheduled job when it is due."""
-    scheduler = CronScheduler(connection=redis_connection(), logging_level="WARNING")
+    scheduler = CronScheduler(connection=waiting_connection(), logging_level="WARNING")
     for item in scheduled_jobs():
         # A wake-up that nobody took within two intervals is worthless: idle queues must not fill while no worker runs.
         scheduler.register(

@@ -9,7 +9,6 @@ from typing import Any
 
 from flask import Flask
 from flask_socketio import SocketIO
-from socketio import RedisManager
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import UUIDConverter
 
@@ -35,7 +34,7 @@ from app.core.loader import load_declarations, load_edges
 from app.core.logging import configure_logging
 from app.core.principal import find_principal, install_role_table, may
 from app.core.row_security import APP_ROLE, SYSTEM_ROLE
-from app.core.sockets import LiveNamespace
+from app.core.sockets import LiveManager, LiveNamespace
 from app.core.tenant import SYSTEM_BIND, current_clinic_id, db, require_clinic
 from app.core.views.hooks import ConsoleHooks, install_hooks
 from app.tenancy.cache import shared_cache
@@ -145,7 +144,7 @@ def _bind_sockets(app: Flask) -> None:
     socketio = SocketIO(
         app,
         async_mode=app.config.get("SOCKETIO_ASYNC_MODE"),
-        client_manager=RedisManager(settings.redis_url, channel="clinic-console"),
+        client_manager=LiveManager(settings.redis_url, channel="clinic-console"),
         transports=["websocket"],
         cors_allowed_origins=None,
         path="socket.io",

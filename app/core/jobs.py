@@ -19,6 +19,7 @@ from rq import Queue, Retry
 from rq.job import Job as RqJob
 
 from app.core.logging import bound, flush
+from app.core.redis_guard import guarded_redis
 from app.core.tenant import current_clinic_id
 from app.core.transaction import after_commit
 from config import get_settings
@@ -43,6 +44,7 @@ HEAVY_QUEUES = (
 )
 QUEUES = LIGHT_QUEUES + HEAVY_QUEUES
 BACKOFF_BASE_SECONDS = 2
+ANSWER_SECONDS = 1.0
 # Where a queued job says whose it is; also the name of the parameter that tells a job its clinic.
 CLINIC = "clinic_id"
 
@@ -50,11 +52,16 @@ _connection: Redis | None = None
 
 
 def redis_connection() -> Redis:
-    """One connection pool per process, with short time-outs: a dead Redis must not hold up a request."""
+    """One connection pool per process, for everything but waiting: a dead or hung Redis must not hold up a request."""
     global _connection
     if _connection is None:
-        _connection = Redis.from_url(get_settings().redis_url, socket_timeout=5, socket_connect_timeout=1)
+        _connection = guarded_redis(get_settings().redis_url, ANSWER_SECONDS)
     return _connection
+
+
+def waiting_connection() -> Redis:
+    """For workers and the scheduler, whose blocking reads take longer than any answer may."""
+    return Redis.from_url(get_settings().redis_url, socket_timeout=5, socket_connect_timeout=1)
 
 
 def queue_named(name: str) -> Queue:

@@ -8,7 +8,7 @@ import os
 from collections import deque
 from typing import Any
 
-from redis.exceptions import ConnectionError, RedisError
+from redis.exceptions import ConnectionError, ResponseError
 
 from app.core.jobs import redis_connection
 
@@ -31,7 +31,9 @@ def ask(*commands: tuple[Any, ...]) -> list[Any]:
 
 
 def _new_connection() -> Any:
-    return redis_connection().connection_pool.make_connection()
+    """Not the pool's own: it would count what it made and never had back, and refuse for good after a hundred."""
+    pool: Any = redis_connection().connection_pool
+    return pool.connection_class(**pool.connection_kwargs)
 
 
 def _ask(connection: Any, commands: tuple[tuple[Any, ...], ...]) -> list[Any]:
@@ -47,7 +49,7 @@ def _ask(connection: Any, commands: tuple[tuple[Any, ...], ...]) -> list[Any]:
     else:
         connection.disconnect()
     for answer in answers:
-        if isinstance(answer, RedisError):
+        if isinstance(answer, ResponseError):
             raise answer
     return answers
 
@@ -56,7 +58,5 @@ def _answer(connection: Any) -> Any:
     """Redis's refusal of one command is an answer like others; what broke the connection is not."""
     try:
         return connection.read_response()
-    except ConnectionError:
-        raise
-    except RedisError as refusal:
+    except ResponseError as refusal:
         return refusal

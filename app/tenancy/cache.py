@@ -14,8 +14,9 @@ from app.core.api import dump
 from app.core.cache.changes import STALENESS_SECONDS
 from app.core.cache.layers import Cache
 from app.core.cache.regions import CLINIC_SETTINGS, PROVIDER_ACCOUNTS, Region
-from app.core.cache.remote import connect
+from app.core.cache.remote import TIMEOUT_SECONDS
 from app.core.cache.rows import changed_here, hangs_on, listen
+from app.core.redis_guard import guarded_redis
 from app.core.tenant import all_tenants, db, require_clinic
 from app.tenancy.keys import keyring
 from app.tenancy.models import Clinic, GlobalProviderAccount, ProviderAccount
@@ -28,7 +29,7 @@ def shared_cache() -> Cache:
 
 @lru_cache(maxsize=1)
 def _cache(redis_url: str) -> Cache:
-    return Cache(connect(redis_url), keyring=keyring())
+    return Cache(guarded_redis(redis_url, TIMEOUT_SECONDS), keyring=keyring())
 
 
 def kept(region: Region, name: str, load: Callable[[], Any], *, part: str = "") -> Any:

@@ -54,14 +54,19 @@ class QueueView(ActionView):
     def settle(self, job_id: str) -> Any:
         """Retry or discard a dead job."""
         self.require("retry")
-        job = _dead_job(job_id)
-        if request.form.get("do") == "discard":
-            job.delete()
-            flash(_("The job is discarded."), "success")
-        else:
-            job.requeue()
-            flash(_("The job waits in its queue again."), "success")
+        try:
+            flash(_settle(_dead_job(job_id), discard=request.form.get("do") == "discard"), "success")
+        except RedisError:
+            raise Unavailable(_("Redis is not reachable; what waits there is not lost.")) from None
         return redirect(url_for(".overview"))
+
+
+def _settle(job: RqJob, *, discard: bool) -> str:
+    if discard:
+        job.delete()
+        return _("The job is discarded.")
+    job.requeue()
+    return _("The job waits in its queue again.")
 
 
 def _queues() -> list[dict[str, Any]]:
