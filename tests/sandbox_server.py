@@ -47,6 +47,10 @@ class RunningSandbox:
         """Presses a button of the hosted page; webhook=False keeps the gateway silent."""
         return self.post(f"/_control/checkout/{gateway}/{order_id}", {"result": result, **options})
 
+    def paypal_root(self) -> str:
+        """The root (PEM) that the certificate of PayPal's webhooks hangs on."""
+        return self.request("GET", "/paypal/v1/notifications/certs/ROOT").text
+
     def messages(self, **query: Any) -> list[Json]:
         items: list[Json] = self.get("/_control/messages", **query)["items"]
         return items

@@ -135,6 +135,7 @@ KINDS: dict[str, Any] = {
     "desk": _("At the desk"),
     "razorpay": "Razorpay",
     "phonepe": "PhonePe",
+    "paypal": "PayPal",
     "CASH": _("Cash"),
     "UPI": _("UPI"),
     "CARD_TERMINAL": _("Card terminal"),

@@ -6,11 +6,12 @@ from typing import Any
 
 from app.core.providers import provider_with_code
 from app.payments.gateways.base import Gateway
+from app.payments.gateways.paypal import PayPal
 from app.payments.gateways.phonepe import PhonePe
 from app.payments.gateways.razorpay import Razorpay
 from app.payments.gateways.stripe import Stripe
 
-GATEWAYS: tuple[type[Gateway[Any]], ...] = (Razorpay, PhonePe, Stripe)
+GATEWAYS: tuple[type[Gateway[Any]], ...] = (Razorpay, PhonePe, Stripe, PayPal)
 
 
 def gateway_with_code(code: str) -> type[Gateway[Any]]:

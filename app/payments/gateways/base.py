@@ -64,6 +64,8 @@ class Capabilities:
     """What a gateway can do, so that screens offer nothing else."""
 
     manual_capture: bool = False
+    # Whether the payer's approval moves no money yet, so that it is taken by a call of its own (`Gateway.collect`).
+    collects: bool = False
     partial_capture: bool = False
     # Whether one reservation may be taken in several parts, the last of which says that it is the last.
     repeated_captures: bool = False

@@ -102,10 +102,12 @@ class PayPal(Gateway[PayPalCredentials]):
     default_timeouts = Timeouts(connect=3, read=20)
     capabilities: ClassVar[Capabilities] = Capabilities(
         manual_capture=True,
+        collects=True,
         partial_capture=True,
         repeated_captures=True,
         void=True,
         idempotent_refund=True,
+        one_order_per_reference=True,
         signed_return=False,
         signed_webhook=False,
         settlement_lines=True,
@@ -197,13 +199,13 @@ class PayPal(Gateway[PayPalCredentials]):
     def resume_checkout(self, order_id: str, request: CheckoutRequest) -> Checkout:
         response = self._client.get(ORDERS + "/{id}", id=order_id)
         if response.status == 404:
-            raise ProviderError(Outcome.PERMANENT_MESSAGE, ORDER_EXPIRED, "PayPal has forgotten this order.")
+            raise _expired("PayPal has forgotten this order.")
         return self._checkout(response)
 
     def _checkout(self, response: HttpResponse) -> Checkout:
         order = self._entity(response, Opened)
         if order.status == "VOIDED":
-            raise ProviderError(Outcome.PERMANENT_MESSAGE, ORDER_EXPIRED, "PayPal has closed this order.")
+            raise _expired("PayPal has closed this order.")
         links = {link.rel: link.href for link in order.links}
         url = links.get("payer-action") or links.get("approve")
         if not url or not url.startswith(("https://", "http://")):
@@ -215,6 +217,7 @@ class PayPal(Gateway[PayPalCredentials]):
         return None
 
     def fetch_order(self, order_id: str) -> GatewayOrder:
+        """Raises ProviderError `ORDER_EXPIRED` for one that PayPal has forgotten: nobody paid it."""
         order = self._order(order_id)
         return self._understood(lambda: wire.read_order(order, self.from_text))
 
@@ -271,7 +274,10 @@ class PayPal(Gateway[PayPalCredentials]):
         return self._order(authorization.order_id)
 
     def _order(self, order_id: str) -> Order:
-        return self._entity(self._client.get(ORDERS + "/{id}", id=order_id), Order)
+        response = self._client.get(ORDERS + "/{id}", id=order_id)
+        if response.status == 404:
+            raise _expired("PayPal has forgotten this order.")
+        return self._entity(response, Order)
 
     # ---- refunds ----
 
@@ -374,6 +380,10 @@ class PayPal(Gateway[PayPalCredentials]):
             return read()
         except ValueError:
             raise ProviderError(Outcome.RETRY, MALFORMED, "The answer was not understood.") from None
+
+
+def _expired(text: str) -> ProviderError:
+    return ProviderError(Outcome.PERMANENT_MESSAGE, ORDER_EXPIRED, text)
 
 
 def _given(fields: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from app.core import clock
-from app.core.http import HttpClient, HttpResponse, basic_auth, bearer_auth
+from app.core.http import HttpClient, HttpResponse, basic_auth, bearer_auth, checked_base_url
 from app.core.providers import Outcome, ProviderError, Timeouts, safe_text
 from app.payments.gateways.phonepe_tokens import Token, TokenBook, account_key, read_token
 
@@ -27,7 +27,7 @@ class PayPalClient:
     """One REST app. Safe to share between threads."""
 
     def __init__(self, base_url: str, client_id: str, secret: str, timeouts: Timeouts) -> None:
-        self._base_url, self._timeouts = base_url, timeouts
+        self._base_url, self._timeouts = checked_base_url(base_url, ("http", "https")), timeouts
         self._login = basic_auth(client_id, secret)
         self._secrets = (client_id, secret)
         self._account = account_key("paypal", base_url, client_id, secret)

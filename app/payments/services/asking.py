@@ -12,7 +12,7 @@ from app.core.providers import ProviderError
 from app.core.tenant import db
 from app.core.transaction import unit_of_work
 from app.payments.errors import NotKnownYet
-from app.payments.gateways.base import Gateway, GatewayOrder, GatewayRefund
+from app.payments.gateways.base import ORDER_EXPIRED, Gateway, GatewayOrder, GatewayRefund
 from app.payments.models import OperationKind, Payment, PaymentOperation, Refund, RefundStatus
 from app.payments.services.captures import finish_capture, note_approval
 from app.payments.services.checkout import order_reference, record_order
@@ -126,11 +126,7 @@ def _unsent(payment: Payment) -> tuple[str, ...]:
 
 
 def _ask(question: _Question) -> _Answer:
-    gateway = question.gateway
-    if question.order_id is not None:
-        order: GatewayOrder | None = gateway.fetch_order(question.order_id)
-    else:
-        order = gateway.find_order(question.reference)
+    gateway, order = question.gateway, _order(question)
     if not gateway.capabilities.lists_refunds:
         found = (gateway.find_refund("", name) for name in question.refund_names)
         return _Answer(order, tuple(refund for refund in found if refund is not None))
@@ -140,9 +136,22 @@ def _ask(question: _Question) -> _Answer:
     return _Answer(order, tuple(refunds))
 
 
+def _order(question: _Question) -> GatewayOrder | None:
+    """None for an order that was not opened, or that the gateway has forgotten as nobody paid it."""
+    if question.order_id is None:
+        return question.gateway.find_order(question.reference)
+    try:
+        return question.gateway.fetch_order(question.order_id)
+    except ProviderError as error:
+        if error.code != ORDER_EXPIRED:
+            raise
+        return None
+
+
 def _take(payment_id: str, question: _Question, answer: _Answer, at_once: bool) -> None:
     if answer.order is None:
         _take_missing_order(payment_id, question.creating)
+        _go_on_watching(locked(payment_id))
         return
     if question.order_id is None:
         record_order(payment_id, answer.order.order_id, question.creating)

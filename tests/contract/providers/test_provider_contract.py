@@ -88,7 +88,7 @@ ADAPTER_FILES = [
     *(Path(app.core.__file__).parent / f"{name}.py" for name in ("http", "money", "providers", "credentials")),
     *(file for folder in ADAPTER_FOLDERS for file in sorted(folder.glob("*.py"))),
 ]
-PLAIN_MODULES = {"pydantic", "requests", "urllib3"}
+PLAIN_MODULES = {"certifi", "cryptography", "pydantic", "requests", "urllib3"}
 PLAIN_PARTS = ("app.core.http", "app.core.money", "app.core.providers", "app.core.credentials", "app.core.clock")
 
 
