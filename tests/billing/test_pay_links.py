@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select
 
 from app.billing.models import Invoice, PayLink
-from app.billing.services import make_pay_link
+from app.billing.services import lock_invoice, make_pay_link, void_invoice
 from app.core import clock
 from app.core.tenant import db, tenant_scope
 from app.core.transaction import unit_of_work
@@ -20,6 +20,7 @@ from app.payments.models import Payment
 from app.payments.services import ask_gateway
 from tests.billing.conftest import Api, run_everything
 from tests.factories.billing import collect, make_invoice, reload
+from tests.factories.payments import make_gateway_account
 from tests.factories.people import make_patient
 from tests.sandbox_server import RunningSandbox
 
@@ -132,3 +133,40 @@ def test_a_qr_code_on_the_document_leads_to_the_page(in_clinic: Any, api: ApiAs)
     api("RECEPTIONIST")("POST", f"/billing/invoices/{invoice.id}/generate-pdf")
     db.session.rollback()
     assert [link.printed for link in db.session.scalars(select(PayLink))] == [True]
+
+
+@pytest.mark.parametrize(
+    ("deed", "code", "words"),
+    [
+        (lambda invoice: collect(invoice), "INVOICE_PAID", "This invoice is paid"),
+        (lambda invoice: void(invoice), "INVOICE_VOID", "This invoice was cancelled"),
+    ],
+    ids=["paid", "void"],
+)
+def test_a_link_that_is_over_says_why(
+    in_clinic: Any, nobody: Api, deed: Callable[[Invoice], Any], code: str, words: str
+) -> None:
+    invoice = make_invoice("75.00")
+    path = link_to(invoice)
+    deed(invoice)
+    run_everything()
+    page = nobody.raw("GET", path)
+    assert (page.status_code, f'data-refusal="{code}"' in page.text, words in page.text) == (410, True, True)
+
+
+def void(invoice: Invoice) -> None:
+    with unit_of_work():
+        void_invoice(lock_invoice(invoice.id), "Wrong patient")
+
+
+def test_a_clinic_without_a_gateway_asks_to_pay_there(in_clinic: Any, nobody: Api) -> None:
+    page = nobody.raw("GET", link_to(make_invoice("75.00"))).text
+    assert "Please pay at the clinic" in page and "<button" not in page
+
+
+def test_the_payer_chooses_among_the_clinics_gateways(in_clinic: Any, nobody: Api) -> None:
+    make_gateway_account()
+    path = link_to(make_invoice("75.00"))
+    assert 'name="provider"' not in nobody.raw("GET", path).text  # one is no choice
+    assert nobody.raw("POST", path, data={"provider": "moneybag"}).status_code == 422
+    assert nobody.raw("POST", path, data={"provider": "razorpay"}).status_code == 303

@@ -88,7 +88,8 @@ def pay_link_of_token(token: str) -> PayLink:
     if link is None:
         raise NotFound
     if link.revoked_at is not None or link.expires_at <= clock.now():
-        raise LinkOver(*_why_over(link))
+        message, code = _why_over(link)
+        raise LinkOver(message, code=code)
     return link
 
 

@@ -6,17 +6,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from flask import redirect, render_template
+from flask import redirect, render_template, request
 from flask_appbuilder import BaseView, expose
 
+from app.billing.models import PayLink
 from app.billing.services import LinkOver, begin_invoice_payment
-from app.billing.services.pay_links import clinic_of_token, pay_link_of_token
+from app.billing.services.pay_links import amount_of_link, clinic_of_token, pay_link_of_token
 from app.core import clock, rate_limit
 from app.core.errors import AppError, Conflict, Invalid
 from app.core.principal import acting_as
 from app.core.tenant import tenant_scope
 from app.core.transaction import unit_of_work
 from app.payments.services import checkout_url
+from app.tenancy.providers import accounts_for
 from app.tenancy.queries import clinic_in_scope
 
 PAGES_PER_MINUTE = 60
@@ -32,10 +34,10 @@ class PayPageView(BaseView):
     def summary(self, token: str) -> Any:
         with _as_payer(token), unit_of_work():
             try:
-                invoice = pay_link_of_token(token).invoice
+                link = pay_link_of_token(token)
             except LinkOver as over:
                 return _closed(over)
-            return render_template("billing/pay/summary.html", clinic=clinic_in_scope(), invoice=invoice)
+            return render_template("billing/pay/summary.html", **_shown(link))
 
     @expose("/<token>", methods=["POST"])
     def pay(self, token: str) -> Any:
@@ -43,11 +45,14 @@ class PayPageView(BaseView):
             try:
                 with unit_of_work():
                     link = pay_link_of_token(token)
-                    payment_id = begin_invoice_payment(link.invoice).id
+                    part = amount_of_link(link) if link.instalment is not None else None
+                    provider = request.form.get("provider") or None
+                    payment_id = begin_invoice_payment(link.invoice, provider=provider, part=part).id
                     link.used_at = clock.now()
                     address = checkout_url(payment_id)
             except (LinkOver, Conflict, Invalid) as refusal:
-                return _closed(refusal)
+                with unit_of_work():
+                    return _closed(refusal)
             return redirect(address, 303)
 
 
@@ -59,6 +64,19 @@ def _as_payer(token: str) -> Iterator[None]:
         yield
 
 
+def _shown(link: PayLink) -> dict[str, Any]:
+    """What is asked for, and the clinic's gateways to choose from: its primary first."""
+    offered = dict.fromkeys(account.provider for account in accounts_for("payment"))
+    return {
+        "clinic": clinic_in_scope(),
+        "invoice": link.invoice,
+        "instalment": link.instalment,
+        "amount": amount_of_link(link),
+        "providers": list(offered),
+    }
+
+
 def _closed(refusal: AppError) -> Any:
     """Paid meanwhile, called off, expired: in words."""
-    return render_template("billing/pay/closed.html", refusal=refusal), refusal.status
+    clinic = clinic_in_scope()
+    return render_template("billing/pay/closed.html", refusal=refusal, clinic=clinic), refusal.status
