@@ -167,7 +167,10 @@ class BillingPaymentUpdated(Event):
 
 
 class WebhookRefused(Event):
-    """Somebody posted a webhook whose signature does not hold. Nothing of it was stored."""
+    """Somebody posted a webhook whose signature does not hold. Nothing of it was stored.
+
+    `count`: how many came from there in this minute so far; not every one of many has an event of its own.
+    """
 
     type = "payment.webhook.refused"
     category = Category.SECURITY
@@ -175,3 +178,4 @@ class WebhookRefused(Event):
     gateway: str
     address: str | None
     size: int
+    count: int = 1

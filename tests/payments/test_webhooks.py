@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from app.audit.models import AuditEntry
 from app.core import clock
 from app.core.ids import new_id
 from app.core.tenant import db, tenant_scope
@@ -24,7 +25,9 @@ from app.payments.jobs import sweep_payments
 from app.payments.models import Payment, WebhookEvent, WebhookStatus
 from app.payments.services import process_webhook, replay_webhook, start_checkout
 from app.payments.services.checkout import record_order
-from tests.factories.payments import WEBHOOK_SECRET, make_payment, reread, rupees
+from app.payments.services.refusals import FIRST_OF_ADDRESS, FIRST_OF_CLINIC
+from app.tenancy.models import ProviderAccount
+from tests.factories.payments import WEBHOOK_SECRET, make_gateway_account, make_payment, reread, rupees
 from tests.payments.jobs import run_jobs
 from tests.sandbox_server import RunningSandbox
 from tests.scripted_server import Received, Server
@@ -152,8 +155,6 @@ def test_unknown_clinics_and_gateways_are_not_found(client: Any, clinic: Any, pa
 
 
 def test_another_clinics_signature_is_bad(client: Any, other_clinic: Any, payment: Payment) -> None:
-    from tests.factories.payments import make_gateway_account
-
     with tenant_scope(other_clinic.id):
         make_gateway_account(credentials={"webhook_secret": "lakeside"})
     raw = body("payment.captured", payment=entity("order_1"))
@@ -179,6 +180,110 @@ def test_an_amount_in_another_currency_is_parked_for_a_person(client: Any, clini
     row = stored()[0]
     assert (row.status, "USD" in row.error) == ("PARKED", True)
     assert reread(payment).status == "PENDING"
+
+
+def refused_events(clinic_id: str) -> list[dict[str, Any]]:
+    with tenant_scope(clinic_id):
+        wanted = (
+            select(EventRecord.payload).where(EventRecord.type == "payment.webhook.refused").order_by(EventRecord.id)
+        )
+        return [payload or {} for payload in db.session.scalars(wanted)]
+
+
+def forge(client: Any, clinic_id: str, address: str) -> int:
+    url = f"/api/payments/razorpay/webhook?clinicId={clinic_id}"
+    given = {"data": b"{}", "headers": {"X-Razorpay-Signature": "0" * 64}, "environ_base": {"REMOTE_ADDR": address}}
+    return int(copy_context().run(client.post, url, **given).status_code)
+
+
+def test_many_forged_webhooks_are_counted_not_written(client: Any, clinic: Any, payment: Payment) -> None:
+    """Two rows each, in the log and in the trail, would let anybody fill the disk."""
+    assert {forge(client, clinic.id, "203.0.113.5") for _ in range(120)} == {401}
+    told = refused_events(clinic.id)
+    assert 5 <= len(told) <= 10  # 1, 2, 3, 10 and 100; a minute may end in between
+    assert [item["count"] for item in told[:3]] == [1, 2, 3]
+    entries = select(func.count()).select_from(AuditEntry).where(AuditEntry.clinic_id == clinic.id)
+    db.session.rollback()
+    assert (db.session.scalar(entries) or 0) < 30
+
+
+def test_many_senders_of_forged_webhooks_are_counted_together(client: Any, clinic: Any, payment: Payment) -> None:
+    for number in range(100):
+        assert forge(client, clinic.id, f"203.0.113.{number}") == 401
+    assert len(refused_events(clinic.id)) <= 2 * FIRST_OF_CLINIC
+    before = len(refused_events(clinic.id))
+    for number in range(60):  # of one line
+        assert forge(client, clinic.id, f"2001:db8::{number + 1:x}") == 401
+    assert len(refused_events(clinic.id)) <= before + 2 * (FIRST_OF_ADDRESS + 1)
+
+
+def test_forged_webhooks_hide_no_other_clinics(client: Any, clinic: Any, other_clinic: Any, payment: Payment) -> None:
+    with tenant_scope(other_clinic.id):
+        make_gateway_account()
+    for _ in range(20):
+        forge(client, clinic.id, "203.0.113.5")
+    forge(client, other_clinic.id, "203.0.113.5")
+    assert [item["address"] for item in refused_events(other_clinic.id)] == ["203.0.113.5"]
+
+
+# ---- which account speaks of which payment ----
+
+OLD_SECRET = "secret-of-the-old-account"
+
+
+def test_a_disabled_accounts_secret_settles_no_other_accounts_payment(
+    client: Any, clinic: Any, payment: Payment
+) -> None:
+    """A secret that leaked was the reason to disable it."""
+    old = make_gateway_account(priority=5, enabled=False, credentials={"webhook_secret": OLD_SECRET})
+    raw = body("payment.captured", payment=entity("order_1"))
+    assert post(client, clinic.id, raw, headers(raw, secret=OLD_SECRET)).status_code == 200
+    run_jobs()
+    row = stored()[0]
+    assert (row.account_id, row.status, row.payment_id) == (old, "PARKED", None)
+    assert "another account" in row.error
+    assert (reread(payment).status, balance(AccountCode.PATIENT_CREDIT)) == ("PENDING", rupees("0"))
+
+
+def test_an_enabled_accounts_secret_settles_no_other_accounts_payment(
+    client: Any, clinic: Any, payment: Payment
+) -> None:
+    make_gateway_account(priority=5, credentials={"webhook_secret": OLD_SECRET})
+    raw = body("payment.captured", payment=entity("order_1"))
+    post(client, clinic.id, raw, headers(raw, secret=OLD_SECRET))
+    run_jobs()
+    assert (stored()[0].status, reread(payment).status) == ("PARKED", "PENDING")
+
+
+def test_late_facts_of_a_disabled_account_still_arrive(client: Any, clinic: Any, payment: Payment) -> None:
+    with unit_of_work():
+        db.session.get_one(ProviderAccount, payment.account_id).enabled = False
+    make_gateway_account(priority=5, credentials={"webhook_secret": "secret-of-the-new-account"})
+    raw = body("payment.captured", payment=entity("order_1"))
+    post(client, clinic.id, raw, headers(raw))
+    refund = {"id": "rfnd_1", "payment_id": "pay_1", "amount": 30_000, "currency": "INR", "status": "processed"}
+    late = body("refund.processed", refund=refund, payment=entity("order_1", amount_refunded=30_000))
+    post(client, clinic.id, late, headers(late))
+    run_jobs()
+    assert [row.status for row in stored()] == ["PROCESSED", "PROCESSED"]
+    assert reread(payment).status == "PARTIALLY_REFUNDED"
+
+
+def test_an_account_that_was_entered_anew_speaks_of_both_ones_payments(
+    client: Any, clinic: Any, payment: Payment
+) -> None:
+    """Same keys in two rows: the payment's own one counts, though the other one is asked first."""
+    with unit_of_work():
+        db.session.get_one(ProviderAccount, payment.account_id).enabled = False
+    make_gateway_account()
+    newer = make_payment(rupees("500"), order_id="order_2")
+    for order_id, amount in (("order_1", 80_000), ("order_2", 50_000)):
+        raw = body("payment.captured", payment=entity(order_id, id=f"pay_{order_id}", amount=amount))
+        post(client, clinic.id, raw, headers(raw))
+    run_jobs()
+    assert [row.status for row in stored()] == ["PROCESSED", "PROCESSED"]
+    assert (reread(payment).status, reread(newer).status) == ("COMPLETED", "COMPLETED")
+    assert payment.account_id != newer.account_id
 
 
 # ---- before its time ----

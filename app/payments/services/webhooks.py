@@ -20,9 +20,7 @@ from app.core.money import InvalidAmount
 from app.core.providers import BadSignature, ProviderError, UnknownProvider
 from app.core.tenant import db, require_clinic, tenant_scope
 from app.core.transaction import unit_of_work
-from app.events.services import publish
 from app.payments.errors import FactRefused, NotKnownYet
-from app.payments.events import WebhookRefused
 from app.payments.gateways import gateway_with_code
 from app.payments.gateways.base import Gateway, GatewayNotice, NoticeKind
 from app.payments.models import Payment, PaymentAttempt, WebhookEvent, WebhookStatus
@@ -30,6 +28,7 @@ from app.payments.services.asking import ask_gateway
 from app.payments.services.disputes import apply_dispute_fact
 from app.payments.services.facts import apply_fact, apply_refund_fact, apply_release
 from app.payments.services.gateway import CHANNEL, CallInsideTransaction, call, open_account, unavailable
+from app.payments.services.refusals import note_refusal
 from app.tenancy.models import Clinic
 from app.tenancy.providers import ResolvedAccount, account_with_id, known_accounts
 
@@ -48,6 +47,8 @@ PATIENCE = (
     timedelta(hours=6),
     timedelta(days=1),
 )
+# The account that the signature proves, and the notice.
+Verified = tuple[str, GatewayNotice]
 FINISHED = frozenset({WebhookStatus.PROCESSED, WebhookStatus.IGNORED, WebhookStatus.PARKED})
 
 
@@ -66,12 +67,12 @@ def receive_webhook(
         with unit_of_work():
             accounts = _accounts(gateway)
         verified = _verify(accounts, raw, headers)
+        if verified is None:
+            note_refusal(gateway, address, len(raw))
+            raise Unauthorized(_("The signature is not valid."), code="BAD_SIGNATURE")
+        verified = _by_its_own_account(gateway, accounts, verified, raw, headers)
         with unit_of_work():
-            if verified is None:
-                publish(WebhookRefused(gateway=gateway, address=address, size=len(raw)))
-            else:
-                return _store(gateway, *verified, raw, headers)
-        raise Unauthorized(_("The signature is not valid."), code="BAD_SIGNATURE")
+            return _store(gateway, *verified, raw, headers)
 
 
 def process_webhook(webhook_id: str) -> None:
@@ -131,7 +132,7 @@ def _accounts(gateway: str) -> list[ResolvedAccount]:
 
 def _verify(
     accounts: list[ResolvedAccount], raw: bytes, headers: Mapping[str, str]
-) -> tuple[str, GatewayNotice] | None:
+) -> Verified | None:
     """The account that the signature proves, and the notice. Raises ProviderUnavailable where none could check it."""
     if db.session().in_transaction():
         raise CallInsideTransaction
@@ -146,6 +147,29 @@ def _verify(
     if unclear is not None:
         raise unavailable(unclear)
     return None
+
+
+def _by_its_own_account(
+    gateway: str, accounts: list[ResolvedAccount], verified: Verified, raw: bytes, headers: Mapping[str, str]
+) -> Verified:
+    """An account that was entered twice signs for both: then the one counts that the payment was made through."""
+    account_id, notice = verified
+    if len(accounts) == 1:
+        return verified
+    with unit_of_work():
+        payment = find_payment(gateway, notice)
+        own = payment.account_id if payment else account_id
+    others = [account for account in accounts if account.id == own != account_id]
+    return _verify(others, raw, headers) or verified
+
+
+def _check_account(webhook: WebhookEvent, payment: Payment) -> None:
+    """An account speaks of what was paid through it: also when it is disabled by now, and of nothing else.
+
+    Raises FactRefused. Whoever has an old account's secret could otherwise settle what other accounts are owed.
+    """
+    if payment.account_id != webhook.account_id:
+        raise FactRefused("it was signed by another account than the payment's")
 
 
 def _store(gateway: str, account_id: str, notice: GatewayNotice, raw: bytes, headers: Mapping[str, str]) -> str:
@@ -232,6 +256,7 @@ def _process(webhook_id: str, confirmed: GatewayNotice | None = None) -> _Ask | 
     payment = find_payment(webhook.gateway, notice)
     if payment is None:
         raise NotKnownYet("no payment of ours is known for it")
+    _check_account(webhook, payment)
     webhook.payment_id = payment.id
     if confirmed is not None and notice.dispute is not None:
         _apply(payment.id, replace(notice, payment=None, refund=None))
