@@ -29,6 +29,7 @@ from app.payments.services.disputes import apply_dispute_fact
 from app.payments.services.facts import apply_fact, apply_refund_fact, apply_release
 from app.payments.services.gateway import CHANNEL, CallInsideTransaction, call, open_account, unavailable
 from app.payments.services.refusals import note_refusal
+from app.payments.services.operations import orders_opened
 from app.tenancy.models import Clinic
 from app.tenancy.providers import ResolvedAccount, account_with_id, known_accounts
 
@@ -261,6 +262,8 @@ def _process(webhook_id: str, confirmed: GatewayNotice | None = None) -> _Ask | 
     if confirmed is not None and notice.dispute is not None:
         _apply(payment.id, replace(notice, payment=None, refund=None))
     if _must_ask(adapter, notice):
+        if payment.order_id is None and notice.order_id not in orders_opened(payment):
+            raise NotKnownYet("its order is only being opened")
         return _Ask(payment.id, notice.refund_id)
     _apply(payment.id, notice)
     _finish(webhook, WebhookStatus.PROCESSED)
