@@ -65,7 +65,8 @@ def cancel(caller: Api, visit: Appointment, **body: str) -> tuple[int, Any]:
 def test_a_covered_visit_needs_no_payment_and_is_confirmed(in_clinic: Any, api: ApiAs) -> None:
     desk, subscription = api("RECEPTIONIST"), make_subscription(make_plan(quota=2))
     assert can_book(desk, subscription) == {
-        "allowed": True, "requiresPayment": False, "paymentAmount": 0, "currency": "INR", "remaining": 2, "reason": None,
+        "allowed": True, "requiresPayment": False, "paymentAmount": 0, "currency": "INR", "remaining": 2,
+        "reason": None,
     }  # fmt: skip
     visit = make_visit(subscription, make_priced_doctor("800.00"))
     status, booked = book(desk, subscription, visit)

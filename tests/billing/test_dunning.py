@@ -1,4 +1,4 @@
-"""What the clock does to a subscription, with a clock that is moved: bill, fall due, remind, recover, cancel, expire."""
+"""What the clock does to a subscription, with a moved one: bill, fall due, remind, recover, cancel, expire."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from sqlalchemy import Boolean, CheckConstraint, Index, Integer, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -47,6 +47,16 @@ class CoverageStatus(StrEnum):
 _S = SubscriptionStatus
 LIVE = (_S.TRIALING, _S.ACTIVE, _S.PAST_DUE)
 COVERING = (_S.TRIALING, _S.ACTIVE)
+
+
+class Usage(NamedTuple):
+    """Visits used of a quota; no quota means as many as one likes."""
+
+    used: int
+    quota: int | None
+
+    def __str__(self) -> str:
+        return f"{self.used} / {'∞' if self.quota is None else self.quota}"
 
 
 class Subscription(Stateful, TenantModel):
@@ -120,6 +130,10 @@ class Subscription(Stateful, TenantModel):
     def remaining(self) -> int | None:
         """Visits left in this period; None for as many as one likes."""
         return None if self.quota is None else self.quota - self.used
+
+    @property
+    def usage(self) -> Usage:
+        return Usage(self.used, self.quota)
 
     @property
     def live(self) -> bool:
