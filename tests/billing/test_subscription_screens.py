@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import copy_context
 from typing import Any
 
 import pytest
@@ -44,7 +45,7 @@ def test_lists_charts_and_exports_answer(in_clinic: Any, api: ApiAs, view: str) 
 
 
 def test_a_plan_is_made_changed_and_archived_on_screen(in_clinic: Any, api: ApiAs, console_as: Any) -> None:
-    admin = Api(console_as("CLINIC_ADMIN"))
+    admin = Api(copy_context().run(console_as, "CLINIC_ADMIN"))
     form = {"name": "Gold", "price": "1,499.50", "period": "MONTH", "trial_days": "7", "quota": "4",
             "types": ["IN_PERSON", "VIDEO_CALL"], "active": "y"}  # fmt: skip
     assert page(admin, "/planview/add").status_code == 200

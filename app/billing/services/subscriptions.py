@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask_babel import gettext as _
 from sqlalchemy import select
 
@@ -124,7 +126,7 @@ def refuse_second(patient_id: str, plan_id: str) -> None:
         raise AlreadySubscribed(_("The patient has this plan already."), subscriptionId=known)
 
 
-def _of(patient_id: str, plan_id: str) -> object:
+def _of(patient_id: str, plan_id: str) -> Any:
     return select(Subscription.id).where(Subscription.patient_id == patient_id, Subscription.plan_id == plan_id)
 
 
