@@ -219,10 +219,8 @@ def _bank_references(document: Any) -> Iterator[str]:
         listed = document.get(name)
         parts += listed if isinstance(listed, list) else []
     for part in parts:
-        rail = part.get("rail") if isinstance(part, dict) else None
-        for name in ("utr", "upiTransactionId") if isinstance(rail, dict) else ():
-            if isinstance(rail.get(name), str) and rail[name]:
-                yield rail[name]
+        rail = _object(_object(part).get("rail"))
+        yield from (rail[name] for name in ("utr", "upiTransactionId") if _text(rail.get(name)))
 
 
 # ---- notices ----
@@ -231,8 +229,7 @@ def _bank_references(document: Any) -> Iterator[str]:
 def read_notice(raw: bytes, *, protected: bool) -> GatewayNotice:
     """A v2 webhook. Without a signature over its body (`protected`) it only says what to ask about."""
     envelope = _json_object(raw)
-    event, payload = _text(envelope.get("event")), envelope.get("payload")
-    payload = payload if isinstance(payload, dict) else {}
+    event, payload = _text(envelope.get("event")), _object(envelope.get("payload"))
     kind = _kind(event)
     order_id = _text(payload.get("originalMerchantOrderId")) or _text(payload.get("merchantOrderId"))
     refund_id = _text(payload.get("merchantRefundId"))
@@ -256,7 +253,7 @@ def read_notice(raw: bytes, *, protected: bool) -> GatewayNotice:
 def read_v1_notice(raw: bytes, *, protected: bool) -> GatewayNotice:
     """A v1 callback: base64 of JSON under `response`. Its transaction id of ours is the order's."""
     document = _v1_document(raw)
-    data = document.get("data") if isinstance(document.get("data"), dict) else {}
+    data = _object(document.get("data"))
     code, order_id = _text(document.get("code")), _text(data.get("merchantTransactionId"))
     payment = _v1_snapshot(document, data, order_id)
     known_by = (code, order_id, _text(data.get("state")), _text(data.get("transactionId")))
@@ -291,7 +288,7 @@ def _snapshot(payload: dict[str, Any]) -> GatewayPayment | None:
     except ValueError:
         return None
     paid = [payment for payment in payments if payment.state is PaymentState.CAPTURED]
-    return (paid or list(payments) or [None])[-1]
+    return next(iter((paid or list(payments))[::-1]), None)
 
 
 def _refund_snapshot(payload: dict[str, Any]) -> GatewayRefund | None:
@@ -306,8 +303,7 @@ def _v1_snapshot(document: dict[str, Any], data: dict[str, Any], order_id: str) 
     agree = (document.get("success") is True) == (data.get("state") == "COMPLETED")
     if not agree or (data.get("state") == "COMPLETED") != (document.get("code") == "PAYMENT_SUCCESS"):
         return None
-    instrument = data.get("paymentInstrument")
-    mode = _text(instrument.get("type")) if isinstance(instrument, dict) else ""
+    mode = _text(_object(data.get("paymentInstrument")).get("type"))
     attempt = {**data, "paymentMode": mode, "errorCode": _text(data.get("responseCode"))}
     try:
         return _payment(Attempt.model_validate(attempt), order_id) if order_id else None
@@ -336,7 +332,11 @@ def _json_object(raw: bytes) -> dict[str, Any]:
         document = json.loads(raw)
     except (ValueError, RecursionError):
         return {}
-    return document if isinstance(document, dict) else {}
+    return _object(document)
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _text(value: Any) -> str:
