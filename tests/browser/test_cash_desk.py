@@ -18,7 +18,7 @@ from app.core.tenant import db
 from app.core.transaction import unit_of_work
 from app.payments.services import record_tender
 from tests.factories.access import PASSWORD, make_member
-from tests.factories.billing import make_invoice, make_priced_visit, reload, rupees
+from tests.factories.billing import collect, make_invoice, make_priced_visit, reload, rupees
 from tests.factories.cash_desk import counted, doing, end_drawer, make_drawer, make_person
 from tests.factories.people import make_patient
 
@@ -187,4 +187,21 @@ def test_a_closed_days_page_is_for_everybody(
         done = close_day(day_to_close())
     page = log_in("ACCOUNTANT", dark=dark, width=width)
     page.goto(f"/day-close/{done.id}")
+    assert violations(page) == []
+
+
+@pytest.mark.parametrize(("dark", "width"), LOOKS, ids=["light", "dark tablet"])
+def test_the_books_are_for_everybody(
+    in_clinic: Any, log_in: Callable[..., Page], violations: Callable[[Page], list[str]], dark: bool, width: int
+) -> None:
+    patient = make_patient()
+    collect(make_invoice("1000.00", patient=patient), "400.00")
+    page = log_in("ACCOUNTANT", dark=dark, width=width)
+    page.goto("/trial-balance/")
+    assert violations(page) == []
+    page.get_by_role("link", name="Revenue").click()
+    expect(page.get_by_text("Brought forward")).to_be_visible()
+    assert violations(page) == []
+    page.goto(f"/statements/patient/{patient.id}")
+    expect(page.get_by_text("₹ 600.00").first).to_be_visible()
     assert violations(page) == []

@@ -8,7 +8,7 @@ from sqlalchemy import func
 from app.core.formatting import translated
 from app.core.views import Chart, ReadOnlyView, monthly
 from app.core.vocabulary import booking_name
-from app.ledger.models import JournalEntry, JournalLine, LedgerAccount
+from app.ledger.models import JournalEntry, JournalLine, LedgerAccount, LedgerPeriod
 
 
 def _row_name(table: str) -> str:
@@ -62,4 +62,21 @@ class LedgerAccountView(ReadOnlyView):
     base_order = ("code", "asc")
     formatters_columns = {"name": translated}
     related_views = [JournalLineView]
+    show_template = "ledger/account_show.html"
     charts = (Chart("kind", _("Accounts by kind"), lambda: LedgerAccount.kind, value=lambda: func.count()),)
+
+
+class LedgerPeriodView(ReadOnlyView):
+    """Days whose books are closed, for good."""
+
+    model = LedgerPeriod
+    class_permission_name = "ledger"
+    menu = ("Billing", _("Closed periods"))
+    menu_order = 76
+    list_title = _("Closed periods")
+    list_columns = ["first_on", "last_on", "closed_at"]
+    show_columns = ["first_on", "last_on", "closed_at"]
+    search_columns = ["last_on", "closed_at"]
+    order_columns = ["last_on", "closed_at"]
+    label_columns = {"first_on": _("From"), "last_on": _("Until"), "closed_at": _("Closed at")}
+    charts = (monthly("month", _("Closes by month"), LedgerPeriod.last_on),)
