@@ -191,11 +191,16 @@ def _given_back(intent: Intent, charge: Charge | None) -> int:
 
 
 def _fee(charge: Charge | None, money: ToMoney) -> tuple[Money | None, Money | None]:
-    """In the settlement currency; unknown as long as the balance transaction is not made, or not expanded."""
+    """In the settlement currency; unknown as long as the balance transaction is not made, or not expanded. Parts of a
+    unit that the currency does not have (ISK, UGX) are no reason not to know the payment.
+    """
     if charge is None or not isinstance(charge.balance_transaction, dict):
         return None, None
     entry = Entry.model_validate(charge.balance_transaction)
-    return money(entry.fee, entry.currency), money(_tax(entry), entry.currency)
+    try:
+        return money(entry.fee, entry.currency), money(_tax(entry), entry.currency)
+    except ValueError:
+        return None, None
 
 
 def _tax(entry: Entry) -> int:
