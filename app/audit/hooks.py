@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.audit.services import Note, note
 from app.core.models import Base, TenantModel
+from app.core.together import tell_of_inserts
 from app.core.transaction import transaction_notes
 from app.events.models import EventDelivery, EventRecord
 
@@ -34,6 +35,11 @@ def _collect(session: Session, _context: Any) -> None:
             _note(session, row, "updated")
     for row in session.deleted:
         _note(session, row, "deleted")
+
+
+@tell_of_inserts
+def _note_inserted(session: Session, row: Any) -> None:
+    _note(session, row, "created")
 
 
 def _note(session: Session, row: Any, action: str) -> None:

@@ -58,12 +58,6 @@ def _visit_price(row: Any, visited_on: date | None = None, on: date | None = Non
     return VisitPrice(service.id, service.name, service.code, Money(amount, price.currency), tax, follow_up)
 
 
-def visit_buffers(doctor_id: str, appointment_type: str) -> tuple[int, int]:
-    """Minutes before and after a visit that its service keeps free; none where it is not priced."""
-    row = db.session.execute(_BUFFERS, {"doctor": doctor_id, "type": appointment_type}).one_or_none()
-    return (row.buffer_before_minutes, row.buffer_after_minutes) if row else (0, 0)
-
-
 def fees_of_doctor(doctor_id: str, types: list[str]) -> dict[str, VisitPrice]:
     """What a doctor's visits cost, for each of the types that is priced."""
     rows = {type: _price_row(doctor_id, type) for type in AppointmentType if type in types}
@@ -91,8 +85,8 @@ def _price_row(doctor_id: str, appointment_type: str) -> Any:
 
 
 def _most_specific(wanted: Any) -> Any:
-    """The first price that fits the doctor and the type of visit; the select is kept, see scoped()."""
-    return scoped(
+    """The first price that fits the parameters `doctor` and `type` (of the visit)."""
+    return (
         wanted.where(
             Service.visit.is_(True),
             Service.active.is_(True),
@@ -104,12 +98,16 @@ def _most_specific(wanted: Any) -> Any:
     )
 
 
-_PRICES = _most_specific(
-    select(ServicePrice, Service, TaxRate)
-    .join(Service, Service.id == ServicePrice.service_id)
-    .outerjoin(TaxRate, TaxRate.id == Service.tax_rate_id)
+_PRICES = scoped(
+    _most_specific(
+        select(ServicePrice, Service, TaxRate)
+        .join(Service, Service.id == ServicePrice.service_id)
+        .outerjoin(TaxRate, TaxRate.id == Service.tax_rate_id)
+    )
 )
-_BUFFERS = _most_specific(
+# Minutes before and after a visit that its service keeps free, to be joined to what else is asked; no row where the
+# visit is not priced.
+VISIT_BUFFERS = _most_specific(
     select(Service.buffer_before_minutes, Service.buffer_after_minutes)
     .select_from(ServicePrice)
     .join(Service, Service.id == ServicePrice.service_id)

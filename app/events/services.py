@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -21,34 +21,37 @@ from app.events.models import DeliveryStatus, EventDelivery, EventRecord
 
 def publish(event: Event, *, clinic_id: str | None = None, **details: Any) -> EventRecord:
     """Record the event with the change that made it. `clinic_id` is needed only where no clinic is in scope."""
-    record = _record(event, clinic_id or require_clinic(), details)
+    record = event_record(event, clinic_id, **details)
     db.session.add(record)
     db.session.flush()
-    for pattern, handler in REACTIONS:
-        if matches(pattern, event.type):
-            handler(event)
-    _deliver_later(record)
+    announce({record: event})
     return record
 
 
 def publish_all(events: Sequence[Event]) -> None:
     """Record many events of the clinic in scope at once; otherwise as `publish`."""
-    records = [_record(event, require_clinic(), {}) for event in events]
+    records = {event_record(event): event for event in events}
     db.session.add_all(records)
     db.session.flush()
-    for event in events:
+    announce(records)
+
+
+def announce(written: Mapping[EventRecord, Event]) -> None:
+    """Run the reactions to events whose records are in the database, and hand them to their listeners."""
+    for event in written.values():
         for pattern, handler in REACTIONS:
             if matches(pattern, event.type):
                 handler(event)
-    _deliver_later(*records)
+    _deliver_later(*written)
 
 
-def _record(event: Event, clinic_id: str, details: dict[str, Any]) -> EventRecord:
+def event_record(event: Event, clinic_id: str | None = None, **details: Any) -> EventRecord:
+    """The row of an event, for whoever writes it together with the change it tells of, and then calls announce()."""
     payload = event.payload()
     actor = find_principal()
     return EventRecord(
         id=new_id(),
-        clinic_id=clinic_id,
+        clinic_id=clinic_id or require_clinic(),
         type=event.type,
         category=event.category,
         priority=event.priority,

@@ -74,6 +74,7 @@ class Occupation:
     starts_at: datetime
     seat: int | None = None
     room_only: str | None = None  # of another doctor: it blocks this room, not the doctor
+    own_hold: bool = False  # of whoever asks: no obstacle
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,9 @@ class Occupancy:
     """Occupations in order of time, ready to be asked about many slots."""
 
     def __init__(self, occupations: Iterable[Occupation], buffers: Buffers = NO_BUFFERS) -> None:
-        self._items = sorted(occupations, key=lambda item: item.begins)
+        found = list(occupations)
+        self.has_own_hold = any(item.own_hold for item in found)
+        self._items = sorted((item for item in found if not item.own_hold), key=lambda item: item.begins)
         self._begins = [item.begins for item in self._items]
         self._longest = max((item.ends - item.begins for item in self._items), default=timedelta(0))
         self._buffers = buffers

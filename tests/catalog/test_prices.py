@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from app.catalog.models import ServicePrice, TaxRate
-from app.catalog.queries import NoPrice, fees_of_doctor, find_tax, get_service, price_of_visit, visit_buffers
+from app.catalog.queries import VISIT_BUFFERS, NoPrice, fees_of_doctor, find_tax, get_service, price_of_visit
 from app.catalog.services import remove_price, save_price, save_tax
 from app.core.errors import Invalid, NotFound
 from app.core.ids import new_id
@@ -26,6 +26,11 @@ from tests.factories.people import make_doctor
 
 def amount(doctor_id: str, type: str) -> str:
     return str(price_of_visit(doctor_id, type).unit_price.major)
+
+
+def buffers(doctor_id: str, type: str) -> tuple[int, int] | None:
+    row = db.session.execute(VISIT_BUFFERS, {"doctor": doctor_id, "type": type}).one_or_none()
+    return tuple(row) if row else None
 
 
 def test_the_most_specific_price_wins(in_clinic: Any) -> None:
@@ -61,7 +66,7 @@ def test_only_visits_on_offer_price_a_visit(in_clinic: Any) -> None:
     with pytest.raises(NoPrice):
         price_of_visit(doctor, "IN_PERSON")
     assert fees_of_doctor(doctor, ["IN_PERSON"]) == {}
-    assert visit_buffers(doctor, "IN_PERSON") == (0, 0)
+    assert buffers(doctor, "IN_PERSON") is None
 
 
 def test_another_clinics_prices_do_not_count(in_clinic: Any, other_clinic: Any) -> None:
@@ -103,8 +108,8 @@ def test_without_a_follow_up_price_a_follow_up_costs_the_same(in_clinic: Any) ->
 def test_buffers_are_those_of_the_service_that_is_the_visit(in_clinic: Any) -> None:
     doctor = make_doctor().id
     make_price(make_service(buffer_before_minutes=5, buffer_after_minutes=10), "500", appointment_type="HOME_VISIT")
-    assert visit_buffers(doctor, "HOME_VISIT") == (5, 10)
-    assert visit_buffers(doctor, "IN_PERSON") == (0, 0)
+    assert buffers(doctor, "HOME_VISIT") == (5, 10)
+    assert buffers(doctor, "IN_PERSON") is None
 
 
 def test_prices_are_in_the_clinics_currency_to_its_last_decimal(app_context: Any) -> None:

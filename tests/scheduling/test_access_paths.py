@@ -81,7 +81,8 @@ def test_lists_of_visits_use_their_index(crowded: tuple[Connection, Appointment]
 def test_what_is_busy_is_found_by_doctor_and_time(crowded: tuple[Connection, Appointment]) -> None:
     connection, visit = crowded
     first = local(tomorrow(), 0)
-    values = {"first": first, "last": first + timedelta(days=7), "now": first, "doctor": visit.doctor_id}
+    last = first + timedelta(days=7)
+    values = {"first": first, "last": last, "begins": first, "ends": last, "now": first, "doctor": visit.doctor_id}
     asked = BUSY_WITH_ROOMS.params(rooms=[visit.location_id], moving=NOBODY, asker=NOBODY, **values)
     plan = plan_of(connection, asked)
     assert "ix_appointment_doctor_time" in plan, plan

@@ -15,6 +15,7 @@ from sqlalchemy.orm import ORMExecuteState, Session
 
 from app.core.cache.regions import Region
 from app.core.tenant import Scope
+from app.core.together import tell_of_inserts
 
 Clinics = Callable[[], Iterable[str]]
 Noted = tuple[str | Clinics | None, str]  # whose value (or how to find out, after the commit; None: everybody's), tag
@@ -65,8 +66,13 @@ def _may_be(whose: str | Clinics | None, clinic_id: str) -> bool:
 @event.listens_for(Session, "after_flush")
 def _note_rows(session: Session, _context: Any) -> None:
     for row in (*session.new, *session.dirty, *session.deleted):
-        for dependence in _dependences.get(type(row), ()):
-            _of(session).update((_whose(row, dependence), tag) for tag in _tags(row, dependence))
+        _note_row(session, row)
+
+
+@tell_of_inserts
+def _note_row(session: Session, row: Any) -> None:
+    for dependence in _dependences.get(type(row), ()):
+        _of(session).update((_whose(row, dependence), tag) for tag in _tags(row, dependence))
 
 
 def _of(session: Session) -> set[Noted]:

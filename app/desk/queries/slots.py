@@ -71,7 +71,7 @@ def doctor_day(
 def _choices(
     doctor_id: str, type: str, on: date, location_id: str | None, visit: Appointment | None
 ) -> list[SlotChoice]:
-    diary = diary_of(doctor_id, on)
+    diary = diary_of(doctor_id, on, type=type)
     free = {(slot.starts_at, slot.location_id) for slot in bookable(diary, on, 1, type, location_id)}
     own = (visit.starts_at, visit.location_id) if visit and local_day(visit.starts_at) == on else None
     times = {(slot.starts_at, slot.location_id) for slot in diary.timetable([on], type, location_id)}

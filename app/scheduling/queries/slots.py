@@ -8,9 +8,24 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, bindparam, cast, func, null, or_, select, union_all
+from sqlalchemy import (
+    ARRAY,
+    Integer,
+    Select,
+    any_,
+    bindparam,
+    cast,
+    false,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    true,
+    union_all,
+)
 
-from app.catalog.queries import visit_buffers
+from app.catalog.queries import VISIT_BUFFERS
 from app.core import clock
 from app.core.errors import NotFound
 from app.core.principal import find_principal
@@ -37,6 +52,8 @@ NOBODY = "00000000-0000-0000-0000-000000000000"
 NO_ROOM = cast(null(), Appointment.room_id.type)
 LONGEST_VISIT = timedelta(days=1)  # buffers included: slot lengths and buffers are bounded in their tables
 SEARCH_DAYS = (7, 28, 120)
+DAYS_OF_A_WEEK = 7
+WEEKLY = "WEEKLY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +65,7 @@ class Diary:
     types: tuple[str, ...]
     default_room: tuple[str, str] | None  # room, its location
     zone: ZoneInfo
+    buffers: Buffers
     weekly: tuple[Hours, ...]
     added: tuple[Hours, ...]
     closures: tuple[Closure, ...]
@@ -79,11 +97,11 @@ def slots(
     doctor_id: str, first: date, days: int = 1, type: str | None = None, location_id: str | None = None
 ) -> list[Slot]:
     """What can be booked from `first` on (the clinic's dates). Raises NotFound."""
-    return bookable(diary_of(doctor_id, first, days), first, days, type, location_id)
+    return bookable(diary_of(doctor_id, first, days, type), first, days, type, location_id)
 
 
 def bookable(diary: Diary, first: date, days: int, type: str | None, location_id: str | None) -> list[Slot]:
-    """The free slots of a diary that lie ahead of now and within the clinic's booking window."""
+    """The free slots of a type's diary that lie ahead of now and within the clinic's booking window."""
     earliest, latest = clock.now(), last_bookable()
     wanted = [
         slot
@@ -92,7 +110,7 @@ def bookable(diary: Diary, first: date, days: int, type: str | None, location_id
     ]
     if not wanted:
         return []
-    occupancy = occupancy_of(diary.doctor_id, wanted, buffers_of(diary.doctor_id, type))
+    occupancy = occupancy_of(diary, wanted)
     return [slot.with_free(seats) for slot in wanted if (seats := occupancy.free_seats(slot))]
 
 
@@ -107,7 +125,7 @@ def free_slots_from(
     first = max(moment, clock.now()).astimezone(diary.zone).date()
     found: list[Slot] = []
     for days in SEARCH_DAYS:
-        wider = diary_of(diary.doctor_id, first, days)
+        wider = diary_of(diary.doctor_id, first, days, type)
         found = [slot for slot in bookable(wider, first, days, type, location_id) if slot.starts_at >= moment]
         if len(found) >= limit:
             break
@@ -123,57 +141,59 @@ def slots_at(diary: Diary, starts_at: datetime, type: str, location_id: str | No
 # ---- what is busy ----
 
 
-def occupancy_of(
-    doctor_id: str, wanted: list[Slot], buffers: Buffers, *, except_appointment_id: str | None = None
-) -> Occupancy:
+def occupancy_of(diary: Diary, wanted: list[Slot], *, except_appointment_id: str | None = None) -> Occupancy:
     """Everything that is busy or held around the slots, for the doctor and for the slots' rooms. One query."""
     principal = find_principal()
     rooms = {slot.room_id for slot in wanted if slot.room_id}
+    begins = min(slot.starts_at for slot in wanted) - diary.buffers.before
+    ends = max(slot.ends_at for slot in wanted) + diary.buffers.after
     values = {
-        "doctor": doctor_id,
-        "first": min(slot.starts_at for slot in wanted) - LONGEST_VISIT - buffers.before,
-        "last": max(slot.ends_at for slot in wanted) + LONGEST_VISIT + buffers.after,
+        "doctor": diary.doctor_id,
+        "begins": begins,
+        "ends": ends,
+        "first": begins - LONGEST_VISIT,
+        "last": ends + LONGEST_VISIT,
         "moving": except_appointment_id or NOBODY,
         "asker": principal.user_id if principal else NOBODY,
         "now": clock.now(),
     }
     busy = BUSY_WITH_ROOMS if rooms else BUSY
     rows = db.session.execute(busy, {**values, "rooms": list(rooms)} if rooms else values)
-    return Occupancy((Occupation(*row) for row in rows), buffers)
+    return Occupancy((Occupation(*row) for row in rows), diary.buffers)
 
 
-def buffers_of(doctor_id: str, type: str | None) -> Buffers:
-    """What the visit's service asks for before and after; none while the type is open."""
-    if type is None:
-        return NO_BUFFERS
-    before, after = visit_buffers(doctor_id, type)
-    return Buffers(timedelta(minutes=before), timedelta(minutes=after))
-
-
-def _columns(table: Any, room: Any) -> tuple[Any, ...]:
+def _columns(table: Any, room: Any, own_hold: Any) -> tuple[Any, ...]:
     """As Occupation takes them; a range of seats with an end is one seat."""
-    return func.lower(table.busy), func.upper(table.busy), table.starts_at, func.upper(table.seats) - 1, room
+    begins, ends = func.lower(table.busy), func.upper(table.busy)
+    return begins, ends, table.starts_at, func.upper(table.seats) - 1, room, own_hold
+
+
+def _around(table: Any) -> tuple[Any, ...]:
+    """Times are compared, not ranges: `&&` loses its index behind row-level security (DESIGN 9).
+
+    `first` and `last` are what an index finds, `begins` and `ends` what it is about.
+    """
+    return (
+        table.starts_at >= bindparam("first"),
+        table.starts_at < bindparam("last"),
+        func.lower(table.busy) < bindparam("ends", type_=table.starts_at.type),
+        func.upper(table.busy) > bindparam("begins", type_=table.starts_at.type),
+    )
 
 
 def _visits(room: Any, *criteria: Any) -> Select[Any]:
-    """Times are compared, not ranges: `&&` loses its index behind row-level security (DESIGN 9)."""
-    return select(*_columns(Appointment, room)).where(
-        Appointment.starts_at >= bindparam("first"),
-        Appointment.starts_at < bindparam("last"),
-        Appointment.status.in_(HOLDING),
-        Appointment.overbooked.is_(False),
-        *criteria,
+    return select(*_columns(Appointment, room, false())).where(
+        *_around(Appointment), Appointment.status.in_(HOLDING), Appointment.overbooked.is_(False), *criteria
     )
 
 
 def _holds() -> Select[Any]:
-    """Live holds of other people: one's own is no obstacle."""
-    return select(*_columns(SlotHold, NO_ROOM)).where(
+    """Live holds, also the asker's own."""
+    own = SlotHold.held_by_id.is_not_distinct_from(bindparam("asker", type_=SlotHold.held_by_id.type))
+    return select(*_columns(SlotHold, NO_ROOM, own)).where(
+        *_around(SlotHold),
         SlotHold.doctor_id == bindparam("doctor"),
-        SlotHold.starts_at >= bindparam("first"),
-        SlotHold.starts_at < bindparam("last"),
         SlotHold.expires_at > bindparam("now"),
-        SlotHold.held_by_id.is_distinct_from(bindparam("asker", type_=SlotHold.held_by_id.type)),
     )
 
 
@@ -191,54 +211,89 @@ BUSY_WITH_ROOMS = scoped(union_all(_OF_DOCTOR, _holds(), _IN_ROOMS))
 # ---- what the doctor keeps open ----
 
 
-def diary_of(doctor_id: str, first: date, days: int = 1) -> Diary:
-    """The doctor's hours as far as they matter for the days. Raises NotFound."""
-    asked = {"doctor": doctor_id, "first": first, "last": first + timedelta(days=days - 1)}
-    doctor = db.session.execute(_DOCTOR, asked).one_or_none()
-    if doctor is None:
+def diary_of(doctor_id: str, first: date, days: int = 1, type: str | None = None) -> Diary:
+    """The doctor's hours as far as they matter for the days, and the buffers of that type of visit. Raises NotFound."""
+    asked = {
+        "doctor": doctor_id,
+        "type": type,
+        "first": first,
+        "last": first + timedelta(days=days - 1),
+        "weekdays": sorted({day.weekday() for day in days_from(first, min(days, DAYS_OF_A_WEEK))}),
+    }
+    rows = db.session.execute(_DIARY, asked).all()
+    if not rows:
         raise NotFound
-    exceptions = db.session.execute(_EXCEPTIONS, asked).all()
+    doctor, found = rows[0], [row for row in rows if row.kind]
     return Diary(
         doctor_id=doctor_id,
         active=doctor.active,
-        types=tuple(doctor.types),
-        default_room=(doctor.room_id, doctor.location_id) if doctor.room_id else None,
+        types=tuple(doctor.doctor_types),
+        default_room=(doctor.default_room_id, doctor.default_location_id) if doctor.default_room_id else None,
         zone=ZoneInfo(settings_in_scope().zone),
-        weekly=tuple(_hours(row, row.weekday) for row in db.session.execute(_RULES, asked)),
-        added=tuple(_hours(row) for row in exceptions if row.kind == ExceptionKind.ADD),
-        closures=tuple(_closure(row) for row in exceptions if row.kind == ExceptionKind.REMOVE),
+        buffers=NO_BUFFERS if type is None else _buffers(doctor),
+        weekly=tuple(_hours(row) for row in found if row.kind == WEEKLY),
+        added=tuple(_hours(row) for row in found if row.kind == ExceptionKind.ADD),
+        closures=tuple(_closure(row) for row in found if row.kind == ExceptionKind.REMOVE),
     )
 
 
-def _hours_columns(table: Any, first_on: Any, last_on: Any) -> tuple[Any, ...]:
+def _hours_columns(table: Any, kind: Any, weekday: Any, first_on: Any, last_on: Any) -> tuple[Any, ...]:
     hours = table.opens, table.closes, table.location_id, table.room_id, table.types, table.slot_minutes, table.capacity
-    return (*hours, first_on.label("first_on"), last_on.label("last_on"))
+    named = kind.label("kind"), weekday.label("weekday"), first_on.label("first_on"), last_on.label("last_on")
+    return (*named, *hours)
 
 
-_DOCTOR = scoped(
-    select(Doctor.active, Doctor.types, Room.id.label("room_id"), Room.location_id)
+_RULES = select(
+    *_hours_columns(
+        AvailabilityRule,
+        literal(WEEKLY),
+        AvailabilityRule.weekday,
+        AvailabilityRule.valid_from,
+        AvailabilityRule.valid_until,
+    )
+).where(
+    AvailabilityRule.doctor_id == bindparam("doctor"),
+    AvailabilityRule.weekday == any_(bindparam("weekdays", type_=ARRAY(Integer))),
+)
+_EXCEPTIONS = select(
+    *_hours_columns(
+        AvailabilityException,
+        AvailabilityException.kind,
+        cast(null(), Integer),
+        AvailabilityException.starts_on,
+        AvailabilityException.ends_on,
+    )
+).where(
+    or_(AvailabilityException.doctor_id == bindparam("doctor"), AvailabilityException.doctor_id.is_(None)),
+    AvailabilityException.starts_on <= bindparam("last"),
+    AvailabilityException.ends_on >= bindparam("first"),
+)
+_KEPT_OPEN = union_all(_RULES, _EXCEPTIONS).subquery()
+_BUFFERS = VISIT_BUFFERS.subquery()
+# One row for each of the hours, and one for a doctor without any: who the doctor is stands in all of them.
+_DIARY = scoped(
+    select(
+        Doctor.active,
+        Doctor.types.label("doctor_types"),
+        Room.id.label("default_room_id"),
+        Room.location_id.label("default_location_id"),
+        *_BUFFERS.c,
+        *_KEPT_OPEN.c,
+    )
     .outerjoin(Room, (Room.id == Doctor.default_room_id) & Room.active.is_(True))
+    .outerjoin(_BUFFERS, true())
+    .outerjoin(_KEPT_OPEN, true())
     .where(Doctor.id == bindparam("doctor"))
 )
-_RULES = scoped(
-    select(
-        *_hours_columns(AvailabilityRule, AvailabilityRule.valid_from, AvailabilityRule.valid_until),
-        AvailabilityRule.weekday,
-    ).where(AvailabilityRule.doctor_id == bindparam("doctor"))
-)
-_EXCEPTIONS = scoped(
-    select(
-        *_hours_columns(AvailabilityException, AvailabilityException.starts_on, AvailabilityException.ends_on),
-        AvailabilityException.kind,
-    ).where(
-        or_(AvailabilityException.doctor_id == bindparam("doctor"), AvailabilityException.doctor_id.is_(None)),
-        AvailabilityException.starts_on <= bindparam("last"),
-        AvailabilityException.ends_on >= bindparam("first"),
-    )
-)
 
 
-def _hours(row: Any, weekday: int | None = None) -> Hours:
+def _buffers(row: Any) -> Buffers:
+    """What the visit's service asks for before and after."""
+    before, after = row.buffer_before_minutes or 0, row.buffer_after_minutes or 0
+    return Buffers(timedelta(minutes=before), timedelta(minutes=after)) if before or after else NO_BUFFERS
+
+
+def _hours(row: Any) -> Hours:
     return Hours(
         row.opens,
         row.closes,
@@ -247,7 +302,7 @@ def _hours(row: Any, weekday: int | None = None) -> Hours:
         tuple(row.types),
         row.slot_minutes,
         row.capacity,
-        weekday,
+        row.weekday,
         row.first_on,
         row.last_on,
     )

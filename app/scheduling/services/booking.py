@@ -9,16 +9,18 @@ from sqlalchemy import bindparam, select
 
 from app.core import clock
 from app.core.errors import Invalid, NotFound
+from app.core.ids import new_id
 from app.core.principal import find_principal, may, own_patient_id, require
 from app.core.state import WrongState
-from app.core.tenant import db, scoped
-from app.events.services import publish
+from app.core.tenant import db, require_clinic, scoped
+from app.events.models import EventRecord
+from app.events.services import announce, event_record, publish
 from app.people.models import Patient
 from app.scheduling.events import AppointmentConfirmed, AppointmentCreated, AppointmentRescheduled
-from app.scheduling.models import Appointment, AppointmentStatus, CancelReason, ChangeKind
-from app.scheduling.services.history import note_change, step
+from app.scheduling.models import Appointment, AppointmentChange, AppointmentStatus, CancelReason, ChangeKind
+from app.scheduling.services.history import change_of, note_change, push_visit, step
 from app.scheduling.services.lifecycle import ask_for_payment
-from app.scheduling.services.placing import Overlap, Place, no_overlap_or_rollback, occupy
+from app.scheduling.services.placing import Overlap, Place, no_overlap_or_rollback, occupy, seat_new
 from app.tenancy.queries import settings_in_scope
 
 _PATIENT = scoped(select(Patient.active, Patient.deceased_on).where(Patient.id == bindparam("patient")))
@@ -45,7 +47,10 @@ def book_appointment(
     place = Place(doctor_id, type, starts_at, location_id)
     principal = find_principal()
     appointment = Appointment(
+        id=new_id(),
+        clinic_id=require_clinic(),
         patient_id=patient_id,
+        doctor_id=doctor_id,
         type=type,
         status=_first_status(),
         notes=notes,
@@ -54,13 +59,22 @@ def book_appointment(
         booked_by_id=principal.user_id if principal else None,
         booked_by_patient=own_patient_id() is not None,
     )
-    appointment.doctor_id = doctor_id
     if appointment.status == AppointmentStatus.SCHEDULED:
         ask_for_payment(appointment)
-    occupy(appointment, place, overbook=appointment.overbooked)
-    note_change(appointment, ChangeKind.BOOKED, reason=overbook_reason)
-    publish(AppointmentCreated.about(appointment))
+    _write(appointment, place)
+    push_visit(appointment)
     return appointment
+
+
+def _write(appointment: Appointment, place: Place) -> None:
+    """The visit, its first line of history and its event, in one statement; then whoever hears of it."""
+
+    def beside() -> tuple[AppointmentChange, EventRecord]:
+        change = change_of(appointment, ChangeKind.BOOKED, reason=appointment.overbook_reason)
+        return change, event_record(AppointmentCreated.about(appointment))
+
+    _change, record = seat_new(appointment, place, beside)
+    announce({record: AppointmentCreated.about(appointment)})
 
 
 def _first_status() -> AppointmentStatus:
@@ -99,7 +113,7 @@ def reschedule(
         raise Invalid(fields={"doctorId": _("Please ask the clinic for another doctor.")})
     old_time, old_doctor = appointment.starts_at, appointment.doctor_id
     place = Place(doctor_id or appointment.doctor_id, appointment.type, starts_at, location_id)
-    occupy(appointment, place, overbook=appointment.overbooked)
+    occupy(appointment, place)
     note_change(
         appointment,
         ChangeKind.RESCHEDULED,

@@ -22,7 +22,13 @@ def step(
     note_change(appointment, kind, from_status=before, reason=reason)
 
 
-def note_change(
+def note_change(appointment: Appointment, kind: ChangeKind, **values: Any) -> None:
+    """Write the line of history, with the next flush, and tell the open screens. `values` as of change_of()."""
+    db.session.add(change_of(appointment, kind, **values))
+    push_visit(appointment)
+
+
+def change_of(
     appointment: Appointment,
     kind: ChangeKind,
     *,
@@ -30,26 +36,23 @@ def note_change(
     from_starts_at: datetime | None = None,
     from_doctor_id: str | None = None,
     reason: str = "",
-) -> None:
-    """Write the line of history, with the next flush, and tell the open screens."""
+) -> AppointmentChange:
+    """A line of the visit's history."""
     principal = find_principal()
-    db.session.add(
-        AppointmentChange(
-            appointment_id=appointment.id,
-            kind=kind,
-            from_status=from_status,
-            to_status=appointment.status,
-            from_starts_at=from_starts_at,
-            to_starts_at=appointment.starts_at,
-            from_doctor_id=from_doctor_id,
-            user_id=principal.user_id if principal else None,
-            reason=reason,
-        )
+    return AppointmentChange(
+        appointment_id=appointment.id,
+        kind=kind,
+        from_status=from_status,
+        to_status=appointment.status,
+        from_starts_at=from_starts_at,
+        to_starts_at=appointment.starts_at,
+        from_doctor_id=from_doctor_id,
+        user_id=principal.user_id if principal else None,
+        reason=reason,
     )
-    _push(appointment)
 
 
-def _push(appointment: Appointment) -> None:
+def push_visit(appointment: Appointment) -> None:
     """Ids and times only: a screen that shows names reads them with its own permission."""
     data = {
         "id": appointment.id,

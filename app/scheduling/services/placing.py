@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from flask_babel import gettext as _
 from psycopg.errors import DeadlockDetected, ExclusionViolation
@@ -15,12 +15,13 @@ from sqlalchemy.exc import DBAPIError
 
 from app.core import clock
 from app.core.errors import Conflict, Invalid
+from app.core.models import Base
 from app.core.principal import find_principal
 from app.core.tenant import db, scoped
+from app.core.together import insert_together
 from app.scheduling.models import ALL_SEATS, HOLDING, Appointment, SlotHold
 from app.scheduling.queries.slots import (
     Diary,
-    buffers_of,
     diary_of,
     free_slots_from,
     last_bookable,
@@ -29,6 +30,8 @@ from app.scheduling.queries.slots import (
     slots_at,
 )
 from app.scheduling.timetable import Slot
+
+Told = TypeVar("Told", bound=tuple[Base, ...])
 
 
 class SlotTaken(Conflict):
@@ -52,10 +55,10 @@ class Place:
     """One wanted time in a doctor's diary, checked against the timetable. Raises NotFound, Invalid."""
 
     def __init__(self, doctor_id: str, type: str, starts_at: datetime, location_id: str | None) -> None:
-        self.diary: Diary = diary_of(doctor_id, local_day(starts_at))
+        self.diary: Diary = diary_of(doctor_id, local_day(starts_at), type=type)
         self.type, self.starts_at, self.location_id = type, starts_at, location_id
         self.slots = self._slots()
-        self.buffers = buffers_of(doctor_id, type)
+        self.may_be_held = True  # by whoever asks
 
     def _slots(self) -> list[Slot]:
         if not self.diary.active:
@@ -73,9 +76,8 @@ class Place:
 
     def choose(self, *, except_appointment_id: str | None = None) -> tuple[Slot, Range[int]]:
         """A free slot at that time, and the seats to take. Raises SlotTaken."""
-        occupancy = occupancy_of(
-            self.diary.doctor_id, self.slots, self.buffers, except_appointment_id=except_appointment_id
-        )
+        occupancy = occupancy_of(self.diary, self.slots, except_appointment_id=except_appointment_id)
+        self.may_be_held = occupancy.has_own_hold
         for slot in self.slots:
             if occupancy.free_seats(slot):
                 seat = occupancy.first_free_seat(slot) if slot.capacity > 1 else None
@@ -88,37 +90,53 @@ class Place:
         return SlotTaken(_("This slot has just been taken."), alternatives=[slot_json(slot) for slot in free])
 
     def busy(self, slot: Slot) -> Range[datetime]:
-        return Range(slot.starts_at - self.buffers.before, slot.ends_at + self.buffers.after)
+        return Range(slot.starts_at - self.diary.buffers.before, slot.ends_at + self.diary.buffers.after)
 
 
 def _refusal(field: str, message: str, code: str) -> Invalid:
     return Invalid(message, code=code, fields={field: message})
 
 
-def occupy(appointment: Appointment, place: Place, *, overbook: bool = False) -> None:
-    """Write the visit at the place. Whoever loses a race gets SlotTaken; the transaction goes on.
+def occupy(appointment: Appointment, place: Place) -> None:
+    """Move the visit to the place. Whoever loses a race gets SlotTaken; the transaction goes on."""
+    overbook, moving = appointment.overbooked, appointment.id
+    for slot, seats in _attempts(place, overbook=overbook, except_appointment_id=moving):
+        with suppress(Overlap), no_overlap_or_rollback():
+            _sit(appointment, place, slot, seats)
+            db.session.flush()
+            break
+    _drop_own_holds(appointment, place)
+
+
+def seat_new(appointment: Appointment, place: Place, beside: Callable[[], Told]) -> Told:
+    """Write a new visit at the place, together with the rows that tell of it. Raises SlotTaken as occupy() does."""
+    for slot, seats in _attempts(place, overbook=appointment.overbooked):
+        _sit(appointment, place, slot, seats)
+        with suppress(Overlap):
+            rows = beside()
+            _insert_or_overlap(appointment, *rows)
+            break
+    _drop_own_holds(appointment, place)
+    return rows
+
+
+def _attempts(
+    place: Place, *, overbook: bool, except_appointment_id: str | None = None
+) -> Iterator[tuple[Slot, Range[int]]]:
+    """Where to sit: whoever comes back for more lost a race. Raises SlotTaken when nothing is left.
 
     In a group each loser tries the next seat: a seat lost is a seat that somebody got, so that this ends.
     """
-    moving = appointment.id if appointment in db.session else None
     while True:
         if overbook:
             slot, seats = place.slots[0], ALL_SEATS
         else:
-            slot, seats = place.choose(except_appointment_id=moving)
+            slot, seats = place.choose(except_appointment_id=except_appointment_id)
         if slot.capacity > 1 and slot.room_id and not overbook:
-            _keep_room_for_one_group(appointment, slot, place.diary.doctor_id)
-        try:
-            with no_overlap_or_rollback():
-                _sit(appointment, place, slot, seats)
-                db.session.add(appointment)
-                db.session.flush()
-        except Overlap:
-            if slot.capacity == 1:
-                raise place.taken() from None
-        else:
-            _drop_own_holds(appointment)
-            return
+            _keep_room_for_one_group(slot, place.diary.doctor_id)
+        yield slot, seats
+        if slot.capacity == 1:
+            raise place.taken()
 
 
 class Overlap(Exception):
@@ -140,6 +158,20 @@ def no_overlap_or_rollback() -> Iterator[None]:
         raise Overlap from None
 
 
+def _insert_or_overlap(*rows: Base) -> None:
+    """A savepoint that costs one statement: it ends with the transaction, and the session knows nothing of it."""
+    db.session.flush()  # what waits must not go back with the savepoint
+    connection = db.session.connection()
+    connection.exec_driver_sql("savepoint new_visit")
+    try:
+        insert_together(*rows)
+    except DBAPIError as error:
+        if not isinstance(error.orig, ExclusionViolation | DeadlockDetected):
+            raise
+        connection.exec_driver_sql("rollback to savepoint new_visit")
+        raise Overlap from None
+
+
 def _sit(appointment: Appointment, place: Place, slot: Slot, seats: Range[int]) -> None:
     appointment.doctor_id = place.diary.doctor_id
     appointment.location_id, appointment.room_id = slot.location_id, slot.room_id
@@ -147,7 +179,7 @@ def _sit(appointment: Appointment, place: Place, slot: Slot, seats: Range[int]) 
     appointment.busy, appointment.seats = place.busy(slot), seats
 
 
-def _keep_room_for_one_group(appointment: Appointment, slot: Slot, doctor_id: str) -> None:
+def _keep_room_for_one_group(slot: Slot, doctor_id: str) -> None:
     """Single seats of two doctors' groups do not exclude each other in the room's constraint: a lock per room does."""
     db.session.execute(text("select pg_advisory_xact_lock(hashtextextended(:room, 0))"), {"room": slot.room_id})
     other = select(Appointment.id).where(
@@ -161,9 +193,9 @@ def _keep_room_for_one_group(appointment: Appointment, slot: Slot, doctor_id: st
         raise SlotTaken(_("The room is taken at this time."), alternatives=[])
 
 
-def _drop_own_holds(appointment: Appointment) -> None:
+def _drop_own_holds(appointment: Appointment, place: Place) -> None:
     principal = find_principal()
-    if principal is not None:
+    if principal is not None and place.may_be_held:
         asked = {"doctor": appointment.doctor_id, "holder": principal.user_id, "starts_at": appointment.starts_at}
         db.session.execute(_OWN_HOLDS, asked, execution_options={"synchronize_session": False})
 
