@@ -15,6 +15,7 @@ from app.core.transaction import unit_of_work
 from app.payments.models import OperationStatus, PaymentOperation, WebhookEvent, WebhookStatus
 from tests.factories.access import make_user
 from tests.factories.payments import KEY_ID, KEY_SECRET, WEBHOOK_SECRET, make_gateway_account
+from tests.payments.phonepe import PhonePeClinic, connect
 from tests.sandbox_server import RunningSandbox, running_sandbox
 from tests.scripted_server import Server, answer, scripted_server
 
@@ -74,3 +75,18 @@ def acting(clinic: Any) -> Callable[..., AbstractContextManager[None]]:
         return acting_as(Principal(user_id, "somebody", "Somebody", "-", (member,), member))
 
     return act
+
+
+@pytest.fixture
+def phonepe(gateway_server: RunningSandbox, in_clinic: Any, request: pytest.FixtureRequest) -> PhonePeClinic:
+    """With the default header, unless a test asks for another scheme."""
+    return connect(gateway_server, getattr(request, "param", "sha"))
+
+
+@pytest.fixture
+def phonepe_inbox(phonepe: PhonePeClinic) -> Iterator[Server]:
+    """Where the sandbox posts its webhooks: kept for the test to hand on as it likes."""
+    with scripted_server() as server:
+        server.will(answer(200, {}))
+        phonepe.register(server.url)
+        yield server

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
 from contextvars import copy_context
 from datetime import timedelta
 from itertools import permutations
@@ -11,11 +9,10 @@ from typing import Any
 
 import pytest
 import requests
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from app.core import clock
 from app.core.errors import Invalid, ProviderUnavailable
-from app.core.ids import new_id
 from app.core.money import Money
 from app.core.tenant import db
 from app.core.transaction import unit_of_work
@@ -23,32 +20,25 @@ from app.events.models import EventRecord
 from app.ledger.accounts import AccountCode
 from app.ledger.queries import balance
 from app.payments.jobs import sweep_payments
-from app.payments.models import Payment, Refund
-from app.payments.services import approve_refund, ask_gateway, request_refund, start_checkout
+from app.payments.models import Payment
+from app.payments.services import ask_gateway, start_checkout
 from app.payments.services.checkout import record_order
 from tests.factories.payments import make_gateway_account, make_payment, reread, rupees
 from tests.payments.jobs import run_jobs
-from tests.payments.phonepe import CLIENT_ID, HEADER, PhonePeClinic, connect, stored_webhooks
+from tests.payments.phonepe import (
+    HEADER,
+    PhonePeClinic,
+    both_schemes,
+    came,
+    captured_times,
+    every_scheme,
+    hand_on,
+    hint,
+    post,
+    stored_webhooks,
+)
 from tests.sandbox_server import RunningSandbox
-from tests.scripted_server import Received, Server, answer, scripted_server
-from tests.waiting import wait_until
-
-Acting = Callable[..., Any]
-
-
-@pytest.fixture
-def phonepe(gateway_server: RunningSandbox, in_clinic: Any, request: pytest.FixtureRequest) -> PhonePeClinic:
-    """With the default header, unless a test asks for another scheme."""
-    return connect(gateway_server, getattr(request, "param", "sha"))
-
-
-@pytest.fixture
-def inbox(phonepe: PhonePeClinic) -> Iterator[Server]:
-    """Where the sandbox posts its webhooks: kept for the test to hand on as it likes."""
-    with scripted_server() as server:
-        server.will(answer(200, {}))
-        phonepe.register(server.url)
-        yield server
+from tests.scripted_server import Server
 
 
 @pytest.fixture
@@ -56,63 +46,20 @@ def client(app: Any) -> Any:
     return app.test_client()
 
 
-every_scheme = pytest.mark.parametrize("phonepe", ["sha", "hmac", "v1"], indirect=True)
-both_schemes = pytest.mark.parametrize("phonepe", ["sha", "hmac"], indirect=True)
-
-
-def post(client: Any, clinic_id: str, raw: bytes, headers: dict[str, str]) -> Any:
-    url = f"/api/payments/phonepe/webhook?clinicId={clinic_id}"
-    return copy_context().run(client.post, url, data=raw, headers=headers)
-
-
-def hand_on(client: Any, clinic_id: str, received: Received) -> None:
-    assert post(client, clinic_id, received.body, dict(received.headers)).status_code == 200
-
-
-def came(inbox: Server, count: int) -> list[Received]:
-    wait_until(lambda: len(inbox.received) >= count)
-    return list(inbox.received)
-
-
-def hint(order_id: str, event: str = "checkout.order.completed", **payload: Any) -> bytes:
-    paid = {"transactionId": "OM999", "state": "COMPLETED", "amount": 80_000, "timestamp": 1_767_225_600_000}
-    said = {"merchantOrderId": order_id, "state": "COMPLETED", "amount": 80_000, "paymentDetails": [paid], **payload}
-    return json.dumps({"event": event, "payload": said}).encode()
-
-
-def captured_times() -> int:
-    wanted = select(func.count()).select_from(EventRecord).where(EventRecord.type == "payment.completed")
-    return int(db.session.scalar(wanted) or 0)
-
-
-def paid(phonepe: PhonePeClinic, amount: str = "800") -> Payment:
-    payment = make_payment(rupees(amount))
-    phonepe.pay(start_checkout(payment.id).order_id, webhook=False)
-    ask_gateway(payment.id)
-    return reread(payment)
-
-
-def refunded(payment: Payment, acting: Acting, amount: str | None = None) -> Refund:
-    """Asked for, approved, and sent to the gateway."""
-    with acting("FINANCE_BILLING"), unit_of_work():
-        refund = request_refund(payment, rupees(amount) if amount else None, "visit cancelled")
-        approve_refund(refund)
-    run_jobs()
-    return reread(refund)
-
-
 # ---- paying ----
 
 
 @every_scheme
-def test_a_payment_is_completed_by_its_webhook(client: Any, clinic: Any, phonepe: PhonePeClinic, inbox: Server) -> None:
+def test_a_payment_is_completed_by_its_webhook(
+    client: Any, clinic: Any, phonepe: PhonePeClinic, phonepe_inbox: Server
+) -> None:
     payment = make_payment(rupees("800"))
     checkout = start_checkout(payment.id)
     assert (checkout.method, checkout.order_id) == ("GET", payment.id)
     page = requests.get(checkout.url, timeout=10)
     assert page.status_code == 200 and "₹800.00" in page.text
     transaction = phonepe.pay(checkout.order_id)["paymentId"]
-    hand_on(client, clinic.id, came(inbox, 1)[0])
+    hand_on(client, clinic.id, came(phonepe_inbox, 1)[0])
     assert "authorization" not in stored_webhooks()[0].headers
     before = phonepe.asked("order_status")
     run_jobs()
@@ -152,24 +99,6 @@ def test_a_forged_hint_leads_to_one_question_and_no_change(client: Any, clinic: 
     assert balance(AccountCode.PATIENT_CREDIT) == rupees("0")
 
 
-def test_a_forged_hint_about_a_refund_changes_nothing(
-    client: Any, clinic: Any, phonepe: PhonePeClinic, acting: Acting
-) -> None:
-    payment = paid(phonepe)
-    ours = refunded(payment, acting, "300")
-    other = paid(phonepe)
-    theirs = refunded(other, acting, "200")
-    for refund_id in (ours.id, theirs.id, "made-up"):
-        said = {"merchantRefundId": refund_id, "originalMerchantOrderId": payment.id, "amount": 30_000}
-        raw = hint(payment.id, "pg.refund.completed", **said)
-        assert post(client, clinic.id, raw, {"Authorization": HEADER}).status_code == 200
-    run_jobs()
-    left = reread(payment)
-    assert (left.status, left.refunded_minor, left.refund_pending_minor) == ("COMPLETED", 0, 30_000)
-    assert [refund.id for refund in left.refunds] == [ours.id]
-    assert (reread(theirs).status, reread(other).refunded_minor) == ("SENT", 0)
-
-
 @pytest.mark.parametrize("header", ["", "0" * 64, HEADER.upper()], ids=["none", "wrong", "upper case"])
 def test_a_wrong_header_is_a_security_event_and_nothing_else(
     client: Any, clinic: Any, phonepe: PhonePeClinic, header: str
@@ -185,30 +114,30 @@ def test_a_wrong_header_is_a_security_event_and_nothing_else(
 
 
 def test_another_clinics_webhook_is_refused(
-    client: Any, other_clinic: Any, phonepe: PhonePeClinic, inbox: Server
+    client: Any, other_clinic: Any, phonepe: PhonePeClinic, phonepe_inbox: Server
 ) -> None:
     payment = make_payment(rupees("800"))
     phonepe.pay(start_checkout(payment.id).order_id)
-    received = came(inbox, 1)[0]
+    received = came(phonepe_inbox, 1)[0]
     assert post(client, other_clinic.id, received.body, dict(received.headers)).status_code == 404
     assert reread(payment).status == "PENDING"
 
 
 @both_schemes
 def test_a_failed_attempt_leaves_the_order_payable(
-    client: Any, clinic: Any, phonepe: PhonePeClinic, inbox: Server
+    client: Any, clinic: Any, phonepe: PhonePeClinic, phonepe_inbox: Server
 ) -> None:
     payment = make_payment(rupees("800"))
     checkout = start_checkout(payment.id)
     phonepe.pay(checkout.order_id, "failure")
-    hand_on(client, clinic.id, came(inbox, 1)[0])
+    hand_on(client, clinic.id, came(phonepe_inbox, 1)[0])
     run_jobs()
     failed = reread(payment)
     assert (failed.status, failed.failure_code) == ("FAILED", "TXN_AUTO_FAILED")
     assert start_checkout(payment.id).url == checkout.url
     assert phonepe.asked("create_order") == 1
     phonepe.pay(checkout.order_id)
-    hand_on(client, clinic.id, came(inbox, 2)[1])
+    hand_on(client, clinic.id, came(phonepe_inbox, 2)[1])
     run_jobs()
     assert (reread(payment).status, captured_times()) == ("COMPLETED", 1)
 
@@ -216,13 +145,13 @@ def test_a_failed_attempt_leaves_the_order_payable(
 @both_schemes
 @pytest.mark.parametrize("order", list(permutations(range(3))), ids=lambda order: "".join(map(str, order)))
 def test_every_order_and_repetition_of_its_notices_ends_the_same(
-    client: Any, clinic: Any, phonepe: PhonePeClinic, inbox: Server, order: tuple[int, ...]
+    client: Any, clinic: Any, phonepe: PhonePeClinic, phonepe_inbox: Server, order: tuple[int, ...]
 ) -> None:
     payment = make_payment(rupees("800"))
     order_id = start_checkout(payment.id).order_id
     for result in ("failure", "failure", "success"):
         phonepe.pay(order_id, result)
-    notices = came(inbox, 3)
+    notices = came(phonepe_inbox, 3)
     for place in (*order, order[0]):
         hand_on(client, clinic.id, notices[place])
         run_jobs()
@@ -236,7 +165,7 @@ def test_every_order_and_repetition_of_its_notices_ends_the_same(
 
 @both_schemes
 def test_a_notice_before_the_answer_of_create_is_made_good(
-    client: Any, clinic: Any, phonepe: PhonePeClinic, inbox: Server
+    client: Any, clinic: Any, phonepe: PhonePeClinic, phonepe_inbox: Server
 ) -> None:
     from app.payments.services.checkout import _open, _prepare
 
@@ -245,7 +174,7 @@ def test_a_notice_before_the_answer_of_create_is_made_good(
         task = _prepare(payment.id)
     checkout = _open(task)  # type: ignore[arg-type]  # nobody holds this payment
     phonepe.pay(checkout.order_id)
-    hand_on(client, clinic.id, came(inbox, 1)[0])
+    hand_on(client, clinic.id, came(phonepe_inbox, 1)[0])
     run_jobs()
     early = "WAITING" if phonepe.scheme == "sha" else "PROCESSED"
     assert [row.status for row in stored_webhooks()] == [early]
@@ -306,7 +235,7 @@ def test_an_order_that_was_not_opened_is_opened_under_its_first_name(phonepe: Ph
 
 @both_schemes
 def test_an_expired_order_makes_way_for_another_and_its_late_notice_is_taken(
-    client: Any, clinic: Any, phonepe: PhonePeClinic, inbox: Server
+    client: Any, clinic: Any, phonepe: PhonePeClinic, phonepe_inbox: Server
 ) -> None:
     payment = make_payment(rupees("800"))
     first = start_checkout(payment.id)
@@ -314,12 +243,12 @@ def test_an_expired_order_makes_way_for_another_and_its_late_notice_is_taken(
     phonepe.pay(first.order_id, "expire")
     second = start_checkout(payment.id)
     assert (second.order_id, second.url != first.url) == (f"{payment.id}-2", True)
-    for notice in came(inbox, 2):
+    for notice in came(phonepe_inbox, 2):
         hand_on(client, clinic.id, notice)
     run_jobs()
     assert {row.status for row in stored_webhooks()} == {"PROCESSED"}
     phonepe.pay(second.order_id)
-    hand_on(client, clinic.id, came(inbox, 3)[2])
+    hand_on(client, clinic.id, came(phonepe_inbox, 3)[2])
     run_jobs()
     assert (reread(payment).status, captured_times()) == ("COMPLETED", 1)
     assert start_checkout_fails(payment)
@@ -331,105 +260,6 @@ def start_checkout_fails(payment: Payment) -> bool:
     with pytest.raises(Conflict) as refused:
         start_checkout(payment.id)
     return refused.value.code == "NOTHING_TO_PAY"
-
-
-# ---- refunds ----
-
-
-def test_a_refund_is_pending_first_and_sent_once(phonepe: PhonePeClinic, acting: Acting) -> None:
-    payment = paid(phonepe)
-    refund = refunded(payment, acting, "300")
-    assert (refund.status, refund.gateway_refund_id) == ("SENT", refund.id)
-    assert (reread(payment).status, reread(payment).refund_pending_minor) == ("COMPLETED", 30_000)
-    assert balance(AccountCode.REFUND_CLEARING) == rupees("300")
-    ask_gateway(payment.id)
-    assert (reread(refund).status, phonepe.asked("create_refund")) == ("SENT", 1)
-
-
-def by_webhook(client: Any, clinic: Any, phonepe: PhonePeClinic, inbox: Server, refund: Refund) -> None:
-    for notice in came(inbox, 2):
-        hand_on(client, clinic.id, notice)
-    run_jobs()
-
-
-def by_poller(client: Any, clinic: Any, phonepe: PhonePeClinic, inbox: Server, refund: Refund) -> None:
-    with clock.travel(timedelta(minutes=3)):
-        sweep_payments()
-        run_jobs()
-
-
-@both_schemes
-@pytest.mark.parametrize(
-    "ways", [(by_webhook, by_poller), (by_poller, by_webhook)], ids=["webhook first", "poll first"]
-)
-@pytest.mark.parametrize(("end", "status"), [("processed", "SETTLED"), ("failed", "FAILED")])
-def test_a_refund_ends_once_whoever_tells_it_first(  # noqa: PLR0913, PLR0917
-    client: Any,
-    clinic: Any,
-    phonepe: PhonePeClinic,
-    inbox: Server,
-    acting: Acting,
-    ways: tuple[Callable[..., None], ...],
-    end: str,
-    status: str,
-) -> None:
-    payment = paid(phonepe)
-    refund = refunded(payment, acting, "300")
-    phonepe.end_refund(refund.id, end)
-    ways[0](client, clinic, phonepe, inbox, refund)
-    assert reread(refund).status == status
-    ways[1](client, clinic, phonepe, inbox, refund)
-    left = reread(payment)
-    settled = 30_000 if status == "SETTLED" else 0
-    assert (left.refunded_minor, left.refund_pending_minor, reread(refund).status) == (settled, 0, status)
-    assert balance(AccountCode.PATIENT_CREDIT, payment.patient_id) == Money(80_000 - settled, "INR")
-    assert balance(AccountCode.REFUND_CLEARING) == rupees("0")
-    if status == "SETTLED":
-        assert reread(refund).bank_reference
-    assert {row.status for row in stored_webhooks()} == {"PROCESSED"}
-
-
-@pytest.mark.parametrize("fault", ["reset", "malformed", "500"])
-def test_a_refund_whose_answer_is_lost_is_asked_for_and_never_paid_twice(
-    phonepe: PhonePeClinic, acting: Acting, fault: str
-) -> None:
-    payment = paid(phonepe)
-    phonepe.sandbox.fault("phonepe", fault, operation="create_refund", before=False)
-    refund = refunded(payment, acting, "300")
-    assert (refund.status, reread(payment).in_doubt) == ("APPROVED", True)
-    with clock.travel(timedelta(seconds=6)):
-        sweep_payments()
-        run_jobs()
-    assert (reread(refund).status, phonepe.asked("create_refund")) == ("SENT", 1)
-    phonepe.end_refund(refund.id)
-    ask_gateway(payment.id)
-    assert (reread(refund).status, reread(payment).refunded_minor) == ("SETTLED", 30_000)
-
-
-@both_schemes
-def test_a_refund_of_the_dashboard_is_learnt_from_its_notice(
-    client: Any, clinic: Any, phonepe: PhonePeClinic, inbox: Server
-) -> None:
-    payment = paid(phonepe)
-    made = _on_the_dashboard(phonepe, payment.id, 30_000)
-    phonepe.end_refund(made)
-    for notice in came(inbox, 2):
-        hand_on(client, clinic.id, notice)
-    run_jobs()
-    left = reread(payment)
-    assert (left.status, left.refunded_minor) == ("PARTIALLY_REFUNDED", 30_000)
-    assert [(refund.external, refund.gateway_refund_id) for refund in left.refunds] == [(True, made)]
-
-
-def _on_the_dashboard(phonepe: PhonePeClinic, order_id: str, amount: int) -> str:
-    form = {"client_id": CLIENT_ID, "client_version": "1", "client_secret": "console-client-secret"}
-    form["grant_type"] = "client_credentials"
-    token = phonepe.sandbox.request("POST", "/phonepe/v1/oauth/token", data=form).json()["access_token"]
-    name = f"DASH{new_id()[-8:]}"
-    body = {"merchantRefundId": name, "originalMerchantOrderId": order_id, "amount": amount}
-    headers = {"Authorization": f"O-Bearer {token}"}
-    assert phonepe.sandbox.request("POST", "/phonepe/payments/v2/refund", json=body, headers=headers).ok
-    return name
 
 
 # ---- what it cannot take ----

@@ -9,7 +9,7 @@ from app.core.money import Money
 from app.core.providers import Timeouts
 from app.payments.gateways.base import CheckoutRequest, RefundRequest
 from app.payments.gateways.phonepe import PhonePe
-from tests.scripted_server import Behaviour, answer
+from tests.scripted_server import Behaviour, Server, answer
 
 RUPEES_500 = Money(50000, "INR")
 REQUEST = CheckoutRequest(
@@ -65,3 +65,7 @@ def open_gateway(url: str, **changes: Any) -> PhonePe:
     """An account of its own: tokens are kept per account and process."""
     values = {"client_id": f"CLIENT_{next(_accounts)}", "client_secret": "client-secret", **changes}
     return PhonePe.open(values, base_url=url, timeouts=Timeouts(0.5, 0.3))
+
+
+def paths(server: Server) -> list[str]:
+    return [f"{call.method} {call.path}" for call in server.received]
