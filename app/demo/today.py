@@ -12,6 +12,7 @@ from app.billing.services import collect_at_desk, invoice_for_visit
 from app.core import clock
 from app.core.tenant import db
 from app.demo.house import House
+from app.demo.memberships import use_memberships
 from app.events.models import DeliveryStatus, EventDelivery
 from app.queueing.services import arrive, call_next, issue_walk_in, serve
 from app.scheduling.models import Appointment
@@ -35,6 +36,7 @@ def add_present(house: House, patients: list[str], today: date, random: Random) 
         for ahead in range(DAYS_AHEAD + 1):
             for doctor_id, _ in house.doctors:
                 _book_day(doctor_id, today + timedelta(days=ahead), TODAY if ahead == 0 else LATER, patients, random)
+    use_memberships(house, today, random)
     for visit in _visits_of(today):
         _bring_up_to(now, visit, random)
     _fill_waiting_room(house, patients, random)

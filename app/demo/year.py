@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from random import Random
 from typing import Any
@@ -12,20 +10,17 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import Range
 
-from app.billing.models import Invoice, InvoiceAllocation, InvoiceLine, InvoiceStatus
-from app.billing.numbering import fiscal_year, numbered
+from app.billing.models import Invoice, InvoiceLine, InvoiceStatus
 from app.billing.services.invoices import ISSUED
-from app.billing.services.settlement import APPLIED
 from app.core.ids import new_id
-from app.core.series import NumberSeries
 from app.core.tenant import db
+from app.demo.books import Books, book_entry, next_invoice_number, pay_at_desk, remember_numbers
 from app.demo.bulk import Rows
 from app.demo.cast import CANCEL_REASONS, DemoDoctor
 from app.demo.house import EVENING, MORNING, SLOT_MINUTES, House, fee_of
+from app.demo.memberships import Memberships
 from app.ledger.accounts import AccountCode
-from app.ledger.models import JournalEntry, JournalLine, LedgerAccount
-from app.payments.models import DESK, Payment, PaymentAttempt
-from app.payments.services.postings import TENDER_ACCOUNTS
+from app.ledger.models import LedgerAccount
 from app.people.models import Doctor
 from app.scheduling.models import Appointment, AppointmentStatus
 from app.tenancy.queries import settings_in_scope
@@ -36,18 +31,6 @@ TYPES = ("IN_PERSON",) * 7 + ("VIDEO_CALL",) * 3
 NO_SHOWS, CANCELLED, UNPAID = 0.06, 0.08, 0.03
 
 
-@dataclass
-class Books:
-    """Numbers given out so far, and the ids of the ledger's accounts."""
-
-    rows: Rows
-    accounts: dict[str, str]
-    prefix: str
-    first_month: int
-    invoices: dict[str, int] = field(default_factory=dict)
-    entries: int = 0
-
-
 def add_year(house: House, patients: list[str], today: date, random: Random) -> int:
     """Visits of the last year; how many rows were written."""
     settings = settings_in_scope()
@@ -55,12 +38,15 @@ def add_year(house: House, patients: list[str], today: date, random: Random) -> 
     books = Books(Rows(), accounts, settings.invoice_prefix, settings.fiscal_year_starts_in)
     rooms = {row.id: row.default_room_id for row in db.session.execute(select(Doctor.id, Doctor.default_room_id))}
     zone = ZoneInfo(settings.zone)
+    memberships = Memberships(books, patients, today, random)
     for day in (today - timedelta(days=back) for back in range(DAYS, 0, -1)):
+        memberships.bill(day)
         for doctor_id, doctor in house.doctors:
             for at in _times(day, random):
                 starts_at = datetime.combine(day, at, zone)
                 _visit(books, house, doctor_id, doctor, rooms[doctor_id], random.choice(patients), starts_at, random)
-    _remember_numbers(books)
+    memberships.finish()
+    remember_numbers(books)
     return books.rows.write()
 
 
@@ -131,13 +117,11 @@ def _ending(starts_at: datetime, ends_at: datetime, random: Random) -> tuple[str
 def _bill(books: Books, house: House, visit: dict[str, Any], total: int, random: Random) -> None:
     paid = random.random() >= UNPAID
     at, on = visit["ends_at"], visit["ends_at"].date()
-    year = fiscal_year(on, books.first_month)
-    books.invoices[year] = books.invoices.get(year, 0) + 1
     invoice_id = new_id()
     books.rows.add(
         Invoice,
         id=invoice_id,
-        number=numbered(books.prefix, year, books.invoices[year]),
+        number=next_invoice_number(books, on),
         status=InvoiceStatus.PAID if paid else InvoiceStatus.OPEN,
         patient_id=visit["patient_id"],
         appointment_id=visit["id"],
@@ -166,98 +150,8 @@ def _bill(books: Books, house: House, visit: dict[str, Any], total: int, random:
     )
     patient_id = visit["patient_id"]
     lines = [(AccountCode.RECEIVABLE, total, patient_id), (AccountCode.REVENUE, -total, None)]
-    _book(books, ISSUED, (Invoice.__tablename__, invoice_id), "", at, lines)
+    book_entry(books, ISSUED, (Invoice.__tablename__, invoice_id), "", at, lines)
     if paid:
-        _pay(books, visit, invoice_id, total, random.choice(TENDERS))
-
-
-def _pay(books: Books, visit: dict[str, Any], invoice_id: str, total: int, tender: str) -> None:
-    payment_id, attempt_id, at = new_id(), new_id(), visit["ends_at"] + timedelta(minutes=3)
-    patient_id = visit["patient_id"]
-    sums = {
-        "currency": "INR",
-        "amount_minor": total,
-        "authorized_minor": total,
-        "captured_minor": total,
-        "created_at": at,
-    }
-    books.rows.add(
-        Payment,
-        id=payment_id,
-        patient_id=patient_id,
-        invoice_id=invoice_id,
-        appointment_id=visit["id"],
-        provider=DESK,
-        gateway_payment_id=payment_id,
-        method=tender,
-        completed_at=at,
-        payer={},
-        **sums,
-    )
-    books.rows.add(
-        PaymentAttempt,
-        id=attempt_id,
-        payment_id=payment_id,
-        gateway_payment_id=payment_id,
-        method=tender,
-        attempted_at=at,
-        **sums,
-    )
-    books.rows.add(
-        InvoiceAllocation,
-        id=new_id(),
-        invoice_id=invoice_id,
-        payment_id=payment_id,
-        currency="INR",
-        amount_minor=total,
-        created_at=at,
-    )
-    money_in = [(TENDER_ACCOUNTS[tender], total, None), (AccountCode.PATIENT_CREDIT, -total, patient_id)]  # type: ignore[index]
-    _book(books, "payment.captured", (PaymentAttempt.__tablename__, attempt_id), str(total), at, money_in)
-    applied = [(AccountCode.PATIENT_CREDIT, total, patient_id), (AccountCode.RECEIVABLE, -total, patient_id)]
-    _book(books, APPLIED, (Invoice.__tablename__, invoice_id), new_id(), at, applied)
-
-
-def _book(
-    books: Books,
-    kind: str,
-    source: tuple[str, str],
-    key: str,
-    at: datetime,
-    lines: Sequence[tuple[str, int, str | None]],
-) -> None:
-    """A journal entry; a positive amount is a debit."""
-    books.entries += 1
-    entry_id = new_id()
-    books.rows.add(
-        JournalEntry,
-        id=entry_id,
-        number=books.entries,
-        kind=kind,
-        source_table=source[0],
-        source_id=source[1],
-        source_key=key,
-        booked_at=at,
-        booked_on=at.date(),
-        line_count=len(lines),
-        created_at=at,
-    )
-    for position, (account, amount, patient_id) in enumerate(lines):
-        books.rows.add(
-            JournalLine,
-            id=new_id(),
-            entry_id=entry_id,
-            position=position,
-            account_id=books.accounts[account],
-            patient_id=patient_id,
-            currency="INR",
-            debit_minor=max(amount, 0),
-            credit_minor=max(-amount, 0),
-            created_at=at,
+        pay_at_desk(
+            books, patient_id, invoice_id, total, random.choice(TENDERS), at + timedelta(minutes=3), visit["id"]
         )
-
-
-def _remember_numbers(books: Books) -> None:
-    for year, last in books.invoices.items():
-        books.rows.add(NumberSeries, id=new_id(), name=ISSUED, period=year, last=last)
-    books.rows.add(NumberSeries, id=new_id(), name="journal", period="", last=books.entries)
