@@ -1,4 +1,4 @@
-"""Runs the statements that a migration keeps in a file of its own name: tables, policies and grants as they were then."""
+"""Runs the statements that a migration keeps in a file of its own name: tables, policies, grants as they were then."""
 
 from __future__ import annotations
 

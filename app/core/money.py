@@ -87,6 +87,11 @@ class Money:
             raise InvalidAmount(f"{currency} has {decimals} decimals") from None
         return cls(int(exact.scaleb(decimals, context=_EXACT)), currency)
 
+    def average(self, count: int) -> Money:
+        """This amount shared by `count`, rounded half up."""
+        halves, sign = 2 * abs(self.minor) // count, -1 if self.minor < 0 else 1
+        return Money(sign * ((halves + 1) // 2), self.currency)
+
     @classmethod
     def total(cls, amounts: Iterable[Money], currency: str) -> Money:
         """The sum, zero of `currency` when there is nothing to add."""

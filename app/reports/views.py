@@ -4,21 +4,32 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import request
+from flask import Response, request
 from flask_appbuilder import expose
 from flask_babel import format_date, lazy_gettext
 from flask_babel import gettext as _
+from sqlalchemy import select
 
+from app.core.errors import NotFound
 from app.core.money import Money
 from app.core.navigation import describe_item
+from app.core.principal import own_location_id
+from app.core.tenant import db
 from app.core.views import ActionView
 from app.core.views.hooks import hooks
+from app.people.models import Doctor
 from app.reports import queries
+from app.reports.base import Report, filters_of
+from app.reports.catalogue import REPORTS, report_named
+from app.reports.files import export_report
 from app.reports.queries import Period, period_of
+from app.tenancy.models import Location
 from app.tenancy.queries import settings_in_scope
 
 PERIODS = {30: lazy_gettext("30 days"), 90: lazy_gettext("90 days"), 366: lazy_gettext("12 months")}
 DEFAULT_DAYS = 30
+SHOWN_ROWS = 500  # the rest is in the files
+MOST_DOCTORS = 500
 
 describe_item("ReportsView", shortcut="g r")
 
@@ -46,7 +57,41 @@ class ReportsView(ActionView):
             period=period,
             totals=_totals(known),
             charts=_charts(known, period),
+            reports=REPORTS,
         )
+
+    @expose("/<string:name>")
+    def report(self, name: str) -> str:
+        """One report: what may be chosen, the chart, the tables."""
+        self.require()
+        report = report_named(name)
+        filters = filters_of(report, request.args)
+        sections = report.sections(filters)
+        return self.render(
+            "reports/report.html",
+            report=report,
+            filters=filters,
+            sections=sections,
+            chart=report.chart(sections) if sections[0].rows else None,
+            places=_places(report),
+            shown_rows=SHOWN_ROWS,
+        )
+
+    @expose("/<string:name>/<string:kind>")
+    def file(self, name: str, kind: str) -> Response:
+        """The report as it is shown, as a file."""
+        self.require("export")
+        if kind not in ("csv", "xlsx"):
+            raise NotFound
+        report = report_named(name)
+        return export_report(report, filters_of(report, request.args), kind)
+
+
+def _places(report: Report) -> dict[str, list[Any]]:
+    """What the report may be narrowed to; a LOCATION_HEAD has one location."""
+    locations = [] if own_location_id() else list(db.session.scalars(select(Location).order_by(Location.name)))
+    doctors = select(Doctor).where(Doctor.active.is_(True)).order_by(Doctor.last_name).limit(MOST_DOCTORS)
+    return {"locations": locations, "doctors": list(db.session.scalars(doctors)) if report.by_doctor else []}
 
 
 def _asked_days() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
@@ -73,3 +74,18 @@ def console_as(app: Any, clinic: Any) -> Callable[..., Any]:
         return client
 
     return make
+
+
+@pytest.fixture
+def acting(clinic: Any) -> Callable[..., AbstractContextManager[None]]:
+    """`with acting("FINANCE_BILLING"):` somebody of that role acts; each call is another person unless one is given."""
+
+    from app.core.principal import Membership, Principal, acting_as
+    from tests.factories.access import make_user
+
+    def act(role: str, user_id: str | None = None, **links: Any) -> AbstractContextManager[None]:
+        user_id = user_id or make_user().id
+        member = Membership(clinic.id, clinic.name, role, **links)
+        return acting_as(Principal(user_id, "somebody", "Somebody", "-", (member,), member))
+
+    return act

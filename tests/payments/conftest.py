@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from sqlalchemy import update
 
-from app.core.principal import Membership, Principal, acting_as
 from app.core.tenant import all_tenants, db
 from app.core.transaction import unit_of_work
 from app.payments.models import OperationStatus, PaymentOperation, WebhookEvent, WebhookStatus
-from tests.factories.access import make_user
 from tests.factories.payments import KEY_ID, KEY_SECRET, WEBHOOK_SECRET, make_gateway_account
 from tests.payments.phonepe import PhonePeClinic, connect
 from tests.sandbox_server import RunningSandbox, running_sandbox
@@ -63,18 +60,6 @@ def inbox(gateway: RunningSandbox) -> Iterator[Server]:
         secrets = {"keyId": KEY_ID, "keySecret": KEY_SECRET, "webhookSecret": WEBHOOK_SECRET}
         gateway.account("razorpay", **secrets, webhookUrl=server.url)
         yield server
-
-
-@pytest.fixture
-def acting(clinic: Any) -> Callable[..., AbstractContextManager[None]]:
-    """`with acting("FINANCE_BILLING"):` somebody of that role acts; each call is another person unless one is given."""
-
-    def act(role: str, user_id: str | None = None, **links: Any) -> AbstractContextManager[None]:
-        user_id = user_id or make_user().id
-        member = Membership(clinic.id, clinic.name, role, **links)
-        return acting_as(Principal(user_id, "somebody", "Somebody", "-", (member,), member))
-
-    return act
 
 
 @pytest.fixture

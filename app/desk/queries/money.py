@@ -7,33 +7,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
 
-from sqlalchemy import Select, and_, func, select
-from sqlalchemy.orm import aliased
+from sqlalchemy import and_, func, select
 
 from app.access.models import User
 from app.billing.models import OWED, Invoice
 from app.core import clock
 from app.core.money import Money
 from app.core.tenant import db
-from app.ledger.accounts import AccountCode
 from app.ledger.models import JournalEntry, JournalLine, LedgerAccount
 from app.payments.models import Payment, PaymentStatus, Refund, RefundStatus, WebhookEvent, WebhookStatus
 from app.payments.services import may_decide
 from app.people.models import Patient
+from app.reports.takings import TENDERS, moved
 from app.tenancy.queries import settings_in_scope
 
 MOST_ROWS = 50
-TENDERS = (
-    AccountCode.CASH,
-    AccountCode.UPI_CLEARING,
-    AccountCode.CARD_CLEARING,
-    AccountCode.GATEWAY_CLEARING,
-    AccountCode.CHEQUE_CLEARING,
-    AccountCode.BANK,
-)
-TAKEN_OR_GIVEN = ("payment.captured", "refund.sent", "refund.settled")
 # A notice that still waits after this long is no longer only early.
 STUCK_AFTER = timedelta(minutes=5)
 
@@ -88,7 +77,7 @@ class DayTakings:
 def takings_on(day: date) -> list[Tender]:
     """By tender, those without any left out."""
     currency = settings_in_scope().currency
-    wanted = _moved(LedgerAccount.code, func.sum(JournalLine.debit_minor), func.sum(JournalLine.credit_minor)).where(
+    wanted = moved(LedgerAccount.code, func.sum(JournalLine.debit_minor), func.sum(JournalLine.credit_minor)).where(
         JournalEntry.booked_on == day, JournalLine.currency == currency
     )
     sums = {row[0]: row for row in db.session.execute(wanted.group_by(LedgerAccount.code))}
@@ -104,7 +93,7 @@ def takings_of_days(days: int) -> list[DayTakings]:
     currency, today = settings_in_scope().currency, clock.today(settings_in_scope().zone)
     first = today - timedelta(days=days - 1)
     net = func.sum(JournalLine.debit_minor - JournalLine.credit_minor)
-    wanted = _moved(JournalEntry.booked_on, LedgerAccount.code, net).where(
+    wanted = moved(JournalEntry.booked_on, LedgerAccount.code, net).where(
         JournalEntry.booked_on >= first, JournalLine.currency == currency
     )
     sums: dict[date, dict[str, int]] = {}
@@ -112,21 +101,6 @@ def takings_of_days(days: int) -> list[DayTakings]:
         sums.setdefault(on, {})[code] = int(minor)
     dates = (first + timedelta(days=number) for number in range(days))
     return [DayTakings(on, sums.get(on, {})) for on in dates]
-
-
-def _moved(*columns: Any) -> Select[Any]:
-    """Lines on the tenders' accounts by which payments came and refunds went, or by which those were reversed."""
-    original = aliased(JournalEntry)
-    return (
-        select(*columns)
-        .select_from(JournalEntry)
-        .join(
-            JournalLine, and_(JournalLine.clinic_id == JournalEntry.clinic_id, JournalLine.entry_id == JournalEntry.id)
-        )
-        .join(LedgerAccount, LedgerAccount.id == JournalLine.account_id)
-        .outerjoin(original, original.id == JournalEntry.reverses_id)
-        .where(func.coalesce(original.kind, JournalEntry.kind).in_(TAKEN_OR_GIVEN), LedgerAccount.code.in_(TENDERS))
-    )
 
 
 def owed_by_patients() -> Owed:

@@ -30,18 +30,10 @@ from app.desk.views.fragments import FragmentView, in_words
 from app.payments.models import RefundStatus, WebhookEvent
 from app.payments.queries import get_payment, get_refund
 from app.payments.services import approve_refund, ask_gateway, reject_refund, replay_webhook
+from app.reports.words import TENDER_NAMES
 from app.tenancy.queries import settings_in_scope
 
 CHART_DAYS = 30
-TENDER_NAMES = {
-    "CASH": lazy_gettext("Cash"),
-    "UPI_CLEARING": lazy_gettext("UPI"),
-    "CARD_CLEARING": lazy_gettext("Card terminal"),
-    "GATEWAY_CLEARING": lazy_gettext("Online"),
-    "CHEQUE_CLEARING": lazy_gettext("Cheque"),
-    "BANK": lazy_gettext("Bank transfer"),
-}
-
 describe_item("FinanceView", shortcut="g f")
 
 

@@ -90,6 +90,7 @@ class Payment(TenantModel):
     __table_args__ = (
         Index("ix_payment_clinic_status", "clinic_id", "status", "created_at"),
         Index("ix_payment_clinic_time", "clinic_id", "created_at", "id"),
+        Index("ix_payment_completed", "clinic_id", "completed_at", "id"),
         Index(
             "uq_payment_order", "clinic_id", "provider", "order_id", unique=True,
             postgresql_where=text("order_id is not null"),

@@ -58,6 +58,7 @@ class Refund(Stateful, TenantModel):
         CheckConstraint("amount_minor > 0", name="ck_refund_amount"),
         Index("ix_refund_status", "clinic_id", "status", "created_at"),
         Index("ix_refund_payment", "clinic_id", "payment_id", "created_at"),
+        Index("ix_refund_settled", "clinic_id", "settled_at", "id"),
         Index(
             "uq_refund_gateway_id", "clinic_id", "payment_id", "gateway_refund_id", unique=True,
             postgresql_where=text("gateway_refund_id is not null"),
