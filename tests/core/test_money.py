@@ -176,3 +176,10 @@ def test_total_truth_and_text() -> None:
     assert not Money.zero("INR")
     assert str(Money(1050, "INR")) == "10.50 INR"
     assert str(Money(1050, "JPY")) == "1050 JPY"
+
+
+@pytest.mark.parametrize(
+    ("minor", "count", "expected"), [(100, 3, 33), (200, 3, 67), (5, 2, 3), (-5, 2, -3), (0, 7, 0), (7, 1, 7)]
+)
+def test_an_average_is_rounded_half_up(minor: int, count: int, expected: int) -> None:
+    assert Money(minor, "INR").average(count) == Money(expected, "INR")
