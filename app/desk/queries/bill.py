@@ -6,8 +6,11 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import select
 
-from app.billing.models import Invoice, InvoiceAllocation, InvoiceStatus, Receipt
+from app.billing.models import Coverage, Invoice, InvoiceAllocation, InvoiceStatus, Receipt, Subscription
+from app.billing.services.coverage import COVERABLE
+from app.billing.services.covered import find_coverage
 from app.billing.services.visits import find_invoice_of_visit, visit_price
+from app.billing.subscription_queries import covering_subscriptions
 from app.catalog.queries import NoPrice
 from app.catalog.tax import tax_line
 from app.core.money import Money
@@ -15,6 +18,7 @@ from app.core.tenant import db
 from app.desk.queries.visits import OWING
 from app.payments.models import Payment, PaymentStatus, Refund
 from app.scheduling.models import Appointment
+from app.tenancy.queries import settings_in_scope
 
 # A payment that is worth a line: money that came, or that we are not sure of.
 SHOWN = (
@@ -37,6 +41,9 @@ class Bill:
     payments: list[Payment] = field(default_factory=list)
     refunds: list[Refund] = field(default_factory=list)
     receipts: dict[str, Receipt] = field(default_factory=dict)
+    # The subscription that pays for the visit, and those that could.
+    covered_by: Subscription | None = None
+    offers: list[Subscription] = field(default_factory=list)
 
     @property
     def refundable(self) -> list[Payment]:
@@ -49,7 +56,18 @@ class Bill:
 
 def bill_of_visit(visit: Appointment) -> Bill:
     invoice = find_invoice_of_visit(visit.id)
-    return _from_invoice(invoice) if invoice is not None else _from_price(visit)
+    if invoice is not None:
+        return _from_invoice(invoice)
+    coverage = find_coverage(visit.id)
+    return _from_price(visit) if coverage is None else _covered(visit, coverage)
+
+
+def _covered(visit: Appointment, coverage: Coverage) -> Bill:
+    """What the visit would cost, and that nothing of it is due."""
+    priced = _from_price(visit)
+    nothing = Money.zero(settings_in_scope().currency)
+    subscription = db.session.get_one(Subscription, coverage.subscription_id)
+    return Bill(priced.lines, priced.total, nothing, covered_by=subscription)
 
 
 def _from_price(visit: Appointment) -> Bill:
@@ -59,7 +77,8 @@ def _from_price(visit: Appointment) -> Bill:
         return Bill([], None, None)
     taxed = tax_line(price.unit_price, price.tax)
     lines = [(price.name, taxed.net), *((item.label, item.amount) for item in taxed.components)]
-    return Bill(lines, taxed.gross, taxed.gross if visit.status in OWING else None)
+    offers = covering_subscriptions(visit.patient_id, visit.type) if visit.status in COVERABLE else []
+    return Bill(lines, taxed.gross, taxed.gross if visit.status in OWING else None, offers=offers)
 
 
 def _from_invoice(invoice: Invoice) -> Bill:

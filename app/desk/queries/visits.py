@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Select, func, select
 
-from app.billing.models import PAYABLE, Invoice, InvoiceStatus
+from app.billing.models import PAYABLE, Coverage, CoverageStatus, Invoice, InvoiceStatus
 from app.catalog.queries import NoPrice, price_of_visit
 from app.catalog.tax import tax_line
 from app.core import clock
@@ -51,12 +51,16 @@ COLUMNS = (
     Invoice.total_minor,
     Invoice.paid_minor,
     Invoice.credited_minor,
+    Coverage.id.label("coverage_id"),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class DayVisit:
-    """One line of the day. `due` is None where the visit has no price; `late` counts from the appointed time."""
+    """One line of the day. `due` is None where the visit has no price; `late` counts from the appointed time.
+
+    `covered`: a subscription pays for it.
+    """
 
     id: str
     status: str
@@ -68,6 +72,7 @@ class DayVisit:
     new_patient: bool
     due: Money | None
     settled: bool
+    covered: bool
     late: timedelta | None
 
     @property
@@ -116,6 +121,9 @@ def _rows(on: date, location_id: str | None, doctor_id: str | None) -> Select[An
         .join(Doctor, Doctor.id == Appointment.doctor_id)
         .outerjoin(QueueToken, QueueToken.appointment_id == Appointment.id)
         .outerjoin(Invoice, (Invoice.appointment_id == Appointment.id) & (Invoice.status != InvoiceStatus.VOID))
+        .outerjoin(
+            Coverage, (Coverage.appointment_id == Appointment.id) & (Coverage.status != CoverageStatus.RETURNED)
+        )
         .where(Appointment.starts_at >= first, Appointment.starts_at < last, Appointment.status.not_in(GONE))
         .order_by(Appointment.starts_at, Appointment.id)
         .limit(MOST_VISITS)
@@ -169,17 +177,25 @@ def _visit(row: Any, prices: dict[Expected, Money | None], on: date) -> DayVisit
         new_patient=row.registered_at >= local_bounds(on, on)[0],
         due=_due(row, prices),
         settled=row.invoice_id is not None and row.invoice_status not in PAYABLE,
+        covered=_covered(row),
         late=lateness(row.status, row.starts_at),
     )
 
 
 def _due(row: Any, prices: dict[Expected, Money | None]) -> Money | None:
-    """What is to be collected: of the invoice, a draft included, or by the price list."""
+    """What is to be collected: of the invoice, a draft included, or by the price list; nothing if it is covered."""
+    if _covered(row):
+        return Money.zero(settings_in_scope().currency)
     if row.invoice_id is None:
         return prices[row.patient_id, row.doctor_id, row.type] if row.status in OWING else None
     if row.invoice_status not in PAYABLE:
         return Money.zero(row.currency)
     return Money(row.total_minor - row.paid_minor - row.credited_minor, row.currency)
+
+
+def _covered(row: Any) -> bool:
+    """What was billed beside the cover is owed."""
+    return row.coverage_id is not None and row.invoice_id is None
 
 
 def lateness(status: str, starts_at: datetime) -> timedelta | None:

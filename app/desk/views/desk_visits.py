@@ -11,7 +11,9 @@ from flask_appbuilder import expose
 from flask_babel import gettext as _
 from pydantic import Field
 
+from app.billing.services.coverage import cover_visit
 from app.billing.services.files import receipt_pdf
+from app.billing.subscription_queries import get_subscription
 from app.core.api import Body, validate
 from app.core.errors import Invalid, NotFound
 from app.core.formatting import money
@@ -90,6 +92,20 @@ class DeskVisitView(FragmentView):
         require("payment", "create")
         tender = validate(Tender, request.form.to_dict())
         known = once(lambda: {"said": _take(visit_id, tender)})
+        return self.show(visit_id, known["said"], changed=True)
+
+    @expose("/<id:visit_id>/cover/<id:subscription_id>", methods=["POST"])
+    @in_words()
+    def cover(self, visit_id: str, subscription_id: str) -> Response:
+        """A subscription of the patient pays for the visit."""
+        self.require()
+        require("subscription", "book-appointment")
+
+        def use() -> dict[str, str]:
+            coverage = cover_visit(get_subscription(subscription_id).id, visit_id)
+            return {"said": _("Covered by %(plan)s.", plan=get_subscription(coverage.subscription_id).plan.name)}
+
+        known = once(use)
         return self.show(visit_id, known["said"], changed=True)
 
     @expose("/<id:visit_id>/check-in", methods=["POST"])
