@@ -48,6 +48,7 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "money_movement": {"amount_minor": 1},
     "payment": {"amount_minor": 100},
     "refund": {"amount_minor": 100},
+    "subscription": {"status": "CANCELLED"},
 }
 
 

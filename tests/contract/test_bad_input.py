@@ -21,10 +21,12 @@ from pydantic.fields import FieldInfo
 
 from app.access.roles import Role, role_may
 from app.access.tokens import make_access_token
+from app.billing.models import BulkInvoiceRun, Subscription
 from app.core import clock
 from app.core.api import BODY_LIMIT, ENDPOINTS, Endpoint, ListQuery
 from app.core.ids import new_id
 from app.core.tenant import tenant_scope
+from tests.contract.any_row import make_any_row
 from tests.factories.access import bearer, make_clinic, make_member, make_session, make_user
 from tests.factories.people import make_patient
 
@@ -63,6 +65,7 @@ class Home:
     clinic_id: str
     patient_id: str
     headers: dict[Role, dict[str, str]]
+    owners: dict[str, str]
 
     def headers_for(self, item: Endpoint) -> dict[str, str]:
         if item.public:
@@ -74,22 +77,30 @@ class Home:
 
 
 @pytest.fixture(scope="module")
-def home(app: Any) -> Home:
+def home(app: Any, settings: Any) -> Home:
     with app.app_context():
         clinic_id = make_clinic().id
         made = {role: bearer(make_member(clinic_id, role), clinic_id) for role in Role if role is not Role.SUPER_ADMIN}
         made[Role.SUPER_ADMIN] = {**bearer(make_user(super_admin=True)), "X-Clinic-Id": clinic_id}
         with tenant_scope(clinic_id):
-            return Home(clinic_id, make_patient().id, made)
+            return Home(clinic_id, make_patient().id, made, _owners(settings.database_url, clinic_id))
+
+
+def _owners(url: str, clinic_id: str) -> dict[str, str]:
+    """Rows that have a list of their own, by the name of their id in paths."""
+    models = {"subscription_id": Subscription, "run_id": BulkInvoiceRun}
+    tables = {name: model.metadata.tables[model.__tablename__] for name, model in models.items()}
+    return {name: make_any_row(url, table, clinic_id) for name, table in tables.items()}
 
 
 @pytest.fixture
 def send(app: Any, home: Home) -> Callable[..., Any]:
     """`send(endpoint, data=...)` as somebody who may call it; a list has its clinic or patient."""
     client, known = app.test_client(), {"clinic_id": home.clinic_id, "user_id": home.patient_id}
+    listed = lists()
 
     def call(item: Endpoint, path: str = "", **options: Any) -> Any:
-        path = path or path_of(item, **known)
+        path = path or path_of(item, **known, **(home.owners if item in listed else {}))
         return client.open(path, method=item.method, headers=home.headers_for(item), **options)
 
     return call
