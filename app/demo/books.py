@@ -19,6 +19,16 @@ from app.payments.models import DESK, Payment, PaymentAttempt
 from app.payments.services.postings import TENDER_ACCOUNTS
 
 
+@dataclass(frozen=True)
+class Taking:
+    """Money that one payment brought."""
+
+    payment_id: str
+    tender: str
+    minor: int
+    at: datetime
+
+
 @dataclass
 class Books:
     """Numbers given out so far, and the ids of the ledger's accounts."""
@@ -29,6 +39,8 @@ class Books:
     first_month: int
     invoices: dict[str, int] = field(default_factory=dict)
     entries: int = 0
+    # What came on the day that is being written.
+    takings: list[Taking] = field(default_factory=list)
 
 
 def next_invoice_number(books: Books, on: date) -> str:
@@ -80,6 +92,7 @@ def pay_at_desk(
         applied_minor=total,
         created_at=at,
     )
+    books.takings.append(Taking(payment_id, tender, total, at))
     money_in = [(TENDER_ACCOUNTS[tender], total, None), (AccountCode.PATIENT_CREDIT, -total, patient_id)]  # type: ignore[index]
     book_entry(books, "payment.captured", (PaymentAttempt.__tablename__, attempt_id), str(total), at, money_in)
     applied = [(AccountCode.PATIENT_CREDIT, total, patient_id), (AccountCode.RECEIVABLE, -total, patient_id)]

@@ -10,7 +10,9 @@ from sqlalchemy import select, update
 
 from app.billing.services import collect_at_desk, invoice_for_visit
 from app.core import clock
+from app.core.principal import Principal, acting_as
 from app.core.tenant import db
+from app.demo.cash_desk import open_todays_drawer
 from app.demo.house import House
 from app.demo.memberships import use_memberships
 from app.events.models import DeliveryStatus, EventDelivery
@@ -37,8 +39,9 @@ def add_present(house: House, patients: list[str], today: date, random: Random) 
             for doctor_id, _ in house.doctors:
                 _book_day(doctor_id, today + timedelta(days=ahead), TODAY if ahead == 0 else LATER, patients, random)
     use_memberships(house, today, random)
+    person = open_todays_drawer(house.location_id, min(early + timedelta(hours=1), now))
     for visit in _visits_of(today):
-        _bring_up_to(now, visit, random)
+        _bring_up_to(now, visit, person, random)
     _fill_waiting_room(house, patients, random)
     _keep_quiet()
 
@@ -60,8 +63,8 @@ def _visits_of(today: date) -> list[Appointment]:
     return list(db.session.scalars(wanted.order_by(Appointment.starts_at, Appointment.id)))
 
 
-def _bring_up_to(now: datetime, visit: Appointment, random: Random) -> None:
-    """As far as a visit of that time has usually come by now."""
+def _bring_up_to(now: datetime, visit: Appointment, person: Principal, random: Random) -> None:
+    """As far as a visit of that time has usually come by now; `person` is at the desk."""
     if visit.starts_at - EARLY > now:
         return
     if visit.starts_at < now - VISIT and random.random() < 0.07:
@@ -70,7 +73,7 @@ def _bring_up_to(now: datetime, visit: Appointment, random: Random) -> None:
         return
     with clock.travel(to=min(now, visit.starts_at - timedelta(minutes=random.randint(4, 25)))):
         if random.random() < 0.75:
-            collect_at_desk(visit, random.choice(TENDERS))
+            _take(visit, person, random)
         _visit, token = arrive(visit.id)
     if visit.starts_at > now:
         return
@@ -81,7 +84,12 @@ def _bring_up_to(now: datetime, visit: Appointment, random: Random) -> None:
         with clock.travel(to=min(now, visit.starts_at + VISIT + timedelta(minutes=random.randint(0, 9)))):
             complete(visit)
             if invoice_for_visit(visit).amount_due:
-                collect_at_desk(visit, random.choice(TENDERS))
+                _take(visit, person, random)
+
+
+def _take(visit: Appointment, person: Principal, random: Random) -> None:
+    with acting_as(person):
+        collect_at_desk(visit, random.choice(TENDERS))
 
 
 def _fill_waiting_room(house: House, patients: list[str], random: Random) -> None:

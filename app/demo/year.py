@@ -16,6 +16,7 @@ from app.core.ids import new_id
 from app.core.tenant import db
 from app.demo.books import Books, book_entry, next_invoice_number, pay_at_desk, remember_numbers
 from app.demo.bulk import Rows
+from app.demo.cash_desk import CashDesk
 from app.demo.cast import CANCEL_REASONS, DemoDoctor
 from app.demo.house import EVENING, MORNING, SLOT_MINUTES, House, fee_of
 from app.demo.memberships import Memberships
@@ -38,14 +39,18 @@ def add_year(house: House, patients: list[str], today: date, random: Random) -> 
     books = Books(Rows(), accounts, settings.invoice_prefix, settings.fiscal_year_starts_in)
     rooms = {row.id: row.default_room_id for row in db.session.execute(select(Doctor.id, Doctor.default_room_id))}
     zone = ZoneInfo(settings.zone)
+    cash_desk = CashDesk(house.location_id, zone, books)
     memberships = Memberships(books, patients, today, random)
     for day in (today - timedelta(days=back) for back in range(DAYS, 0, -1)):
+        before = books.entries
         memberships.bill(day)
         for doctor_id, doctor in house.doctors:
             for at in _times(day, random):
                 starts_at = datetime.combine(day, at, zone)
                 _visit(books, house, doctor_id, doctor, rooms[doctor_id], random.choice(patients), starts_at, random)
+        cash_desk.close_day(day, before)
     memberships.finish()
+    cash_desk.finish()
     remember_numbers(books)
     return books.rows.write()
 

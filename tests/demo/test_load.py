@@ -67,3 +67,25 @@ def test_two_clinics_with_a_balanced_year_and_a_log_in_per_role(demo: Any) -> No
     assert second.exit_code == 1
     with all_tenants():
         assert db.session.scalar(select(func.count()).select_from(Clinic)) == 2
+
+
+def test_every_past_day_of_the_year_is_closed_as_the_console_would_have_closed_it(demo: Any) -> None:
+    from app.billing.models import CashDrawer, DayClose
+    from app.billing.services.cash_desk_movements import cash_in
+    from app.billing.services.day_close import state_of_day, totals_of
+    from app.billing.services.day_figures import drawers_of_day
+    from app.billing.services.day_totals import ledger_cash_of
+
+    with all_tenants():
+        clinic_id = db.session.scalar(select(Clinic.id).where(Clinic.name == "Sunrise Clinic"))
+    assert clinic_id is not None
+    with tenant_scope(clinic_id):
+        closes = db.session.scalars(select(DayClose).order_by(DayClose.business_on)).all()
+        assert len(closes) > 300
+        for close in closes[:3] + closes[-3:]:
+            assert totals_of(close) == state_of_day(close.business_on).totals
+            assert close.drawers == drawers_of_day(close.business_on)
+            assert all(line.agrees for line in totals_of(close))
+        today = db.session.scalars(select(CashDrawer).where(CashDrawer.status == "OPEN")).one()
+        assert ledger_cash_of(today.id, "INR") == cash_in(today)
+        assert [check.code for check in state_of_day(today.opened_on).checks if not check.passed] == ["DRAWERS"]
