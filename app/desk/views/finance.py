@@ -26,10 +26,12 @@ from app.desk.queries.money import (
     unclear_payments,
     waiting_refunds,
 )
+from app.desk.queries.todo import waiting_for_finance
 from app.desk.views.fragments import FragmentView, in_words
 from app.payments.models import RefundStatus, WebhookEvent
 from app.payments.queries import get_payment, get_refund
 from app.payments.services import approve_refund, ask_gateway, reject_refund, replay_webhook
+from app.reports.catalogue.receivables import owed_by_age
 from app.reports.words import TENDER_NAMES
 from app.tenancy.queries import settings_in_scope
 
@@ -122,6 +124,8 @@ def _present() -> dict[str, Any]:
         "tenders": [(TENDER_NAMES[tender.code], tender) for tender in tenders],
         "taken": Money.total((tender.net for tender in tenders), currency),
         "owed": owed_by_patients(),
+        "ages": owed_by_age(),
+        "waiting": waiting_for_finance(),
         "refunds": refunds,
         "refunds_total": Money.total((item.refund.amount for item in refunds), currency),
         "unclear": unclear_payments(),

@@ -58,22 +58,37 @@ class Receivables(Report):
         }
 
 
+def owed_by_age() -> list[tuple[Any, Money]]:
+    """(age in words, what is owed), from not yet due to the oldest."""
+    currency = settings_in_scope().currency
+    row = db.session.execute(_owed(select(*_sums()))).one()
+    return [(LABELS[name], Money(int(getattr(row, name)), currency)) for name in BUCKETS]
+
+
 def _wanted(filters: Filters) -> Any:
-    settings = settings_in_scope()
-    due = Invoice.total_minor - Invoice.paid_minor - Invoice.credited_minor
-    late = func.coalesce(clock.today(settings.zone) - Invoice.due_on, 0).cast(Integer)
-    sums = [func.coalesce(func.sum(due).filter(bucket), 0).label(name) for name, bucket in _buckets(late).items()]
+    person = (Patient.id, Patient.first_name, Patient.last_name, Patient.mrn)
     wanted = (
-        select(Patient.id, Patient.first_name, Patient.last_name, Patient.mrn, func.count().label("count"), *sums)
+        _owed(select(*person, func.count().label("invoices"), *_sums()))
         .join(Patient, Patient.id == Invoice.patient_id)
-        .where(Invoice.status.in_(OWED), Invoice.currency == settings.currency)
-        .group_by(Patient.id, Patient.first_name, Patient.last_name, Patient.mrn)
-        .order_by(func.sum(due).desc(), Patient.id)
+        .group_by(*person)
+        .order_by(func.sum(_DUE).desc(), Patient.id)
         .limit(MOST_ROWS)
     )
     if filters.location_id:
         wanted = wanted.where(Invoice.location_id == filters.location_id)
     return wanted.where(Invoice.doctor_id == filters.doctor_id) if filters.doctor_id else wanted
+
+
+_DUE = Invoice.total_minor - Invoice.paid_minor - Invoice.credited_minor
+
+
+def _owed(wanted: Any) -> Any:
+    return wanted.where(Invoice.status.in_(OWED), Invoice.currency == settings_in_scope().currency)
+
+
+def _sums() -> list[Any]:
+    late = func.coalesce(clock.today(settings_in_scope().zone) - Invoice.due_on, 0).cast(Integer)
+    return [func.coalesce(func.sum(_DUE).filter(bucket), 0).label(name) for name, bucket in _buckets(late).items()]
 
 
 def _buckets(late: Any) -> dict[str, Any]:
@@ -89,7 +104,7 @@ def _shown(row: Any) -> dict[str, Any]:
     return {
         "patient": f"{row.first_name} {row.last_name}".strip(),
         "mrn": row.mrn,
-        "count": row.count if isinstance(row.count, int) else row[4],
+        "count": row.invoices,
         **sums,
         "total": Money.total(sums.values(), currency),
         "link": ("PatientView.show", row.id),
