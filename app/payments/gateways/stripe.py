@@ -25,7 +25,7 @@ from pydantic import SecretStr
 from app.core import clock
 from app.core.credentials import CredentialModel, credential
 from app.core.http import HttpResponse
-from app.core.ids import is_id
+from app.core.ids import is_id, new_id
 from app.core.money import Money
 from app.core.money import exponent as iso_exponent
 from app.core.providers import N_, BadSignature, Outcome, ProviderError, Timeouts
@@ -47,7 +47,7 @@ from app.payments.gateways.base import (
     RefundRequest,
     SettlementLine,
 )
-from app.payments.gateways.stripe_client import CHARGE, StripeClient, has_other_parameters, understood
+from app.payments.gateways.stripe_client import CHARGE, StripeClient, has_other_parameters, is_replayed, understood
 from app.payments.gateways.stripe_forms import checkout_form, with_session_id
 from app.payments.gateways.stripe_notices import read_notice
 from app.payments.gateways.stripe_saved import StripeSavedMethods
@@ -135,18 +135,17 @@ class Stripe(StripeSavedMethods, Gateway[StripeCredentials]):
     # ---- orders ----
 
     def create_checkout(self, request: CheckoutRequest) -> Checkout:
-        """The reference is the key too. Its second use differs in the signed return address, and so is refused:
-        then the first call did arrive, and its session is looked for before the next key.
+        """The reference is the key too. Where the key was used before, by a call that looked the same or differed in
+        the signed return address, the session is looked for as it is now; one that has expired needs another key.
         """
         self.check_charge(request.amount)
-        form = checkout_form(request, self.to_wire(request.amount))
-        response = self._client.post("/v1/checkout/sessions", form, key=f"checkout-{request.reference}")
-        if has_other_parameters(response):
+        form, key = checkout_form(request, self.to_wire(request.amount)), f"checkout-{request.reference}"
+        response = self._client.post("/v1/checkout/sessions", form, key=key)
+        if is_replayed(response) or has_other_parameters(response):
             order = self.find_order(request.reference)
             if order is not None:
                 return self.resume_checkout(order.order_id, request)
-            key = f"checkout-{request.reference}-{int(clock.now().timestamp())}"
-            response = self._client.post("/v1/checkout/sessions", form, key=key)
+            response = self._client.post("/v1/checkout/sessions", form, key=f"{key}-{new_id()}")
         return self._page(self._client.answered(response), request)
 
     def resume_checkout(self, order_id: str, request: CheckoutRequest) -> Checkout:

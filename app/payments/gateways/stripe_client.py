@@ -61,7 +61,7 @@ class StripeClient:
         for number in range(MOST_KEYS):
             headers = {"Idempotency-Key": f"{key}.{number}" if number else key} if key else {}
             response = self._http.post(path, ids=ids, data=data, headers=headers, harmless=harmless)
-            if response.status < 500 or not _is_replayed(response):
+            if response.status < 500 or not is_replayed(response):
                 break
         return response
 
@@ -113,7 +113,8 @@ def has_other_parameters(response: HttpResponse) -> bool:
     return response.status == 400 and response.error_object().get("type") == "idempotency_error"
 
 
-def _is_replayed(response: HttpResponse) -> bool:
+def is_replayed(response: HttpResponse) -> bool:
+    """Whether it is the kept answer of the key's first use: what it says may be out of date."""
     return response.headers.get("Idempotent-Replayed", "").lower() == "true"
 
 
