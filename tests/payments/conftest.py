@@ -12,6 +12,7 @@ from app.core.tenant import all_tenants, db
 from app.core.transaction import unit_of_work
 from app.payments.models import OperationStatus, PaymentOperation, WebhookEvent, WebhookStatus
 from tests.factories.payments import KEY_ID, KEY_SECRET, WEBHOOK_SECRET, make_gateway_account
+from tests.payments.paypal import connect as connect_paypal
 from tests.payments.phonepe import PhonePeClinic, connect
 from tests.sandbox_server import RunningSandbox, running_sandbox
 from tests.scripted_server import Server, answer, scripted_server
@@ -75,3 +76,19 @@ def phonepe_inbox(phonepe: PhonePeClinic) -> Iterator[Server]:
         server.will(answer(200, {}))
         phonepe.register(server.url)
         yield server
+
+
+@pytest.fixture
+def paypal_inbox() -> Iterator[Server]:
+    """Where the sandbox posts PayPal's webhooks: kept for the test to hand on as it likes."""
+    with scripted_server() as server:
+        server.will(answer(200, {}))
+        yield server
+
+
+@pytest.fixture
+def paypal(gateway_server: RunningSandbox, in_clinic: Any, paypal_inbox: Server) -> RunningSandbox:
+    """A sandbox that remembers nothing of the test before, and the clinic's PayPal account at it."""
+    gateway_server.reset()
+    connect_paypal(gateway_server, paypal_inbox)
+    return gateway_server
