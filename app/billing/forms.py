@@ -5,9 +5,21 @@ from __future__ import annotations
 from flask import url_for
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
-from wtforms import DateField, FieldList, Form, FormField, SelectField, StringField, TextAreaField
-from wtforms.validators import DataRequired, InputRequired, Length, Optional
+from wtforms import (
+    BooleanField,
+    DateField,
+    FieldList,
+    Form,
+    FormField,
+    IntegerField,
+    RadioField,
+    SelectField,
+    StringField,
+    TextAreaField,
+)
+from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional
 
+from app.billing.models import BulkKind, InstalmentInterval
 from app.catalog.models import Service
 from app.core.views import LookupField
 from app.core.vocabulary import kind_name
@@ -44,6 +56,46 @@ class CreditForm(ReasonForm):
     amount = StringField(_("Amount"), validators=[InputRequired(), Length(max=30)])
 
 
+class PlanForm(PageForm):
+    """How an invoice is split into instalments."""
+
+    instalments = IntegerField(_("Instalments"), default=3, validators=[InputRequired(), NumberRange(2, 36)])
+    interval = SelectField(
+        _("Every"), choices=lambda: [(str(kind), str(kind_name(kind))) for kind in reversed(InstalmentInterval)]
+    )
+    first_due_on = DateField(_("First due date"), validators=[InputRequired()])
+    autopay = BooleanField(_("Charge the saved method by itself"))
+    notes = TextAreaField(_("Notes"), validators=[Length(max=2000)])
+
+
+class PostponeForm(PageForm):
+    """When the first unpaid instalment is due; the others follow."""
+
+    next_due_on = DateField(_("Next due date"), validators=[InputRequired()])
+
+
+class DepositForm(PageForm):
+    """Money in advance."""
+
+    tender = SelectField(_("Paid by"), choices=lambda: [(str(kind), str(kind_name(kind))) for kind in TenderKind])
+    amount = StringField(_("Amount"), validators=[InputRequired(), Length(max=30)])
+    reference = StringField(_("Reference"), validators=[Length(max=80)])
+
+
+class CreditRefundForm(ReasonForm):
+    """Credit that goes back."""
+
+    amount = StringField(_("Amount"), validators=[InputRequired(), Length(max=30)])
+
+
+class BulkForm(PageForm):
+    """Completed visits of a period, or all drafts."""
+
+    kind = RadioField(_("Issue"), choices=lambda: [(str(kind), str(kind_name(kind))) for kind in BulkKind])
+    first = DateField(_("From"), validators=[Optional()])
+    last = DateField(_("To"), validators=[Optional()])
+
+
 class LineForm(Form):
     """One line of a draft; a line without a price is left out."""
 
@@ -51,7 +103,7 @@ class LineForm(Form):
     description = StringField(_("Description"), validators=[Length(max=200)])
     quantity = StringField(_("Qty"), default="1", validators=[Length(max=20)])
     unit_price = StringField(_("Unit price"), validators=[Length(max=30)])
-    discount = StringField(_("Discount"), validators=[Length(max=30)])
+    discount = StringField(_("Discount"), description=_("An amount, or like 10%."), validators=[Length(max=30)])
 
     @property
     def empty(self) -> bool:
@@ -62,8 +114,14 @@ class DraftForm(PageForm):
     """A draft: for whom, what, and what is taken off."""
 
     lines = FieldList(FormField(LineForm), min_entries=1, max_entries=100)
-    discount = StringField(_("Discount on the invoice"), validators=[Length(max=30)])
-    discount_reason = StringField(_("Reason for the discount"), validators=[Length(max=300)])
+    discount = StringField(
+        _("Discount on the invoice"), description=_("An amount, or like 10%."), validators=[Length(max=30)]
+    )
+    discount_reason = StringField(
+        _("Reason for the discount"),
+        description=_("Above your limit it needs a reason and somebody else's approval."),
+        validators=[Length(max=300)],
+    )
     due_on = DateField(_("Due date"), validators=[Optional()])
     notes = TextAreaField(_("Notes"), validators=[Length(max=2000)])
 

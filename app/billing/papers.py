@@ -28,8 +28,18 @@ from app.billing.documents import (
     State,
     TaxRow,
 )
-from app.billing.models import OWED, CreditNote, Invoice, InvoiceAllocation, InvoiceLine, InvoiceStatus, Receipt
+from app.billing.models import (
+    OWED,
+    CreditNote,
+    CreditNoteLine,
+    Invoice,
+    InvoiceAllocation,
+    InvoiceLine,
+    InvoiceStatus,
+    Receipt,
+)
 from app.billing.services.receipts import parts_of
+from app.billing.services.settlement import planned_allocations
 from app.core.formatting import money, number
 from app.core.i18n import current_language
 from app.core.money import Money
@@ -74,28 +84,35 @@ def invoice_paper(invoice: Invoice, pay_url: str = "") -> InvoiceDocument:
 
 
 def credit_note_paper(note: CreditNote) -> InvoiceDocument:
-    """A credit note: one line with the invoice's own proportion of tax."""
-    line = DocumentLine(
-        description=_("Correction of invoice %(number)s", number=note.invoice.number or ""),
-        quantity="1",
-        unit_price=money(note.net),
-        taxable=_unless_zero(note.net) if note.tax else "",
-        tax=_unless_zero(note.tax),
-        amount=money(note.total),
-    )
+    """A credit note, with what it takes off each line."""
     return InvoiceDocument(
         kind=DocumentKind.CREDIT_NOTE,
         issuer=issuer(),
         recipient=_recipient(note.patient),
         issued_on=day_text(note.issued_at),
-        lines=(line,),
+        lines=tuple(_credited_line(line, bool(note.tax)) for line in note.lines),
         subtotal=money(note.net),
         total=money(note.total),
         number=note.number,
         tax=_unless_zero(note.tax),
+        tax_rows=_rows_of_tax([(line.net.minor, line.tax_components) for line in note.lines], note.currency),
         corrects=note.invoice.number or "",
         reason=note.reason,
         language=current_language(),
+    )
+
+
+def _credited_line(credited: CreditNoteLine, taxed: bool) -> DocumentLine:
+    """Pieces of a line, or only a part of its amount."""
+    return DocumentLine(
+        description=credited.line.description,
+        quantity=number(credited.quantity.normalize()) if credited.quantity else "",
+        unit_price="",
+        amount=money(credited.amount),
+        code=credited.line.hsn,
+        taxable=money(credited.net) if taxed else "",
+        tax_rate=_rate_words(credited.tax_components),
+        tax=money(credited.tax) if taxed else "",
     )
 
 
@@ -125,10 +142,24 @@ def receipt_paper(receipt: Receipt) -> ReceiptDocument:
 
 
 def _receipt_lines(invoice: Invoice | None, payment: Payment) -> tuple[DocumentLine, ...]:
+    """What an invoice sold; the invoices that a payment over several was for, and what it left as credit."""
     if invoice is not None:
         return _lines(invoice.lines)
-    amount = money(payment.captured)
-    return (DocumentLine(payment.description or _("Deposit"), "1", amount, amount),)
+    parts = planned_allocations(payment)
+    lines = [_sum_line(_invoice_words(part.invoice_id), part.amount) for part in parts]
+    rest = payment.captured - Money.total((part.amount for part in parts), payment.currency)
+    if rest.minor > 0:
+        lines.append(_sum_line(_("Credit") if parts else _("Deposit"), rest))
+    return tuple(lines)
+
+
+def _sum_line(words: str, amount: Money) -> DocumentLine:
+    return DocumentLine(words, "", "", money(amount))
+
+
+def _invoice_words(invoice_id: str) -> str:
+    number = db.session.scalar(select(Invoice.number).where(Invoice.id == invoice_id))
+    return _("Invoice %(number)s", number=number or "–")
 
 
 def issuer() -> Issuer:
@@ -197,7 +228,6 @@ def _lines(lines: Sequence[InvoiceLine]) -> tuple[DocumentLine, ...]:
 
 
 def _line(line: InvoiceLine, taxed: bool) -> DocumentLine:
-    rate = sum((Decimal(item["percent"]) for item in line.tax_components), Decimal(0))
     return DocumentLine(
         description=line.description,
         quantity=number(line.quantity.normalize()),
@@ -206,24 +236,32 @@ def _line(line: InvoiceLine, taxed: bool) -> DocumentLine:
         code=line.hsn,
         discount=_unless_zero(line.discount),
         taxable=money(line.taxable) if taxed else "",
-        tax_rate=f"{number(rate)} %" if rate else "",
+        tax_rate=_rate_words(line.tax_components),
         tax=money(line.tax) if taxed else "",
     )
 
 
 def _tax_rows(invoice: Invoice) -> tuple[TaxRow, ...]:
+    return _rows_of_tax([(line.taxable.minor, line.tax_components) for line in invoice.lines], invoice.currency)
+
+
+def _rows_of_tax(lines: Iterable[tuple[int, list[dict[str, Any]]]], currency: str) -> tuple[TaxRow, ...]:
     """Each component over all lines, in the order in which they first occur."""
     sums: dict[tuple[str, str], list[int]] = {}
-    for line in invoice.lines:
-        for item in line.tax_components:
+    for taxable, components in lines:
+        for item in components:
             row = sums.setdefault((item["label"], item["percent"]), [0, 0])
-            row[0] += line.taxable.minor
+            row[0] += taxable
             row[1] += item["minor"]
-    currency = invoice.currency
     return tuple(
         TaxRow(f"{label} {number(Decimal(percent))} %", money(Money(on, currency)), money(Money(tax, currency)))
         for (label, percent), (on, tax) in sums.items()
     )
+
+
+def _rate_words(components: list[dict[str, Any]]) -> str:
+    rate = sum((Decimal(item["percent"]) for item in components), Decimal(0))
+    return f"{number(rate)} %" if rate else ""
 
 
 def _payments(invoice: Invoice) -> tuple[PaymentRow, ...]:

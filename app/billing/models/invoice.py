@@ -117,6 +117,12 @@ class Invoice(Stateful, TenantModel):
         cascade="all, delete-orphan",
     )
     patient: Mapped[Any] = tenant_relationship("Patient", "Invoice.patient_id")
+    approvals: Mapped[list[Any]] = relationship(
+        "InvoiceApproval",
+        primaryjoin="foreign(InvoiceApproval.invoice_id) == Invoice.id",
+        order_by="InvoiceApproval.created_at, InvoiceApproval.id",
+        viewonly=True,
+    )
 
     @property
     def subtotal(self) -> Money:
@@ -157,6 +163,12 @@ class Invoice(Stateful, TenantModel):
     def shown_status(self) -> str:
         """The status, or OVERDUE by the clinic's date."""
         return "OVERDUE" if self.overdue(clock.today(settings_in_scope().zone)) else self.status
+
+    @property
+    def waits_for(self) -> str:
+        """What stands against opening a draft or keeping a debt: 'DISCOUNT REQUESTED', 'WRITE_OFF REQUESTED' ..."""
+        counting = [item for item in self.approvals if item.status != "WITHDRAWN"]
+        return f"{counting[-1].kind} {counting[-1].status}" if counting else ""
 
     def __str__(self) -> str:
         return self.number or "draft"

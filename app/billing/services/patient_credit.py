@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 from app.billing.models import OWED, Invoice, InvoiceAllocation, InvoiceStatus, PlannedAllocation, Receipt
 from app.billing.services.discounts import check_discount_stands
 from app.billing.services.receipts import find_receipt
-from app.billing.services.settlement import lock_invoices, unallocated, use_payment
+from app.billing.services.settlement import lock_invoices, take_payment, unallocated, use_payment
 from app.core.errors import Conflict, Invalid
 from app.core.ids import new_id
 from app.core.money import Money
@@ -136,8 +136,8 @@ def collect_for_invoices(
     if taken < total:
         raise Invalid(fields={"amount": _("Less than the parts add up to.")})
     payment = record_tender(tender, taken, patient_id=patient_id, reference=reference)
-    for invoice_id, part in wanted.items():
-        use_payment(payment, invoice_id, part)
+    _plan(payment, wanted)
+    take_payment(payment)
     return payment, _receipt(payment)
 
 
@@ -149,18 +149,7 @@ def begin_payment_of_invoices(
     total = Money.total(wanted.values(), settings_in_scope().currency)
     payment = begin_deposit(patient_id, total, provider=provider)
     payment.description = _("Invoices")
-    for position, (invoice_id, part) in enumerate(wanted.items(), 1):
-        db.session.add(
-            PlannedAllocation(
-                id=new_id(),
-                payment_id=payment.id,
-                invoice_id=invoice_id,
-                position=position,
-                currency=part.currency,
-                amount_minor=part.minor,
-            )
-        )
-    db.session.flush()
+    _plan(payment, wanted)
     return payment
 
 
@@ -203,6 +192,22 @@ def _wanted_parts(parts: Mapping[str, Money | None], patient_id: str) -> dict[st
             raise Invalid(fields={f"allocations.{at}.amount": text})
         wanted[invoice_id] = amount
     return wanted
+
+
+def _plan(payment: Payment, wanted: Mapping[str, Money]) -> None:
+    """Note what the payment is for."""
+    for position, (invoice_id, part) in enumerate(wanted.items(), 1):
+        db.session.add(
+            PlannedAllocation(
+                id=new_id(),
+                payment_id=payment.id,
+                invoice_id=invoice_id,
+                position=position,
+                currency=part.currency,
+                amount_minor=part.minor,
+            )
+        )
+    db.session.flush()
 
 
 def _check_invoices(invoice_ids: Sequence[str], patient_id: str) -> None:

@@ -44,9 +44,9 @@ def take_payment(payment: Payment) -> None:
         most = item.amount - _applied_so_far(item.invoice_id, payment)
         if most.minor > 0:
             use_payment(payment, item.invoice_id, most)
-    if planned:
+    if planned and not payment.at_desk:  # who takes more at the desk knows it
         _tell_left_over(payment, planned[-1].invoice_id)
-    elif payment.invoice_id is not None:
+    if payment.invoice_id is not None:
         used_for = use_payment(payment, payment.invoice_id)
         if used_for is not None:
             _tell_left_over(payment, used_for.id)

@@ -10,23 +10,27 @@ from flask_appbuilder import expose
 from flask_babel import gettext as _
 from flask_wtf import FlaskForm
 
-from app.billing.forms import CollectForm, CreditForm, ReasonForm, show_errors
+from app.billing.forms import CollectForm, PlanForm, ReasonForm, show_errors
 from app.billing.models import Invoice, InvoiceStatus
 from app.billing.queries import get_invoice
 from app.billing.services import (
     collect_at_desk,
-    credit_invoice,
     lock_invoice,
     lock_visit,
     make_pay_link,
+    make_payment_plan,
     open_invoice,
+    reinstate_invoice,
+    request_write_off,
     void_invoice,
 )
+from app.core import clock
 from app.core.errors import AppError, Invalid
 from app.core.money import InvalidAmount, Money
 from app.core.principal import require
 from app.core.transaction import unit_of_work
 from app.core.views import ActionView
+from app.tenancy.queries import settings_in_scope
 
 
 class InvoiceActsView(ActionView):
@@ -63,20 +67,51 @@ class InvoiceActsView(ActionView):
 
         return self._answer(get_invoice(invoice_id), form, _("Void invoice"), take_back)
 
-    @expose("/credit/<id:invoice_id>", methods=["GET", "POST"])
-    def credit(self, invoice_id: str) -> Any:
-        """Correct what is unpaid."""
-        require("credit_note", "create")
-        invoice = get_invoice(invoice_id)
-        form = CreditForm(amount=str(invoice.amount_due.major))
+    @expose("/write-off/<id:invoice_id>", methods=["GET", "POST"])
+    def write_off(self, invoice_id: str) -> Any:
+        """Ask that the debt be given up."""
+        require("write_off", "create")
+        form = ReasonForm()
 
-        def correct() -> str:
-            amount = _amount(form.amount.data, invoice.currency)
-            note = credit_invoice(_locked(invoice_id), amount, form.reason.data or "")
-            flash(_("Credit note %(number)s", number=note.number), "success")
+        def ask() -> str:
+            request_write_off(_locked(invoice_id), form.reason.data or "")
+            flash(_("Asked for: somebody else must approve it."), "success")
             return _record(invoice_id)
 
-        return self._answer(invoice, form, _("Credit note"), correct)
+        return self._answer(get_invoice(invoice_id), form, _("Ask to write off"), ask)
+
+    @expose("/reinstate/<id:invoice_id>", methods=["GET", "POST"])
+    def reinstate(self, invoice_id: str) -> Any:
+        """Let a written-off debt count again."""
+        require("write_off", "reverse")
+        form = ReasonForm()
+
+        def bring_back() -> str:
+            reinstate_invoice(_locked(invoice_id), form.reason.data or "")
+            flash(_("The debt counts again."), "success")
+            return _record(invoice_id)
+
+        return self._answer(get_invoice(invoice_id), form, _("Reinstate"), bring_back)
+
+    @expose("/plan/<id:invoice_id>", methods=["GET", "POST"])
+    def plan(self, invoice_id: str) -> Any:
+        """Split what is due into instalments."""
+        require("payment_plan", "create")
+        form = PlanForm(first_due_on=clock.today(settings_in_scope().zone))
+
+        def split() -> str:
+            made = make_payment_plan(
+                _locked(invoice_id),
+                form.instalments.data,
+                first_due_on=form.first_due_on.data,
+                interval=form.interval.data,
+                autopay=form.autopay.data,
+                notes=form.notes.data or "",
+            )
+            flash(_("The plan is made."), "success")
+            return url_for("PaymentPlanView.show", pk=made.id)
+
+        return self._answer(get_invoice(invoice_id), form, _("Payment plan"), split)
 
     @expose("/pay-link/<id:invoice_id>", methods=["POST"])
     def pay_link(self, invoice_id: str) -> Any:

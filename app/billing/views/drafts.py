@@ -13,6 +13,7 @@ from app.billing.forms import DraftForm, NewDraftForm
 from app.billing.models import Invoice, InvoiceLine
 from app.billing.queries import get_invoice
 from app.billing.services import lock_invoice, lock_visit, open_invoice
+from app.billing.services.discounts import discount_stands
 from app.billing.services.drafts import WantedLine, change_by_hand, draft_by_hand
 from app.billing.services.invoices import check_draft
 from app.catalog.models import Service
@@ -24,6 +25,7 @@ from app.core.views import ActionView
 from app.tenancy.queries import settings_in_scope
 
 SPARE_LINES = 3
+WHOLE = 100
 
 
 class DraftView(ActionView):
@@ -65,10 +67,13 @@ class DraftView(ActionView):
             try:
                 with unit_of_work():
                     saved = save()
-                    if "open" in request.form:
+                    stands = discount_stands(saved)
+                    if "open" in request.form and stands:
                         open_invoice(saved)
                     target = url_for("InvoiceView.show", pk=saved.id)
                 flash(_("Saved."), "success")
+                if not stands:
+                    flash(_("The discount is above your limit: somebody else must approve it."), "warning")
                 return redirect(target)
             except (Invalid, Conflict) as error:
                 problems = _words(error, form)
@@ -95,7 +100,7 @@ def _wanted(form: Any) -> list[WantedLine]:
                 quantity=_quantity(line.quantity.data, at),
                 description=(line.description.data or "").strip(),
                 service_id=service.id if service else None,
-                discount=_amount(line.discount.data, f"lines.{at}.discount"),
+                discount=_discount(line.discount.data, f"lines.{at}.discount"),
             )
         )
     if not lines:
@@ -109,11 +114,25 @@ def _filled(form: Any) -> list[Any]:
 
 def _content(form: Any) -> dict[str, Any]:
     return {
-        "discount": _amount(form.discount.data, "discount"),
+        "discount": _discount(form.discount.data, "discount"),
         "discount_reason": form.discount_reason.data or "",
         "due_on": form.due_on.data,
         "notes": form.notes.data or "",
     }
+
+
+def _discount(text: str | None, field: str) -> Money | Decimal | None:
+    """'12.50' is an amount, '12.5%' per cent. Raises Invalid."""
+    typed = (text or "").replace(" ", "")
+    if not typed.endswith("%"):
+        return _amount(text, field)
+    try:
+        percent = Decimal(typed.removesuffix("%"))
+        if 0 <= percent <= WHOLE and percent == percent.quantize(Decimal("0.001")):
+            return percent
+    except InvalidOperation:
+        pass
+    raise Invalid(fields={field: _("From 0% to 100%, with at most three decimals.")})
 
 
 def _amount(text: str | None, field: str) -> Money | None:

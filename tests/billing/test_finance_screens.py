@@ -1,0 +1,185 @@
+"""Screens of finance: credit notes, a patient's account, approvals, plans, bulk runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import copy_context
+from decimal import Decimal
+from io import BytesIO
+from typing import Any
+
+import pytest
+from flask import g
+from pypdf import PdfReader
+from sqlalchemy import select
+
+from app.billing.jobs.bulk import issue_in_bulk
+from app.billing.models import BulkInvoiceRun, CreditNote, Invoice, InvoiceApproval, PaymentPlan
+from app.billing.services import credit_balance, lock_invoice, make_payment_plan, request_write_off
+from app.core import clock
+from app.core.principal import Membership, Principal, acting_as
+from app.core.tenant import db
+from app.core.transaction import unit_of_work
+from app.payments.models import Refund
+from tests.factories.billing import collect, make_invoice, make_priced_doctor, reload, rupees
+from tests.factories.bulk import make_held_visits
+from tests.factories.payments import make_tender
+from tests.factories.people import make_patient
+
+
+class Pages:
+    """A browser of one person, each request in a context of its own."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def get(self, path: str) -> Any:
+        return copy_context().run(self._client.get, path)
+
+    def post(self, path: str, **data: Any) -> Any:
+        return copy_context().run(self._client.post, path, data=data)
+
+
+@pytest.fixture
+def pages(console_as: Callable[..., Any]) -> Callable[[str], Pages]:
+    def open_browser(role: str) -> Pages:
+        g.pop("csrf_token", None)  # of the browser before, in this test's own context
+        return Pages(copy_context().run(console_as, role))
+
+    return open_browser
+
+
+def test_pieces_of_lines_are_credited_on_a_page(in_clinic: Any, pages: Any) -> None:
+    invoice, finance = make_invoice("100.00", "50.00"), pages("FINANCE_BILLING")
+    path, first = f"/billing/credit/{invoice.id}", invoice.lines[0].id
+    shown = finance.get(path).text
+    assert f'name="line_{first}"' in shown and "release_paid" not in shown
+    assert finance.post(path, **{f"line_{first}": "1"}).status_code == 422  # no reason
+    assert finance.post(path, reason="Unused").status_code == 422
+    assert finance.post(path, reason="Unused", amount="1", **{f"line_{first}": "1"}).status_code == 422
+    assert "More than what is left" in finance.post(path, reason="Unused", **{f"line_{first}": "2"}).text
+    assert finance.post(path, reason="Unused", **{f"line_{first}": "0.5"}).status_code == 302
+    assert finance.post(path, reason="Goodwill", amount="10").status_code == 302
+    notes = db.session.scalars(select(CreditNote).order_by(CreditNote.number))
+    assert [str(note.total) for note in notes] == ["50.00 INR", "10.00 INR"]
+    assert pages("RECEPTIONIST").get(path).status_code == 403
+
+
+def test_what_was_paid_is_set_free_when_asked(in_clinic: Any, pages: Any) -> None:
+    invoice = make_invoice("100.00")
+    collect(invoice)
+    path, line = f"/billing/credit/{invoice.id}", f"line_{invoice.lines[0].id}"
+    finance = pages("FINANCE_BILLING")
+    assert "release_paid" in finance.get(path).text
+    assert finance.post(path, reason="Not held", **{line: "1"}).status_code == 422
+    assert finance.post(path, reason="Not held", release_paid="1", **{line: "1"}).status_code == 302
+    assert credit_balance(invoice.patient_id) == rupees("100")
+
+
+def test_a_patients_account_takes_uses_and_gives_back_money(in_clinic: Any, pages: Any) -> None:
+    patient, desk = make_patient(), pages("RECEPTIONIST")
+    one, two = make_invoice("300.00", patient=patient), make_invoice("200.00", patient=patient)
+    path = f"/billing/account/{patient.id}"
+    assert (one.number or "") in desk.get(path).text
+    assert desk.post(f"{path}/deposit", tender="CASH", amount="x").status_code == 422
+    assert desk.post(f"{path}/deposit", tender="CASH", amount="150").status_code == 302
+    assert desk.post(f"{path}/apply", invoice=two.id).status_code == 302
+    assert (str(reload(two).amount_due), str(reload(one).amount_due)) == ("50.00 INR", "300.00 INR")
+    both = {"invoice": [one.id, two.id], f"part_{one.id}": "100", "tender": "UPI", "reference": "U1", "amount": "170"}
+    assert desk.post(f"{path}/collect", **both).status_code == 302
+    assert (str(reload(two).amount_due), str(reload(one).amount_due)) == ("0.00 INR", "200.00 INR")
+    assert credit_balance(patient.id) == rupees("20")
+    assert desk.post(f"{path}/refund", amount="21", reason="Moves").status_code == 422
+    assert desk.post(f"{path}/refund", amount="20", reason="Moves").status_code == 302
+    assert [str(refund.amount) for refund in db.session.scalars(select(Refund))] == ["20.00 INR"]
+    assert pages("PHARMACIST").get(path).status_code == 403
+
+
+def test_a_receipt_of_several_invoices_names_them(in_clinic: Any, pages: Any) -> None:
+    from app.billing.services import collect_for_invoices
+    patient = make_patient()
+    one, two = make_invoice("300.00", patient=patient), make_invoice("200.00", patient=patient)
+    with unit_of_work():
+        payment, _receipt = collect_for_invoices(patient.id, "CASH", {one.id: None, two.id: None}, rupees("510"))
+    answer = pages("RECEPTIONIST").get(f"/billing/receipt/{payment.id}.pdf")
+    paper = "".join(page.extract_text() for page in PdfReader(BytesIO(answer.data)).pages)
+    for words in (one.number, two.number, "510.00", "Credit", "10.00"):
+        assert words in paper
+
+
+def test_approvals_are_decided_in_the_list(in_clinic: Any, pages: Any) -> None:
+    invoice = make_invoice("500.00")
+    member = Membership(in_clinic.id, in_clinic.name, "FINANCE_BILLING")
+    with acting_as(Principal(invoice.id, "f", "F", "s", (member,), member)), unit_of_work():
+        approval = request_write_off(lock_invoice(invoice.id), "Moved away")
+    finance = pages("FINANCE_BILLING")
+    assert "Moved away" in finance.get("/invoiceapprovalview/list/").text
+    assert "waits for a second person" in finance.get(f"/invoiceview/show/{invoice.id}").text
+    assert finance.post(f"/invoiceapprovalview/action/approve/{approval.id}").status_code == 302
+    assert reload(invoice).status == "WRITTEN_OFF"
+    assert pages("RECEPTIONIST").post(f"/invoiceapprovalview/action/reject/{approval.id}").status_code == 403
+
+
+def test_deeds_on_an_invoice_have_pages(in_clinic: Any, pages: Any) -> None:
+    invoice, finance, admin = make_invoice("500.00"), pages("FINANCE_BILLING"), pages("CLINIC_ADMIN")
+    assert finance.post(f"/billing/write-off/{invoice.id}", reason="Moved away").status_code == 302
+    (approval,) = db.session.scalars(select(InvoiceApproval))
+    assert admin.post(f"/invoiceapprovalview/action/approve/{approval.id}").status_code == 302
+    assert finance.get(f"/billing/reinstate/{invoice.id}").status_code == 200
+    assert finance.post(f"/billing/reinstate/{invoice.id}", reason="Came back").status_code == 302
+    assert reload(invoice).status == "OPEN"
+    plan = {"instalments": "4", "interval": "WEEK", "first_due_on": str(clock.today("Asia/Kolkata"))}
+    assert finance.post(f"/billing/plan/{invoice.id}", **{**plan, "instalments": "99"}).status_code == 422
+    assert finance.post(f"/billing/plan/{invoice.id}", **plan).status_code == 302
+    assert db.session.scalars(select(PaymentPlan)).one().interval == "WEEK"
+
+
+def test_a_plan_is_processed_postponed_and_cancelled_on_its_page(in_clinic: Any, pages: Any) -> None:
+    invoice = make_invoice("90.00", patient=make_patient(email="kavya@example.com"))
+    with unit_of_work():
+        plan = make_payment_plan(lock_invoice(invoice.id), 3)
+    finance, path = pages("FINANCE_BILLING"), f"/billing/payment-plan/{plan.id}"
+    assert "Take next instalment" in finance.get(f"/paymentplanview/show/{plan.id}").text
+    assert finance.post(f"/paymentplanview/action/process/{plan.id}").status_code == 302
+    assert "was sent a pay link" in finance.get(f"/paymentplanview/show/{plan.id}").text
+    assert finance.post(f"{path}/postpone", next_due_on="2000-01-01").status_code == 422
+    assert finance.get(f"{path}/cancel").status_code == 200
+    assert finance.post(f"{path}/cancel", reason="Pays at once").status_code == 302
+    assert db.session.get_one(PaymentPlan, plan.id, populate_existing=True).status == "CANCELLED"
+
+
+def test_a_bulk_run_is_ordered_watched_and_tried_again(in_clinic: Any, pages: Any) -> None:
+    from tests.factories.scheduling import make_open_doctor
+
+    make_held_visits(2, make_priced_doctor("100.00"))
+    make_held_visits(1, make_open_doctor())
+    finance = pages("FINANCE_BILLING")
+    assert finance.get("/billing/bulk/new").status_code == 200
+    assert finance.post("/billing/bulk/new", kind="VISITS", first="", last="").status_code == 422
+    day = str(clock.today("Asia/Kolkata"))
+    assert finance.post("/billing/bulk/new", kind="VISITS", first="2026-01-01", last=day).status_code == 302
+    (run,) = db.session.scalars(select(BulkInvoiceRun))
+    assert "<progress" in finance.get(f"/bulkinvoicerunview/show/{run.id}").text
+    issue_in_bulk(in_clinic.id, run.id)
+    shown = finance.get(f"/bulkinvoicerunview/show/{run.id}").text
+    assert "Try the failed rows again" in shown and "There is no price" in shown
+    assert finance.post(f"/billing/bulk/{run.id}/retry").status_code == 302
+    assert len(db.session.scalars(select(BulkInvoiceRun)).all()) == 2
+    assert finance.post("/billing/bulk/new", kind="DRAFTS").status_code == 422  # there are none
+    assert pages("RECEPTIONIST").get("/billing/bulk/new").status_code == 403
+
+
+def test_a_draft_takes_discounts_in_per_cent(in_clinic: Any, pages: Any) -> None:
+    patient, desk = make_patient(), pages("RECEPTIONIST")
+    lines = {"lines-0-description": "Dressing", "lines-0-unit_price": "200", "lines-0-quantity": "1"}
+    wanted = {"patient": patient.id, **lines, "lines-0-discount": "5%", "discount": "2.5 %"}
+    assert desk.post("/billing/draft/new", **wanted).status_code == 302
+    (draft,) = db.session.scalars(select(Invoice))
+    assert (draft.subtotal_minor, draft.discount_minor) == (19000, 475)
+    assert desk.post("/billing/draft/new", **{**wanted, "discount": "101%"}).status_code == 422
+    large = {**wanted, "discount": "50%", "discount_reason": "Neighbour", "open": "1"}
+    assert desk.post("/billing/draft/new", **large).status_code == 302
+    waiting = db.session.scalars(select(InvoiceApproval)).one()
+    assert "waits for somebody" in desk.get(f"/invoiceview/show/{waiting.invoice_id}").text
+    assert db.session.get_one(Invoice, waiting.invoice_id).status == "DRAFT"
+    assert make_tender(amount=rupees("1")).captured.major == Decimal("1.00")
