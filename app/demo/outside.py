@@ -18,7 +18,7 @@ from config import Settings, get_settings
 
 LABEL = "Demo"
 SECONDS = 5
-PRIORITIES = {"phonepe": 1, "stripe": 2}  # after Razorpay, which keeps on being the first choice
+PRIORITIES = {"phonepe": 1, "stripe": 2, "paypal": 3}  # after Razorpay, which keeps on being the first choice
 
 
 class SandboxAway(RuntimeError):
@@ -28,10 +28,11 @@ class SandboxAway(RuntimeError):
 def connect_clinics() -> list[str]:
     """Point the demo clinics' accounts at the sandbox where it runs now; names of the clinics. Raises SandboxAway."""
     settings = get_settings()
+    root = _paypal_root(settings)
     done = []
     for clinic_id, demo in _demo_clinics():
         with tenant_scope(clinic_id), unit_of_work():
-            _save(settings, demo)
+            _save(settings, demo, root)
         for account in _sandbox_accounts(settings, clinic_id, demo):
             _register(settings, account)
         done.append(demo.name)
@@ -44,12 +45,14 @@ def _demo_clinics() -> list[tuple[str, DemoClinic]]:
     return [(known[demo.subdomain], demo) for demo in CLINICS if demo.subdomain in known]
 
 
-def _save(settings: Settings, demo: DemoClinic) -> None:
+def _save(settings: Settings, demo: DemoClinic, paypal_root: str) -> None:
+    """`paypal_root`: what the certificate hangs on that signs PayPal's webhooks there."""
     sandbox = f"http://127.0.0.1:{settings.sandbox_port}"
     wanted: list[tuple[str, str, str, dict[str, Any]]] = [
         ("payment", "razorpay", f"{sandbox}/razorpay", _razorpay(demo)),
         ("payment", "phonepe", f"{sandbox}/phonepe", _phonepe(demo)),
         ("payment", "stripe", f"{sandbox}/stripe", _stripe(demo)),
+        ("payment", "paypal", f"{sandbox}/paypal", {**_paypal(demo), "webhook_root": paypal_root}),
         ("whatsapp", "whatsapp_cloud", f"{sandbox}/whatsapp", _whatsapp(demo)),
         (
             "email",
@@ -91,6 +94,15 @@ def _stripe(demo: DemoClinic) -> dict[str, str]:
     return {"secret_key": f"sk_test_{name}0000003", "webhook_secret": f"whsec_{name}-demo-webhook-secret"}
 
 
+def _paypal(demo: DemoClinic) -> dict[str, str]:
+    name = demo.subdomain
+    return {
+        "client_id": f"{name}-demo-client",
+        "client_secret": f"{name}-demo-paypal-secret",
+        "webhook_id": f"{name.upper()}DEMO0000004",
+    }
+
+
 def _whatsapp(demo: DemoClinic) -> dict[str, str]:
     name = demo.subdomain
     return {
@@ -128,6 +140,7 @@ def _sandbox_accounts(settings: Settings, clinic_id: str, demo: DemoClinic) -> l
             "webhookSecret": stripe["webhook_secret"],
             "webhookUrl": f"{own}/api/payments/stripe/webhook?clinicId={clinic_id}",
         },
+        _paypal_account(f"{own}/api/payments/paypal/webhook?clinicId={clinic_id}", demo),
         {
             "provider": "whatsapp",
             "phoneNumberId": whatsapp["phone_number_id"],
@@ -138,6 +151,27 @@ def _sandbox_accounts(settings: Settings, clinic_id: str, demo: DemoClinic) -> l
             "webhookUrl": f"{own}/api/messaging/whatsapp_cloud/webhook?clinicId={clinic_id}",
         },
     ]
+
+
+def _paypal_account(webhook_url: str, demo: DemoClinic) -> dict[str, Any]:
+    paypal = _paypal(demo)
+    return {
+        "provider": "paypal",
+        "clientId": paypal["client_id"],
+        "clientSecret": paypal["client_secret"],
+        "webhookId": paypal["webhook_id"],
+        "webhookUrl": webhook_url,
+    }
+
+
+def _paypal_root(settings: Settings) -> str:
+    url = f"http://127.0.0.1:{settings.sandbox_port}/paypal/v1/notifications/certs/ROOT"
+    try:
+        answer = requests.get(url, timeout=SECONDS)
+        answer.raise_for_status()
+    except requests.RequestException as error:
+        raise SandboxAway(f"The provider sandbox on port {settings.sandbox_port} does not answer.") from error
+    return answer.text
 
 
 def _register(settings: Settings, account: dict[str, Any]) -> None:
