@@ -86,7 +86,7 @@ class ScopedInterface(SQLAInterface):
         """One more than the cap when there are more rows; no query where the page itself tells."""
         if page_size and shown < page_size and (shown or not page):
             return (page or 0) * page_size + shown
-        inner = query.with_entities(literal(1)).order_by(None).limit(COUNT_CAP + 1).subquery()
+        inner = query.with_entities(self.obj.id).order_by(None).limit(COUNT_CAP + 1).subquery()
         return int(self.session.scalar(select(func.count()).select_from(inner)) or 0)
 
     def apply_filters(self, query: Any, filters: Any) -> Any:
