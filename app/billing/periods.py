@@ -7,11 +7,19 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from flask_babel import lazy_gettext as _
+
 from app.billing.models import BillingPeriod
 from app.core.money import Money
 
 MONTHS = {BillingPeriod.MONTH: 1, BillingPeriod.YEAR: 12}
 DAYS = {BillingPeriod.DAY: 1, BillingPeriod.WEEK: 7}
+WORDS = {
+    BillingPeriod.DAY: _("Day"),
+    BillingPeriod.WEEK: _("Week"),
+    BillingPeriod.MONTH: _("Month"),
+    BillingPeriod.YEAR: _("Year"),
+}
 # How many periods a month has, over a common year.
 PER_MONTH = {
     BillingPeriod.DAY: Decimal(365) / 12,
@@ -60,3 +68,8 @@ def share(amount: Money, part: int, whole: int) -> Money:
 def per_month(price: Money, period: str) -> Money:
     """What a price per period comes to in a month, rounded half up."""
     return price.times(PER_MONTH[BillingPeriod(period)])
+
+
+def period_name(period: str) -> str:
+    """'Month'."""
+    return str(WORDS[BillingPeriod(period)])

@@ -10,12 +10,12 @@ from sqlalchemy import select
 from app.billing.models import OWED, Invoice, Subscription
 from app.billing.notices import addresses, wants_peace
 from app.billing.papers import day_text
+from app.billing.periods import period_name
 from app.billing.services.pay_links import make_pay_link
 from app.core.formatting import money
 from app.core.i18n import written_for
 from app.core.ids import new_id
 from app.core.tenant import db
-from app.core.vocabulary import kind_name
 from app.messaging.models import Message
 from app.messaging.services import queue_message
 from app.people.models import Patient
@@ -36,7 +36,7 @@ def confirm_again(subscription: Subscription) -> list[Message]:
 
 def _confirm(subscription: Subscription, key: str) -> list[Message]:
     with written_for(subscription.patient.language):
-        price = f"{money(subscription.price)} / {kind_name(subscription.period)}"
+        price = f"{money(subscription.price)} / {period_name(subscription.period)}"
         visits = _("unlimited") if subscription.quota is None else str(subscription.quota)
     return _send(subscription, "subscription_confirmed", {"price": price, "visits": visits}, key)
 

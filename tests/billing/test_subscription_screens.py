@@ -44,6 +44,12 @@ def test_lists_charts_and_exports_answer(in_clinic: Any, api: ApiAs, view: str) 
         assert page(finance, f"/{view}/{path}").status_code == 200, path
 
 
+def test_a_list_of_more_than_a_page_says_how_many_there_are(in_clinic: Any, api: ApiAs) -> None:
+    for _ in range(26):
+        make_plan()
+    assert "26" in page(api("FINANCE_BILLING"), "/planview/list/").text.partition("</table>")[2]
+
+
 def test_a_plan_is_made_changed_and_archived_on_screen(in_clinic: Any, api: ApiAs, console_as: Any) -> None:
     admin = Api(copy_context().run(console_as, "CLINIC_ADMIN"))
     form = {"name": "Gold", "price": "1,499.50", "period": "MONTH", "trial_days": "7", "quota": "4",

@@ -22,7 +22,7 @@ from app.billing.models import (
     SubscriptionPeriod,
     SubscriptionStatus,
 )
-from app.billing.periods import add_periods
+from app.billing.periods import add_periods, period_name
 from app.billing.services.invoices import draft_invoice, open_invoice, void_invoice
 from app.billing.services.lines import NewLine
 from app.billing.services.subscription_locks import lock_row
@@ -32,7 +32,6 @@ from app.catalog.queries import rule_of
 from app.core import clock
 from app.core.ids import new_id
 from app.core.tenant import db
-from app.core.vocabulary import kind_name
 from app.events.services import publish
 from app.scheduling.queries import local_day
 from app.tenancy.queries import settings_in_scope
@@ -96,7 +95,7 @@ def remind(subscription: Subscription) -> None:
 
 def _line(plan: Plan) -> NewLine:
     tax = rule_of(plan.tax_rate, plan.hsn) if plan.tax_rate else None
-    words = _("%(plan)s, one %(period)s", plan=plan.name, period=str(kind_name(plan.period)).lower())
+    words = _("%(plan)s, one %(period)s", plan=plan.name, period=period_name(plan.period).lower())
     return NewLine(words[:200], plan.price, tax=tax, hsn=plan.hsn)
 
 

@@ -11,6 +11,7 @@ from wtforms import IntegerField, SelectField, StringField, TextAreaField
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional
 
 from app.billing.models import BillingPeriod, Plan
+from app.billing.periods import period_name
 from app.billing.services.plans import change_plan, create_plan, retire_plan
 from app.catalog.forms import AmountField
 from app.core.errors import Invalid
@@ -18,6 +19,7 @@ from app.core.money import InvalidAmount, Money
 from app.core.views import Chart, CrudView
 from app.core.vocabulary import kind_name
 from app.people.forms import TypesField, text_field, values_of
+from app.people.models import AppointmentType
 from app.tenancy.queries import settings_in_scope
 
 COLUMNS = ["name", "description", "price", "period", "trial_days", "quota", "types", "tax_rate", "hsn", "active"]
@@ -45,7 +47,9 @@ def _fields() -> dict[str, Any]:
             description=_("Empty: as many as one likes."),
             validators=[Optional(), NumberRange(1, 10_000)],
         ),
-        "types": TypesField(_("Covered kinds of visit"), validators=[DataRequired()]),
+        "types": TypesField(
+            _("Covered kinds of visit"), validators=[DataRequired()], default=[str(type) for type in AppointmentType]
+        ),
         "hsn": text_field(_("HSN or SAC code"), 10),
     }
 
@@ -67,7 +71,7 @@ class PlanView(CrudView):
     add_form_extra_fields = edit_form_extra_fields = _fields()
     search_columns = ["name", "period", "active"]
     order_columns = ["name", "period", "quota", "trial_days"]
-    formatters_columns = {"period": kind_name, "quota": quota_words, "types": types_words}
+    formatters_columns = {"period": period_name, "quota": quota_words, "types": types_words}
     label_columns = {
         "name": _("Name"),
         "description": _("Description"),
@@ -82,7 +86,7 @@ class PlanView(CrudView):
         "active": _("On offer"),
         "archived_at": _("Archived at"),
     }
-    charts = (Chart("period", _("Plans by period"), lambda: Plan.period, words=lambda period: str(kind_name(period))),)
+    charts = (Chart("period", _("Plans by period"), lambda: Plan.period, words=period_name),)
     delete_row_message = _("Deleted; a plan that somebody has is archived.")
 
     def add_item(self, form: Any) -> Plan:

@@ -151,7 +151,13 @@ class SubscriptionActsView(ActionView):
         shown = get_subscription(subscription_id) if subscription_id is not None else None
         unused = unused_part(shown) if shown is not None else None
         page = self.render(
-            "billing/subscription_act.html", subscription=shown, unused=unused, form=form, title=title, problem=problem
+            "billing/subscription_act.html",
+            subscription=shown,
+            unused=unused,
+            form=form,
+            title=title,
+            problem=problem,
+            ends=isinstance(form, CancelForm),
         )
         return (page, 422) if problem or form.errors else page
 

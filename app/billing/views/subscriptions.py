@@ -14,6 +14,7 @@ from sqlalchemy import func
 
 from app.billing.models import LIVE, Coverage, Plan, Subscription, SubscriptionPeriod, SubscriptionStatus
 from app.billing.models.subscription import Usage
+from app.billing.periods import period_name
 from app.billing.services.renewals import pending_invoice
 from app.billing.services.subscriptions import renew_subscription, reset_quota
 from app.billing.subscription_figures import churn_by_month, monthly_minor
@@ -25,7 +26,6 @@ from app.core.tenant import db
 from app.core.views import Chart, ReadOnlyView, monthly, row_action
 from app.core.views.charts import LAST_MONTHS, chart_data
 from app.core.views.hooks import hooks
-from app.core.vocabulary import kind_name
 
 
 def usage_bar(usage: Usage) -> Any:
@@ -84,6 +84,7 @@ class SubscriptionView(ReadOnlyView):
     menu = ("Billing", _("Subscriptions"))
     menu_order = 12
     list_title = _("Subscriptions")
+    base_order = ("created_at", "desc")
     list_columns = ["patient", "plan", "shown_status", "usage", "price", "period", "next_renewal_at", "created_at"]
     show_columns = [
         "patient", "plan", "shown_status", "usage", "price", "period", "period_starts_at", "period_ends_at",
@@ -92,7 +93,7 @@ class SubscriptionView(ReadOnlyView):
     ]  # fmt: skip
     search_columns = ["status", "patient", "plan", "period_ends_at", "created_at"]
     order_columns = ["period_ends_at", "created_at"]
-    formatters_columns = {"period": kind_name, "usage": usage_bar, "reminders": str}
+    formatters_columns = {"period": period_name, "usage": usage_bar, "reminders": str}
     label_columns = {
         "patient": _("Patient"),
         "plan": _("Plan"),
