@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from sqlalchemy import event, inspect
@@ -73,24 +74,36 @@ def _note_event(session: Session, record: EventRecord) -> None:
 
 
 def _changes(row: Any, action: str) -> dict[str, Any]:
+    """Old and new value of each column that says anything."""
     secret: frozenset[str] = getattr(row, "__secret_columns__", frozenset())
     changes: dict[str, Any] = {}
-    for attribute in inspect(row).mapper.column_attrs:
-        if attribute.key in _SILENT_COLUMNS:
-            continue
-        history = inspect(row).attrs[attribute.key].history
-        if action == "updated" and not history.has_changes():
-            continue
-        if action == "deleted" and attribute.key in secret:
-            changes[attribute.key] = ["***", "***"]  # not read: it may be unloaded, and its row is gone
-            continue
-        old = history.deleted[0] if history.deleted else None
-        new = None if action == "deleted" else getattr(row, attribute.key)
-        if action == "deleted":
-            old = getattr(row, attribute.key)
-        if old is not None or new is not None:
-            changes[attribute.key] = ["***", "***"] if attribute.key in secret else [_plain(old), _plain(new)]
+    model: Any = type(row)
+    for key in _told_columns(model):
+        pair = _pair(row, key, action, key in secret)
+        if pair is not None:
+            changes[key] = ["***", "***"] if key in secret else [_plain(value) for value in pair]
     return changes
+
+
+def _pair(row: Any, key: str, action: str, is_secret: bool) -> tuple[Any, Any] | None:
+    """None where nothing is told."""
+    pair: tuple[Any, Any]
+    if action == "created":
+        pair = (None, getattr(row, key))
+    elif action == "deleted":
+        pair = (True if is_secret else getattr(row, key), None)  # a secret may be unloaded, and its row is gone
+    else:
+        history = inspect(row).attrs[key].history
+        if not history.has_changes():
+            return None
+        pair = (history.deleted[0] if history.deleted else None, getattr(row, key))
+    return None if pair == (None, None) else pair
+
+
+@cache
+def _told_columns(model: Any) -> list[str]:
+    attributes: Any = inspect(model).column_attrs
+    return [column.key for column in attributes if column.key not in _SILENT_COLUMNS]
 
 
 def _plain(value: Any) -> Any:

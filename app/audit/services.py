@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from flask import g, has_request_context, request
-from sqlalchemy import Table, bindparam, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
@@ -62,7 +62,8 @@ def _seal_notes(session: Session) -> None:
 
 def _append(session: Session, clinic_id: str, notes: list[Note]) -> None:
     """Every change of the clinic waits here for the one before: plain statements, as few as there can be."""
-    length, mac = _lock_head(session, clinic_id)
+    connection = session.connection()
+    length, mac = _lock_head(connection, clinic_id)
     rows = []
     for number, item in enumerate(notes, length + 1):
         values = {**item.circumstances, **_values(item), "number": number}
@@ -70,10 +71,10 @@ def _append(session: Session, clinic_id: str, notes: list[Note]) -> None:
         rows.append({**values, "mac": mac})
     *others, last = rows
     if others:
-        session.execute(_ADD, others)
+        connection.execute(_ADD, others)
     length += len(rows)
     head = {"length": length, "mac": mac, "seal": seal(clinic_id, length, mac), "updated_at": last["at"]}
-    session.execute(_ADD_LAST, _named("entry", last) | _named("head", head) | {"of_clinic": clinic_id})
+    connection.execute(_ADD_LAST, _named("entry", last) | _named("head", head) | {"of_clinic": clinic_id})
 
 
 def _named(kind: str, values: dict[str, Any]) -> dict[str, Any]:
@@ -81,13 +82,13 @@ def _named(kind: str, values: dict[str, Any]) -> dict[str, Any]:
     return {f"{kind}_{name}": value for name, value in values.items()}
 
 
-def _lock_head(session: Session, clinic_id: str) -> tuple[int, str]:
+def _lock_head(connection: Connection, clinic_id: str) -> tuple[int, str]:
     """Length and last MAC of the clinic's chain, locked until the transaction ends."""
     asked = {"of_clinic": clinic_id}
-    head = session.execute(_HEAD, asked).one_or_none()
+    head = connection.execute(_HEAD, asked).one_or_none()
     if head is None:
-        session.execute(upsert(AuditChain).values(clinic_id=clinic_id).on_conflict_do_nothing())
-        head = session.execute(_HEAD, asked).one()
+        connection.execute(upsert(AuditChain).values(clinic_id=clinic_id).on_conflict_do_nothing())
+        head = connection.execute(_HEAD, asked).one()
     return head.length, head.mac
 
 

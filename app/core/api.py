@@ -5,6 +5,7 @@ Base class of bodies and queries, one transaction per changing request, and the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import wraps
@@ -23,6 +24,7 @@ from app.core.transaction import unit_of_work
 
 BODY_LIMIT = 256 * 1024
 MOST_LEVELS = 32
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 class PayloadTooLarge(AppError):
@@ -50,7 +52,7 @@ def _refuse_unstorable(value: Any) -> None:
         if level > MOST_LEVELS:
             raise BadRequest(_("The body is nested too deeply."), code="MALFORMED_JSON")
         if isinstance(item, str):
-            if "\x00" in item or any("\ud800" <= letter <= "\udfff" for letter in item):
+            if UNSTORABLE.search(item):
                 raise ValueError("contains characters that cannot be stored")
         elif isinstance(item, dict):
             waiting += [(part, level + 1) for pair in item.items() for part in pair]

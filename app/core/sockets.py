@@ -18,8 +18,8 @@ from socketio import RedisManager
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.core.errors import AppError
-from app.core.jobs import redis_connection
 from app.core.principal import Principal, acting_as
+from app.core.round_trip import ask
 from app.core.tenant import tenant_scope
 from app.core.transaction import after_commit, unit_of_work
 
@@ -54,10 +54,10 @@ def user_room(clinic_id: str, user_id: str) -> str:
     return clinic_room(clinic_id, "user", user_id)
 
 
-def push(name: str, data: dict[str, Any], room: str) -> None:
-    """Emit to a room of /live once the present transaction is durable."""
+def push(name: str, data: dict[str, Any], *rooms: str) -> None:
+    """Emit to rooms of /live once the present transaction is durable; who is in several of them hears it once."""
     socketio = current_app.extensions["socketio"]
-    after_commit(lambda: socketio.emit(name, data, to=room, namespace=LIVE))
+    after_commit(lambda: socketio.emit(name, data, to=list(rooms), namespace=LIVE))
 
 
 class LiveManager(RedisManager):
@@ -68,7 +68,7 @@ class LiveManager(RedisManager):
 
     def _publish(self, data: Any) -> None:
         try:
-            redis_connection().publish(self.channel, self.json.dumps(data))
+            ask(("PUBLISH", self.channel, self.json.dumps(data)))
         except RedisError:
             log.warning("a push reached the clients of this process only")
 

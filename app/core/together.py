@@ -44,9 +44,10 @@ def insert_together(*rows: Base) -> None:
 
 def _values(row: Base) -> dict[str, Any]:
     """What the row's columns hold, filled up with their defaults; a column that has neither is left out."""
-    held = inspect(row).dict
+    held: dict[str, Any] = inspect(row).dict
     found: dict[str, Any] = {}
-    for key, default in _columns(type(row)):
+    model: Any = type(row)
+    for key, default in _columns(model):
         if key not in held:
             set_committed_value(row, key, default() if default else None)
         if default or held[key] is not None:
@@ -55,7 +56,7 @@ def _values(row: Base) -> dict[str, Any]:
 
 
 @cache
-def _columns(model: type[Base]) -> list[tuple[str, Callable[[], Any] | None]]:
+def _columns(model: Any) -> list[tuple[str, Callable[[], Any] | None]]:
     """The columns' attributes, each with what makes its default."""
     return [(item.key, _default_of(item.columns[0])) for item in inspect(model).column_attrs]
 
@@ -68,14 +69,13 @@ def _default_of(column: Any) -> Callable[[], Any] | None:
 
 
 @lru_cache(maxsize=256)
-def _statement(shapes: tuple[tuple[type[Base], tuple[str, ...]], ...]) -> Insert:
+def _statement(shapes: tuple[tuple[Any, tuple[str, ...]], ...]) -> Insert:
     *others, last = (_insert(n, model, keys) for n, (model, keys) in enumerate(shapes))
     return last.add_cte(*(other.cte(f"rows_{n}") for n, other in enumerate(others)))
 
 
-def _insert(n: int, model: type[Base], keys: tuple[str, ...]) -> Insert:
-    table: Any = model.__table__
-    return insert(table).values({key: bindparam(_name(n, key)) for key in keys})
+def _insert(n: int, model: Any, keys: tuple[str, ...]) -> Insert:
+    return insert(model.__table__).values({key: bindparam(_name(n, key)) for key in keys})
 
 
 def _name(n: int, key: str) -> str:

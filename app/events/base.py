@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from functools import cache
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
@@ -78,6 +79,7 @@ REACTIONS: list[tuple[str, Handler]] = []
 LISTENERS: dict[str, Listener] = {}
 
 
+@cache
 def matches(pattern: str, event_type: str) -> bool:
     """`ehr.**` hears everything below ehr; `ehr.*.created` one level; a plain name itself."""
     if pattern.endswith(".**"):

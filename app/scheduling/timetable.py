@@ -103,25 +103,37 @@ def days_from(first: date, days: int) -> list[date]:
 
 
 def timetable(
-    days: Iterable[date], weekly: Sequence[Hours], added: Sequence[Hours], closures: Sequence[Closure], zone: ZoneInfo
+    days: Iterable[date],
+    weekly: Sequence[Hours],
+    added: Sequence[Hours],
+    closures: Sequence[Closure],
+    zone: ZoneInfo,
+    at: datetime | None = None,
 ) -> list[Slot]:
-    """All slots of the days in order, taken or not. A closure cuts weekly hours; added hours stay."""
+    """All slots of the days in order, taken or not; with `at` those that begin at that moment.
+
+    A closure cuts weekly hours; added hours stay.
+    """
     slots: set[Slot] = set()
     for day in days:
         closed = [_closed_time(item, day, zone) for item in closures if item.first_on <= day <= item.last_on]
         for hours in weekly:
             if hours.cover(day):
-                slots.update(slot for slot in _cut(hours, day, zone) if not _is_closed(slot, closed))
+                slots.update(slot for slot in _cut(hours, day, zone, at) if not _is_closed(slot, closed))
         for hours in added:
             if hours.cover(day):
-                slots.update(_cut(hours, day, zone))
+                slots.update(_cut(hours, day, zone, at))
     return sorted(slots, key=lambda slot: (slot.starts_at, slot.ends_at, slot.location_id))
 
 
-def _cut(hours: Hours, day: date, zone: ZoneInfo) -> Iterator[Slot]:
+def _cut(hours: Hours, day: date, zone: ZoneInfo, at: datetime | None) -> Iterator[Slot]:
     """Slots back to back from opening; a rest that is too short for one stays empty."""
     start, closing = instant(day, hours.opens, zone), instant(day, hours.closes, zone)
     length = timedelta(minutes=hours.slot_minutes)
+    if at is not None:
+        if at < start or (at - start) % length:
+            return
+        start, closing = at.astimezone(UTC), min(closing, at + length)
     while start + length <= closing:
         yield Slot(start, start + length, hours.location_id, hours.room_id, hours.capacity)
         start += length

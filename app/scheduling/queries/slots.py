@@ -70,15 +70,17 @@ class Diary:
     added: tuple[Hours, ...]
     closures: tuple[Closure, ...]
 
-    def timetable(self, days: Iterable[date], type: str | None, location_id: str | None) -> list[Slot]:
-        """Every slot of the days, taken or not, for a type of visit."""
+    def timetable(
+        self, days: Iterable[date], type: str | None, location_id: str | None, at: datetime | None = None
+    ) -> list[Slot]:
+        """Every slot of the days, taken or not, for a type of visit; with `at` those that begin at that moment."""
         if not self.active or (type and type not in self.types):
             return []
         weekly, added = (
             [self._with_room(item, type) for item in hours if _serves(item, type, location_id)]
             for hours in (self.weekly, self.added)
         )
-        return timetable(days, weekly, added, self.closures, self.zone)
+        return timetable(days, weekly, added, self.closures, self.zone, at)
 
     def _with_room(self, hours: Hours, type: str | None) -> Hours:
         """A visit in person takes the hours' room, or the doctor's usual one; others take none."""
@@ -134,8 +136,7 @@ def free_slots_from(
 
 def slots_at(diary: Diary, starts_at: datetime, type: str, location_id: str | None) -> list[Slot]:
     """The slots of the timetable, taken or not, that begin at that moment: one per location."""
-    day = starts_at.astimezone(diary.zone).date()
-    return [slot for slot in diary.timetable([day], type, location_id) if slot.starts_at == starts_at]
+    return diary.timetable([starts_at.astimezone(diary.zone).date()], type, location_id, starts_at)
 
 
 # ---- what is busy ----

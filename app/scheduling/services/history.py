@@ -62,5 +62,5 @@ def push_visit(appointment: Appointment) -> None:
         "startsAt": appointment.starts_at.isoformat(),
         "endsAt": appointment.ends_at.isoformat(),
     }
-    push("appointment", data, clinic_room(appointment.clinic_id, "appointments"))
-    push("appointment", data, clinic_room(appointment.clinic_id, "patient", appointment.patient_id))
+    everybody = clinic_room(appointment.clinic_id, "appointments")
+    push("appointment", data, everybody, clinic_room(appointment.clinic_id, "patient", appointment.patient_id))
