@@ -97,7 +97,7 @@ def drawer_for_cash(currency: str) -> CashDrawer | None:
     if drawer is not None:
         raise NoOpenDrawer(_("Your drawer is being handed over: it takes no cash until that is settled."))
     if settings_in_scope().cash_drawer_required:
-        raise NoOpenDrawer(_("You have no open cash drawer. Open one first: Billing, My drawer."))
+        raise NoOpenDrawer(_("You have no open cash drawer. Open one first: Desk, My drawer."))
     return None
 
 
