@@ -9,7 +9,7 @@ from flask import Blueprint, Response
 from app.sandbox.accounts import Account
 from app.sandbox.errors import SandboxError, UnknownRecord
 from app.sandbox.sandbox import Sandbox
-from app.sandbox.simulators.stripe import api, balance, checkout, disputes, errors, keys, refunds, sessions
+from app.sandbox.simulators.stripe import api, balance, checkout, disputes, errors, keys, overview, refunds, sessions
 from app.sandbox.simulators.stripe.merchant import CODE, SESSION, StripeAccount, owner_of, webhook_headers
 from app.sandbox.simulators.stripe.pages import pages
 from app.sandbox.timers import Timer
@@ -60,6 +60,9 @@ class Stripe:
             return refunds.settle_refund(sandbox, refund_id, REFUND_ENDS[status])
         except errors.StripeError:
             raise UnknownRecord(f"no refund {refund_id}") from None
+
+    def money(self, sandbox: Sandbox, kind: str, limit: int) -> list[dict[str, Any]]:
+        return overview.money_rows(sandbox.documents, kind, limit)
 
     def dispute(self, sandbox: Sandbox, command: dict[str, Any]) -> dict[str, Any]:
         return disputes.dispute(sandbox, command)

@@ -59,6 +59,11 @@ def _query() -> forms.Fields:
     return forms.nested(request.args.items(multi=True))
 
 
+def _path() -> str:
+    """As the vendor tells it: without the prefix under which the sandbox answers."""
+    return request.path.removeprefix(f"/{CODE}")
+
+
 def _shown(entity: Entity, fields: forms.Fields) -> Entity:
     return lists.expanded(_merchant(), entity, lists.expansions(fields))
 
@@ -142,7 +147,7 @@ def fetch_balance() -> Entity:
 def list_customer_methods(customer: str) -> Entity:
     _merchant().get("customer", customer)
     query = {**_query(), "customer": customer}
-    return lists.page(_merchant(), "payment_method", query, url=request.path, equal=("customer", "type"))
+    return lists.page(_merchant(), "payment_method", query, url=_path(), equal=("customer", "type"))
 
 
 FETCHED = {
@@ -165,7 +170,7 @@ def _register_reading(name: str, path: str, kind: str, equal: tuple[str, ...]) -
         return _shown(_merchant().get(kind, id), _query())
 
     def listing() -> Entity:
-        return lists.page(_merchant(), kind, _query(), url=request.path, equal=equal)
+        return lists.page(_merchant(), kind, _query(), url=_path(), equal=equal)
 
     api.add_url_rule(f"/{path}/<id>", f"fetch_{name}", fetch)
     api.add_url_rule(f"/{path}", f"list_{name}s", listing)

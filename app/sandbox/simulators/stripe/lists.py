@@ -73,6 +73,8 @@ def _expand(merchant: Merchant, entity: dict[str, Any], names: list[str]) -> Non
     if names[0] not in entity:
         raise StripeError(f"This property cannot be expanded ({names[0]}).", param="expand[]")
     value = entity[names[0]]
+    if value is not None and not isinstance(value, str | dict):
+        raise StripeError(f"This property cannot be expanded ({names[0]}).", param="expand[]")
     if isinstance(value, str):
         kind = KINDS.get(value.partition("_")[0])
         if kind is None:
