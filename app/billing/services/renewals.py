@@ -188,7 +188,8 @@ def set_next_step(subscription: Subscription) -> None:
 def _next_of_running(subscription: Subscription) -> datetime:
     starts, ends = subscription.period_starts_at, subscription.period_ends_at
     assert starts is not None and ends is not None  # ck_subscription_has_period
-    if subscription.ending or pending_period(subscription) is not None:
+    free = not (subscription.next_plan or subscription.plan).price_minor  # there is nothing to pay ahead
+    if subscription.ending or free or pending_period(subscription) is not None:
         return ends
     ahead = add_periods(ends, "DAY", -settings_in_scope().renewal_notice_days, settings_in_scope().zone)
     return max(ahead, ends - (ends - starts) / MOST_OF_A_PERIOD)

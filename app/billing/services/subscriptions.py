@@ -152,6 +152,8 @@ def renew_subscription(subscription_id: str) -> Subscription:
 def invoice_to_pay(subscription_id: str) -> Invoice:
     """What is owed for the next period; in a trial it is billed now. Raises NotFound, AlreadyPaid, WrongState."""
     subscription = lock_with_money(subscription_id)
+    if subscription.status == SubscriptionStatus.CANCELLED:
+        raise WrongState(_("This subscription has ended."), status=subscription.status)
     if subscription.status == SubscriptionStatus.TRIALING:
         bill_next_period(subscription)
     invoice = pending_invoice(subscription)
