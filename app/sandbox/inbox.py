@@ -14,6 +14,7 @@ from app.sandbox.faults import REQUEST_FAULTS, WEBHOOK_FAULTS
 from app.sandbox.messages import CHANNELS
 from app.sandbox.money import shown_amount
 from app.sandbox.sandbox import current_sandbox
+from app.sandbox.simulator import MoneySimulator
 
 inbox = Blueprint("inbox", __name__)
 SHOWN = 200
@@ -74,8 +75,11 @@ def money() -> str:
 
 
 def _newest(kind: str) -> list[dict[str, Any]]:
-    documents = current_sandbox().documents
-    found = [item for gateway in MONEY_GATEWAYS for item in documents.all(f"{gateway}.{kind}", SHOWN)]
+    sandbox = current_sandbox()
+    found = [item for gateway in MONEY_GATEWAYS for item in sandbox.documents.all(f"{gateway}.{kind}", SHOWN)]
+    for simulator in sandbox.simulators.values():
+        if isinstance(simulator, MoneySimulator):
+            found += simulator.money(sandbox, kind, SHOWN)
     return sorted(found, key=lambda item: int(item["created_at"]), reverse=True)[:SHOWN]
 
 

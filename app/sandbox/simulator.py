@@ -93,6 +93,15 @@ class SettlingSimulator(Protocol):
 
 
 @runtime_checkable
+class MoneySimulator(Protocol):
+    """A gateway whose documents are not shaped as the money page shows them."""
+
+    def money(self, sandbox: Sandbox, kind: str, limit: int) -> list[dict[str, Any]]:
+        """Rows with id, amount (hundredths), currency, status, created_at (Unix seconds) and what they belong to."""
+        ...
+
+
+@runtime_checkable
 class MessagingSimulator(Protocol):
     """A channel where people write back and addresses can be bad."""
 

@@ -10,7 +10,7 @@ from app.sandbox.accounts import Account
 from app.sandbox.documents import Entity
 from app.sandbox.errors import SandboxError, UnknownRecord
 from app.sandbox.sandbox import Sandbox, current_sandbox
-from app.sandbox.simulators.paypal import api, checkout, disputes, errors, payments, refunds, statement
+from app.sandbox.simulators.paypal import api, checkout, disputes, errors, money, payments, refunds, statement
 from app.sandbox.simulators.paypal.merchant import CODE, PayPalAccount, webhook_headers
 from app.sandbox.simulators.paypal.pages import pages
 from app.sandbox.timers import Timer
@@ -24,6 +24,7 @@ class PayPal:
     code = CODE
     account_schema = PayPalAccount
     extra_faults = api.FAULTS + payments.FAULTS + refunds.FAULTS
+    spared_operations = api.OPEN_TO_ALL
 
     def blueprints(self) -> tuple[Blueprint, ...]:
         return api.api, pages
@@ -49,6 +50,9 @@ class PayPal:
 
     def settle(self, sandbox: Sandbox, command: dict[str, Any]) -> list[Entity]:
         return statement.settle(sandbox, command)
+
+    def money(self, sandbox: Sandbox, kind: str, limit: int) -> list[dict[str, Any]]:
+        return money.rows(sandbox.documents, kind, limit)
 
     def settle_refund(self, sandbox: Sandbox, refund_id: str, status: str) -> Entity:
         if status not in REFUND_ENDS:
