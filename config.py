@@ -52,6 +52,7 @@ class Settings(BaseSettings):
     pool_size: int = Field(20, ge=1, le=50)
     pool_overflow: int = Field(10, ge=0, le=50)
     pool_wait_seconds: float = Field(4, gt=0, le=30)
+    redis_answer_seconds: float = Field(1, gt=0, le=30)
     access_token_seconds: int = 15 * 60
     refresh_token_seconds: int = 7 * 24 * 3600
     session_seconds: int = 24 * 3600

@@ -44,7 +44,6 @@ HEAVY_QUEUES = (
 )
 QUEUES = LIGHT_QUEUES + HEAVY_QUEUES
 BACKOFF_BASE_SECONDS = 2
-ANSWER_SECONDS = 1.0
 # Where a queued job says whose it is; also the name of the parameter that tells a job its clinic.
 CLINIC = "clinic_id"
 
@@ -55,7 +54,7 @@ def redis_connection() -> Redis:
     """One connection pool per process, for everything but waiting: a dead or hung Redis must not hold up a request."""
     global _connection
     if _connection is None:
-        _connection = guarded_redis(get_settings().redis_url, ANSWER_SECONDS)
+        _connection = guarded_redis(get_settings().redis_url, get_settings().redis_answer_seconds)
     return _connection
 
 

@@ -14,7 +14,6 @@ from app.core.api import dump
 from app.core.cache.changes import STALENESS_SECONDS
 from app.core.cache.layers import Cache
 from app.core.cache.regions import CLINIC_SETTINGS, PROVIDER_ACCOUNTS, Region
-from app.core.cache.remote import TIMEOUT_SECONDS
 from app.core.cache.rows import changed_here, hangs_on, listen
 from app.core.redis_guard import guarded_redis
 from app.core.tenant import all_tenants, db, require_clinic
@@ -24,12 +23,12 @@ from config import get_settings
 
 
 def shared_cache() -> Cache:
-    return _cache(get_settings().redis_url)
+    return _cache(get_settings().redis_url, get_settings().redis_answer_seconds)
 
 
 @lru_cache(maxsize=1)
-def _cache(redis_url: str) -> Cache:
-    return Cache(guarded_redis(redis_url, TIMEOUT_SECONDS), keyring=keyring())
+def _cache(redis_url: str, seconds: float) -> Cache:
+    return Cache(guarded_redis(redis_url, seconds), keyring=keyring())
 
 
 def kept(region: Region, name: str, load: Callable[[], Any], *, part: str = "") -> Any:

@@ -100,6 +100,7 @@ def open_installation(database_url: str, directory: Path) -> Iterator[Installati
             "DATA_DIR": str(directory),
             "PUBLIC_URL": address,
             "POOL_SIZE": "4",
+            "REDIS_ANSWER_SECONDS": "1",
         }
         zygote = Zygote(environment, directory / "zygote.log")
         stack.callback(zygote.close)
