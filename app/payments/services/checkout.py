@@ -168,7 +168,7 @@ def _note_failure(payment_id: str, task: _Task, error: ProviderError) -> bool:
     """Record it; whether to try again: with another order for an expired one, or at the clinic's next account."""
     payment = locked(payment_id)
     operation = db.session.get(PaymentOperation, task.claim.operation_id) if task.claim else None
-    if error.code == ORDER_EXPIRED:
+    if error.code == ORDER_EXPIRED and not (task.claim and not task.claim.ask_first):
         finish(operation, task.request.reference)  # opened by a try without an answer, and of no use
         return _forget_order(payment, task.order_id)
     fresh = task.claim is not None and not task.claim.ask_first

@@ -6,7 +6,6 @@ from typing import Any
 
 from flask import Blueprint, Response, g, request
 
-from app.sandbox.interception import pause
 from app.sandbox.simulators.phonepe import orders, refunds, settlements, tokens
 from app.sandbox.simulators.phonepe.account import CODE
 from app.sandbox.simulators.phonepe.errors import PhonePeError, answer
@@ -46,7 +45,6 @@ def issue_token() -> dict[str, Any]:
 
 @api.post("/checkout/v2/pay")
 def create_order() -> dict[str, Any]:
-    pause()
     return orders.create_order(_merchant(), _body(), request.host_url)
 
 
@@ -63,7 +61,6 @@ def transaction_status(id: str) -> dict[str, Any]:
 
 @api.post("/payments/v2/refund")
 def create_refund() -> dict[str, Any]:
-    pause()
     return refunds.create_refund(_merchant(), _body())
 
 
