@@ -28,8 +28,8 @@ from app.payments.services.asking import ask_gateway
 from app.payments.services.disputes import apply_dispute_fact
 from app.payments.services.facts import apply_fact, apply_refund_fact, apply_release
 from app.payments.services.gateway import CHANNEL, CallInsideTransaction, call, open_account, unavailable
-from app.payments.services.refusals import note_refusal
 from app.payments.services.operations import orders_opened
+from app.payments.services.refusals import note_refusal
 from app.tenancy.models import Clinic
 from app.tenancy.providers import ResolvedAccount, account_with_id, known_accounts
 
@@ -131,9 +131,7 @@ def _accounts(gateway: str) -> list[ResolvedAccount]:
     return accounts
 
 
-def _verify(
-    accounts: list[ResolvedAccount], raw: bytes, headers: Mapping[str, str]
-) -> Verified | None:
+def _verify(accounts: list[ResolvedAccount], raw: bytes, headers: Mapping[str, str]) -> Verified | None:
     """The account that the signature proves, and the notice. Raises ProviderUnavailable where none could check it."""
     if db.session().in_transaction():
         raise CallInsideTransaction
