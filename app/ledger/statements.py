@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Select, String, and_, cast, func, or_, select, tuple_
+from sqlalchemy import String, and_, cast, func, or_, select, tuple_
 
 from app.core.money import Money
 from app.core.tenant import db
@@ -99,7 +99,8 @@ def _statement(wanted: Sequence[Any], currency: str, span: Span, sign: int) -> S
         net = Money(abs(int(row.net)), currency)
         nothing = Money.zero(currency)
         debit, credit = (net, nothing) if row.net > 0 else (nothing, net)
-        lines.append(StatementLine(*row[:-1], debit, credit, Money(running, currency)))
+        about = (row.id, row.number, row.booked_on, row.kind, row.memo, row.source_table, row.source_id, row.patient_id)
+        lines.append(StatementLine(*about, debit, credit, Money(running, currency)))
     more = len(rows) > LINES_AT_ONCE
     following = f"{lines[-1].booked_on.isoformat()}:{lines[-1].number}" if more else None
     return Statement(Money(opening, currency), lines, Money(running, currency), following)
@@ -108,9 +109,9 @@ def _statement(wanted: Sequence[Any], currency: str, span: Span, sign: int) -> S
 _NET = func.sum(JournalLine.debit_minor - JournalLine.credit_minor)
 
 
-def _page(wanted: Sequence[Any], span: Span) -> Select[Any]:
+def _page(wanted: Sequence[Any], span: Span) -> Any:
     """One row per entry that changed the balance; one more than is shown, to know whether there are more."""
-    rows = (
+    rows: Any = (
         select(
             JournalEntry.id,
             JournalEntry.number,
@@ -119,7 +120,7 @@ def _page(wanted: Sequence[Any], span: Span) -> Select[Any]:
             JournalEntry.memo,
             JournalEntry.source_table,
             JournalEntry.source_id,
-            func.max(cast(JournalLine.patient_id, String)),
+            func.max(cast(JournalLine.patient_id, String)).label("patient_id"),
             _NET.label("net"),
         )
         .join(JournalEntry, JournalEntry.id == JournalLine.entry_id)

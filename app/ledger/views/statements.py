@@ -178,7 +178,7 @@ def _statement_rows(part_of: Callable[[Span], Statement], span: Span) -> Iterato
     while True:
         statement = part_of(span)
         for line in statement.lines:
-            amounts = [line.debit.major, line.credit.major, line.balance.major, line.balance.currency]
+            amounts: Row = [line.debit.major, line.credit.major, line.balance.major, line.balance.currency]
             yield [line.number, str(line.booked_on), booking_name(line.kind), line.memo, line.source_table, *amounts]
         if statement.following is None:
             return
@@ -198,7 +198,8 @@ def _journal_rows(span: Span) -> Iterator[Row]:
     for entry, line, code in db.session.execute(wanted):
         amounts = [Money(line.debit_minor, line.currency).major, Money(line.credit_minor, line.currency).major]
         about: Row = [entry.number, str(entry.booked_on), booking_name(entry.kind), entry.memo]
-        yield [*about, entry.source_table, entry.source_id, code, *amounts, line.currency]
+        about += [entry.source_table, entry.source_id, str(code)]
+        yield [*about, *amounts, line.currency]
 
 
 def _streamed(rows: Iterator[Row], name: str) -> Response:
