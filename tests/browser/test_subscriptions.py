@@ -1,0 +1,54 @@
+"""Plans and subscriptions in a browser: from a new plan to a paid period, and pages that anybody can use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.factories.people import make_patient
+from tests.factories.subscriptions import covered, make_plan, make_subscription, make_visit
+
+LOOKS = [(False, 1280), (True, 820)]
+
+
+def test_a_plan_is_made_somebody_subscribes_and_pays(in_clinic: Any, log_in: Callable[..., Page]) -> None:
+    make_patient(first_name="Kavya", last_name="Das")
+    page = log_in("CLINIC_ADMIN")
+    page.goto("/planview/add")
+    page.get_by_label("Name").fill("Family care")
+    page.get_by_label("Price before tax").fill("2,500")
+    page.get_by_label("Visits per period").fill("5")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_url("**/planview/show/**")
+    page.goto("/subscriptionview/list/")
+    page.get_by_role("link", name="New subscription").click()
+    page.get_by_role("combobox", name="Patient", exact=True).fill("kavya")
+    page.get_by_role("option", name="Kavya Das").click()
+    page.get_by_role("combobox", name="Plan", exact=True).fill("fam")
+    page.get_by_role("option", name="Family care").click()
+    page.get_by_role("button", name="Subscribe").click()
+    page.wait_for_url("**/billing/collect/**")
+    page.get_by_role("button", name="Collect payment").click()
+    page.wait_for_url("**/billing/receipt/**")
+    page.goto("/subscriptionview/list/")
+    row = page.get_by_role("row", name="Kavya Das")
+    expect(row.get_by_text("Active")).to_be_visible()
+    expect(row.get_by_text("0 / 5")).to_be_visible()
+
+
+@pytest.mark.parametrize(("dark", "width"), LOOKS)
+def test_the_pages_are_for_everybody(
+    in_clinic: Any, log_in: Callable[..., Page], violations: Callable[[Page], list[str]], dark: bool, width: int
+) -> None:
+    subscription, waiting = make_subscription(), make_subscription(make_plan(quota=None), paid=False)
+    covered(subscription, make_visit(subscription))
+    page = log_in("CLINIC_ADMIN", dark=dark, width=width)
+    own = f"/billing/subscription/{subscription.id}"
+    records = [f"/subscriptionview/show/{item.id}" for item in (subscription, waiting)]
+    lists = ["/planview/list/", "/planview/add", "/subscriptionview/list/", "/subscriptionview/chart/"]
+    for path in (*lists, *records, f"{own}/plan", f"{own}/cancel", "/billing/subscription/new"):
+        page.goto(path)
+        assert violations(page) == [], path
