@@ -26,7 +26,6 @@ from app.payments.queries import get_payment, payment_metrics
 from app.payments.services.health import gateway_health
 from app.tenancy.cache import kept
 
-
 # By the table's name, as the foreign key refers to it: the slice of people lies above. Row-level security narrows it.
 _KNOWN_PATIENT = text("select id from patient where id = :id")
 
@@ -52,6 +51,7 @@ class PaymentChanges(Body):
 
 class CaptureBody(Body):
     amount: Decimal | None = Field(None, description="In major units; by default what is reserved.")
+    final: bool = Field(True, description="Whether the rest of the reservation is let go.")
 
 
 class MetricsQuery(Body):
@@ -93,7 +93,7 @@ class PaymentApi(Api):
         """Take a reserved amount."""
         with unit_of_work():
             amount = amount_of(body.amount, get_payment(payment_id).currency)
-        services.capture_payment(payment_id, amount)
+        services.capture_payment(payment_id, amount, final=body.final)
         return show_payment(get_payment(payment_id))
 
     @endpoint(
