@@ -35,7 +35,7 @@ class MoneyMovementView(ReadOnlyView):
 
     model = MoneyMovement
     class_permission_name = "day_close"
-    menu = ("Billing", _("Money movements"))
+    menu = ("Books", _("Money movements"))
     menu_order = 69
     list_title = _("Money movements")
     list_columns = ["business_on", "created_at", "kind", "channel", "amount", "payment", "person", "reason"]
@@ -77,7 +77,7 @@ class CashDrawerView(ReadOnlyView):
 
     model = CashDrawer
     class_permission_name = "cash_drawer"
-    menu = ("Billing", _("Cash drawers"))
+    menu = ("Books", _("Cash drawers"))
     menu_order = 68
     list_title = _("Cash drawers")
     list_columns = ["opened_on", "holder", "location", "status", "opening_float", "expected", "counted", "difference"]

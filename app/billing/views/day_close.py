@@ -62,7 +62,7 @@ class DayCloseView(ActionView):
     class_permission_name = "day_close"
     route_base = "/day-close"
     default_view = "overview"
-    menu = ("Billing", lazy_gettext("Day close"))
+    menu = ("Books", lazy_gettext("Day close"))
     menu_order = 67
 
     @expose("/")

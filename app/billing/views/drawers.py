@@ -221,7 +221,7 @@ class DrawerApprovalView(CashDeskPages):
     method_permission_name = {"overview": "approve", "approve": "approve", "recount": "approve"}
     route_base = "/drawer-approvals"
     default_view = "overview"
-    menu = ("Billing", lazy_gettext("Cash differences"))
+    menu = ("Books", lazy_gettext("Cash differences"))
     menu_order = 66
 
     @expose("/")

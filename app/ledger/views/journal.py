@@ -32,7 +32,7 @@ class JournalEntryView(ReadOnlyView):
 
     model = JournalEntry
     class_permission_name = "ledger"
-    menu = ("Billing", _("Journal"))
+    menu = ("Books", _("Journal"))
     menu_order = 70
     list_title = _("Journal")
     list_columns = ["number", "booked_on", "kind", "memo", "source_table", "line_count"]
@@ -53,7 +53,7 @@ class LedgerAccountView(ReadOnlyView):
 
     model = LedgerAccount
     class_permission_name = "ledger"
-    menu = ("Billing", _("Accounts"))
+    menu = ("Books", _("Accounts"))
     menu_order = 80
     list_title = _("Accounts")
     list_columns = ["code", "name", "kind", "active"]
@@ -71,7 +71,7 @@ class LedgerPeriodView(ReadOnlyView):
 
     model = LedgerPeriod
     class_permission_name = "ledger"
-    menu = ("Billing", _("Closed periods"))
+    menu = ("Books", _("Closed periods"))
     menu_order = 76
     list_title = _("Closed periods")
     list_columns = ["first_on", "last_on", "closed_at"]

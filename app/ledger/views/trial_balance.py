@@ -22,7 +22,7 @@ class TrialBalanceView(ActionView):
     class_permission_name = "ledger"
     route_base = "/trial-balance"
     default_view = "overview"
-    menu = ("Billing", lazy_gettext("Trial balance"))
+    menu = ("Books", lazy_gettext("Trial balance"))
     menu_order = 75
 
     @expose("/")

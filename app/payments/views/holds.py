@@ -16,7 +16,7 @@ class PaymentHoldView(ReadOnlyView):
 
     model = PaymentHold
     class_permission_name = "payment_hold"
-    menu = ("Billing", _("Payments under review"))
+    menu = ("Payments", _("Payments under review"))
     menu_order = 26
     list_title = _("Payments under review")
     lede = _("Rules of the settings hold a payment until somebody has looked at it.")

@@ -19,7 +19,7 @@ class PaymentOperationView(ReadOnlyView):
 
     model = PaymentOperation
     class_permission_name = "payment"
-    menu = ("Billing", _("Gateway operations"))
+    menu = ("Payments", _("Gateway operations"))
     menu_order = 60
     list_title = _("Gateway operations")
     list_columns = ["created_at", "payment", "kind", "amount", "status", "attempts", "next_at", "error_text"]

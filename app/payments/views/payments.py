@@ -48,7 +48,7 @@ class PaymentView(CrudView):
 
     model = Payment
     class_permission_name = "payment"
-    menu = ("Billing", _("Payments"))
+    menu = ("Payments", _("Payments"))
     menu_order = 20
     list_title = _("Payments")
     base_permissions = ["can_read", "can_update"]

@@ -15,7 +15,7 @@ from app.core.tenant import db
 from app.core.transaction import unit_of_work
 from app.core.views import ActionView, Chart, ReadOnlyView, monthly, row_action
 from app.core.views.datamodel import find_own
-from app.core.vocabulary import label_of
+from app.core.vocabulary import kind_name, label_of
 from app.payments.forms import AnswerForm, ReconcileForm
 from app.payments.models import (
     Dispute,
@@ -47,6 +47,7 @@ class SettlementEntryView(ReadOnlyView):
     show_columns = ["settlement", "kind", "gateway_id", "order_id", "payment", "gross", "fee", "net", "settled_at"]
     search_columns = ["kind", "gateway_id", "order_id", "settled_at"]
     label_columns = {**SUMS, "settlement": _("Settlement"), "kind": _("About")}
+    formatters_columns = {"kind": kind_name}
 
 
 class SettlementView(ReadOnlyView):
@@ -54,7 +55,7 @@ class SettlementView(ReadOnlyView):
 
     model = Settlement
     class_permission_name = "reconciliation"
-    menu = ("Billing", _("Settlements"))
+    menu = ("Payments", _("Settlements"))
     menu_order = 62
     list_title = _("Settlements")
     list_columns = ["settled_at", "provider", "settlement_id", "gross", "fee", "net", "bank_reference"]
@@ -63,6 +64,7 @@ class SettlementView(ReadOnlyView):
     show_columns = list_columns
     search_columns = ["provider", "settlement_id", "bank_reference", "settled_at"]
     label_columns = {**SUMS, "settlement_id": _("Settlement"), "bank_reference": _("Bank's reference")}
+    formatters_columns = {"provider": kind_name}
     related_views = [SettlementEntryView]
     charts = (
         monthly(
@@ -81,7 +83,7 @@ class ReconciliationRunView(ReadOnlyView):
 
     model = ReconciliationRun
     class_permission_name = "reconciliation"
-    menu = ("Billing", _("Reconciliations"))
+    menu = ("Payments", _("Reconciliations"))
     menu_order = 63
     list_title = _("Reconciliations")
     lede = _("Each night, and whenever somebody asks, the gateways' lists are compared with the books.")
@@ -97,6 +99,7 @@ class ReconciliationRunView(ReadOnlyView):
         "found_count": _("Exceptions"),
         "error": _("Failure"),
     }
+    formatters_columns = {"provider": kind_name}
     charts = (Chart("status", _("Reconciliations by status"), lambda: ReconciliationRun.status, kind="doughnut"),)
 
 
@@ -105,7 +108,7 @@ class ReconciliationExceptionView(ReadOnlyView):
 
     model = ReconciliationException
     class_permission_name = "reconciliation"
-    menu = ("Billing", _("Exceptions"))
+    menu = ("Payments", _("Exceptions"))
     menu_order = 64
     list_title = _("Exceptions")
     lede = _("Where a gateway's list and the books differ. Each stays until it fits or somebody answers for it.")
@@ -134,7 +137,7 @@ class ReconciliationExceptionView(ReadOnlyView):
         "found": _("Gateway says"),
         "settlement_id": _("Settlement"),
     }
-    formatters_columns = {"kind": label_of}
+    formatters_columns = {"kind": label_of, "provider": kind_name}
     charts = (
         Chart("kind", _("Exceptions by kind"), lambda: ReconciliationException.kind, kind="doughnut"),
         Chart("status", _("Exceptions by status"), lambda: ReconciliationException.status, kind="doughnut"),
@@ -155,7 +158,7 @@ class DisputeView(ReadOnlyView):
 
     model = Dispute
     class_permission_name = "reconciliation"
-    menu = ("Billing", _("Disputes"))
+    menu = ("Payments", _("Disputes"))
     menu_order = 65
     list_title = _("Disputes")
     list_columns = ["created_at", "payment", "amount", "state", "reason", "respond_by"]

@@ -17,7 +17,7 @@ class RefundView(ReadOnlyView):
 
     model = Refund
     class_permission_name = "refund"
-    menu = ("Billing", _("Refunds"))
+    menu = ("Payments", _("Refunds"))
     menu_order = 25
     list_title = _("Refunds")
     list_columns = ["created_at", "payment", "amount", "status", "reason", "destination", "error_text"]

@@ -16,7 +16,7 @@ class WebhookEventView(ReadOnlyView):
 
     model = WebhookEvent
     class_permission_name = "webhook"
-    menu = ("Billing", _("Webhook inbox"))
+    menu = ("Payments", _("Webhook inbox"))
     menu_order = 61
     list_title = _("Webhook inbox")
     list_columns = ["created_at", "gateway", "event", "payment", "status", "attempts", "error"]
