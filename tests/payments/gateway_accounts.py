@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +23,11 @@ from tests.waiting import wait_until
 
 @dataclass(frozen=True)
 class GatewayAccount:
-    """`credentials` are ours, `fields` the sandbox's; the operations are the sandbox's names of its calls."""
+    """`credentials` are ours, `fields` the sandbox's; the operations are the sandbox's names of its calls.
+
+    `decisive` are the events that tell of a decline, a success and a refund; `refund_at_dashboard` is the call by which
+    a part of a gateway's payment is given back without us.
+    """
 
     code: str
     credentials: dict[str, Any]
@@ -30,6 +35,9 @@ class GatewayAccount:
     creates: str
     captures: str
     refunds: str
+    decisive: tuple[str, ...]
+    refund_at_dashboard: Callable[[RunningSandbox, str, int], Any]
+    tells_fee: bool = True
 
 
 RAZORPAY = GatewayAccount(
@@ -39,6 +47,10 @@ RAZORPAY = GatewayAccount(
     creates="create_order",
     captures="capture_payment",
     refunds="refund_payment",
+    decisive=("payment.failed", "payment.captured", "refund.processed"),
+    refund_at_dashboard=lambda sandbox, payment_id, units: sandbox.request(
+        "POST", f"/razorpay/v1/payments/{payment_id}/refund", json={"amount": units}, auth=(KEY_ID, KEY_SECRET)
+    ),
 )
 STRIPE = GatewayAccount(
     "stripe",
@@ -47,7 +59,14 @@ STRIPE = GatewayAccount(
     creates="create_session",
     captures="capture_intent",
     refunds="create_refund",
-)
+    decisive=(
+        "payment_intent.payment_failed", "payment_intent.succeeded", "checkout.session.completed", "refund.created",
+    ),
+    refund_at_dashboard=lambda sandbox, payment_id, units: sandbox.request(
+        "POST", "/stripe/v1/refunds", data={"payment_intent": payment_id, "amount": units},
+        headers={"Authorization": "Bearer sk_test_Console1"},
+    ),
+)  # fmt: skip
 ACCOUNTS = (RAZORPAY, STRIPE)
 
 

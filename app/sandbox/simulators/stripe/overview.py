@@ -27,5 +27,5 @@ def _row(entity: Entity) -> Entity:
 
 
 def _hundredths(entity: Entity) -> int:
-    amount = int(entity.get("amount", entity.get("amount_total")))
+    amount: int = entity["amount"] if "amount" in entity else entity["amount_total"]
     return amount * 100 // 10 ** decimals(entity["currency"])

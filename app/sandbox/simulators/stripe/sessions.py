@@ -18,7 +18,7 @@ COMMON = (
 )  # fmt: skip
 OF_PAYMENT = ("line_items", "payment_intent_data", "submit_type")
 OF_INTENT = ("capture_method", "metadata", "description", "setup_future_usage", "receipt_email")
-NO_PAYMENT = {"amount_total": None, "currency": None, "_title": "", "_intent": {}}
+NO_PAYMENT: dict[str, Any] = {"amount_total": None, "currency": None, "_title": "", "_intent": {}}
 LONGEST_REFERENCE = 200
 DAY = 86400
 SHORTEST, LONGEST = 30 * 60 - 60, DAY + 60
