@@ -20,7 +20,11 @@ FREE_TEXT = ("SECRET_KEY", "METRICS_TOKEN")  # the others are base64
 KNOWN_WORDS = (b"development", b"changeme", b"change-me", b"change_me", b"example", b"secret", b"password", b"default")
 
 # What makes an account only together.
-ACCOUNT_PAIRS = (("razorpay_key_id", "razorpay_key_secret"), ("whatsapp_phone_number_id", "whatsapp_access_token"))
+ACCOUNT_PAIRS = (
+    ("razorpay_key_id", "razorpay_key_secret"),
+    ("phonepe_client_id", "phonepe_client_secret"),
+    ("whatsapp_phone_number_id", "whatsapp_access_token"),
+)
 MAIL_SCHEMES = ("smtp://", "smtp+starttls://", "smtps://")
 
 
@@ -67,6 +71,9 @@ class Settings(BaseSettings):
     razorpay_key_id: str | None = None
     razorpay_key_secret: SecretStr | None = None
     razorpay_webhook_secret: SecretStr | None = None
+    phonepe_client_id: str | None = None
+    phonepe_client_secret: SecretStr | None = None
+    phonepe_hmac_secret: SecretStr | None = None
     stripe_secret_key: SecretStr | None = None
     stripe_webhook_secret: SecretStr | None = None
     whatsapp_phone_number_id: str | None = None

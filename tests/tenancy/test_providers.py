@@ -18,6 +18,7 @@ from app.core.providers import ConnectionResult
 from app.core.tenant import all_tenants, db, tenant_scope
 from app.core.transaction import unit_of_work
 from app.payments.gateways import GATEWAYS
+from app.payments.services.gateway import open_account
 from app.tenancy.models import GlobalProviderAccount, ProviderAccount
 from app.tenancy.providers import (
     UnreadableCredentials,
@@ -94,6 +95,16 @@ def test_the_environment_can_hold_the_global_account(in_clinic: Any, monkeypatch
         found = accounts_for("payment")
         assert [account.credentials["key_id"] for account in found] == ["rzp_test_Env"]
         assert account_with_id(found[0].id).credentials["key_secret"] == "secret-of-env"
+        assert "secret-of-env" not in repr(found)
+
+
+def test_the_environment_can_hold_phonepes_account_whose_notices_are_signed(
+    in_clinic: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = {"PHONEPE_CLIENT_ID": "ENV_1", "PHONEPE_CLIENT_SECRET": "secret-of-env", "PHONEPE_HMAC_SECRET": "hook"}
+    with environment(monkeypatch, **values):
+        (found,) = accounts_for("payment", "phonepe")
+        assert open_account(found).signs_webhooks
         assert "secret-of-env" not in repr(found)
 
 

@@ -102,6 +102,20 @@ def razorpay_from_environment(settings: Settings) -> dict[str, str] | None:
     return secrets
 
 
+@environment_account(CHANNEL, "phonepe")
+def phonepe_from_environment(settings: Settings) -> dict[str, str] | None:
+    """PHONEPE_CLIENT_ID, PHONEPE_CLIENT_SECRET and PHONEPE_HMAC_SECRET (of the webhook) make the global account."""
+    if not settings.phonepe_client_id or settings.phonepe_client_secret is None:
+        return None
+    secrets = {
+        "client_id": settings.phonepe_client_id,
+        "client_secret": settings.phonepe_client_secret.get_secret_value(),
+    }
+    if settings.phonepe_hmac_secret is not None:
+        secrets["hmac_secret"] = settings.phonepe_hmac_secret.get_secret_value()
+    return secrets
+
+
 @environment_account(CHANNEL, "stripe")
 def stripe_from_environment(settings: Settings) -> dict[str, str] | None:
     """STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET make the global account."""
