@@ -139,8 +139,6 @@ KINDS: dict[str, Any] = {
     "desk": _("At the desk"),
     "razorpay": "Razorpay",
     "phonepe": "PhonePe",
-    "stripe": "Stripe",
-    "paypal": "PayPal",
     "paypal": "PayPal",
     "stripe": "Stripe",
     "CASH": _("Cash"),
