@@ -283,6 +283,14 @@ def test_logos_of_the_usual_kinds_are_taken(kind, mode):
     assert logo_uri(picture(kind=kind, mode=mode)).startswith("data:image/png;base64,")
 
 
+@pytest.mark.parametrize("side", [7_000, 60_000])
+def test_a_logo_that_claims_too_many_pixels_is_not_decoded(side):
+    from tests.core.test_pictures import png_claiming
+
+    with pytest.raises(UnusablePicture):
+        logo_uri(png_claiming(side, side))
+
+
 @pytest.mark.parametrize(
     "octets",
     [

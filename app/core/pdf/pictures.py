@@ -12,6 +12,7 @@ from PIL import Image, UnidentifiedImageError
 LOGO_LIMIT_BYTES = 2 * 1024 * 1024
 LOGO_LIMIT_PIXELS = 4_000_000
 LOGO_SIZE = (600, 240)
+BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
 
 
@@ -36,7 +37,7 @@ def logo_uri(octets: bytes) -> str:
             if picture.width * picture.height > LOGO_LIMIT_PIXELS:
                 raise UnusablePicture(f"the picture has {picture.width} x {picture.height} pixels")
             return _uri(_rewritten(picture))
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
+    except (UnidentifiedImageError, OSError, SyntaxError, *BOMBS) as error:
         raise UnusablePicture("the file is no PNG, JPEG, WebP or GIF picture") from error
 
 
