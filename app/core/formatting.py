@@ -43,6 +43,7 @@ CODE_COLUMNS = frozenset(
         "direction",
         "outcome",
         "appointment_type",
+        "interval",
     )
 )
 IDENTIFIER = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{64}")

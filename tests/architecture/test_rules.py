@@ -52,6 +52,8 @@ PAST_THE_WALLS = {
     "app/access/services.py",
     "app/access/sessions.py",
     "app/audit/commands.py",
+    "app/billing/jobs/bulk.py",
+    "app/billing/jobs/collecting.py",
     "app/billing/jobs/subscriptions.py",
     "app/demo/commands.py",
     "app/demo/house.py",

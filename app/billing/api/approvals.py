@@ -19,7 +19,7 @@ from app.core.paging import page
 from app.core.tenant import db
 
 INVOICE = "/billing/invoices/<id:invoice_id>"
-APPROVAL = "/billing/approvals/<id:approval_id>"
+APPROVAL = "/billing/approvals/<id:invoice_approval_id>"
 
 
 class NoteBody(Body):
@@ -55,18 +55,18 @@ class ApprovalApi(Api):
     @endpoint(
         "POST", f"{APPROVAL}/approve", resource="invoice_approval", action="approve", body=NoteBody, idempotent=True
     )
-    def approve(self, approval_id: str, body: NoteBody) -> dict[str, Any]:
+    def approve(self, invoice_approval_id: str, body: NoteBody) -> dict[str, Any]:
         """Allow it: a write-off is booked at once, a draft may be opened from now on."""
-        _check_visible(approval_id)
-        return show_approval(approve_request(approval_id, body.note))
+        _check_visible(invoice_approval_id)
+        return show_approval(approve_request(invoice_approval_id, body.note))
 
     @endpoint(
         "POST", f"{APPROVAL}/reject", resource="invoice_approval", action="reject", body=NoteBody, idempotent=True
     )
-    def reject(self, approval_id: str, body: NoteBody) -> dict[str, Any]:
+    def reject(self, invoice_approval_id: str, body: NoteBody) -> dict[str, Any]:
         """Refuse it."""
-        _check_visible(approval_id)
-        return show_approval(reject_request(approval_id, body.note))
+        _check_visible(invoice_approval_id)
+        return show_approval(reject_request(invoice_approval_id, body.note))
 
     @endpoint(
         "POST", f"{INVOICE}/write-off",
@@ -86,8 +86,8 @@ def _of_invoice() -> Any:
     return Invoice.id == InvoiceApproval.invoice_id
 
 
-def _check_visible(approval_id: str) -> None:
-    invoice_id = db.session.scalar(select(InvoiceApproval.invoice_id).where(InvoiceApproval.id == approval_id))
+def _check_visible(invoice_approval_id: str) -> None:
+    invoice_id = db.session.scalar(select(InvoiceApproval.invoice_id).where(InvoiceApproval.id == invoice_approval_id))
     if invoice_id is None:
         raise NotFound
     get_invoice(invoice_id)

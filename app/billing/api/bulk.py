@@ -21,7 +21,7 @@ from app.billing.services.bulk import (
 from app.core.api import Api, Body, ListQuery, endpoint
 from app.core.paging import page
 
-RUN = "/billing/bulk-invoices/<id:run_id>"
+RUN = "/billing/bulk-invoices/<id:bulk_invoice_run_id>"
 
 
 class BulkBody(Body):
@@ -67,27 +67,27 @@ class BulkInvoiceApi(Api):
         return page(wanted, keys, query, lambda row: progress_of(row.BulkInvoiceRun), descending=True)
 
     @endpoint("GET", RUN, resource="bulk_invoice", action="read")
-    def run(self, run_id: str) -> dict[str, Any]:
+    def run(self, bulk_invoice_run_id: str) -> dict[str, Any]:
         """How far a run got."""
-        return progress_of(get_run(run_id))
+        return progress_of(get_run(bulk_invoice_run_id))
 
     @endpoint("GET", f"{RUN}/items", resource="bulk_invoice", action="read", query=ItemQuery)
-    def items(self, run_id: str, query: ItemQuery) -> dict[str, Any]:
+    def items(self, bulk_invoice_run_id: str, query: ItemQuery) -> dict[str, Any]:
         """The rows of a run in their order, with what failed."""
-        wanted = select(*_ITEM).where(BulkInvoiceItem.run_id == get_run(run_id).id)
+        wanted = select(*_ITEM).where(BulkInvoiceItem.run_id == get_run(bulk_invoice_run_id).id)
         if query.status is not None:
             wanted = wanted.where(BulkInvoiceItem.status == query.status)
         return page(wanted, [BulkInvoiceItem.position, BulkInvoiceItem.id], query, _show_item)
 
     @endpoint("POST", f"{RUN}/cancel", resource="bulk_invoice", action="cancel", idempotent=True)
-    def cancel(self, run_id: str) -> dict[str, Any]:
+    def cancel(self, bulk_invoice_run_id: str) -> dict[str, Any]:
         """Stop after the batch under way; what is issued stays."""
-        return progress_of(cancel_run(run_id))
+        return progress_of(cancel_run(bulk_invoice_run_id))
 
     @endpoint("POST", f"{RUN}/retry", resource="bulk_invoice", action="create", status=202, idempotent=True)
-    def retry(self, run_id: str) -> dict[str, Any]:
+    def retry(self, bulk_invoice_run_id: str) -> dict[str, Any]:
         """Try the rows that failed once more, in a new run."""
-        return _woken(retry_failures(run_id))
+        return _woken(retry_failures(bulk_invoice_run_id))
 
 
 _ITEM = (

@@ -20,7 +20,7 @@ from app.core.errors import Conflict, Invalid
 from app.core.paging import page
 from app.core.transaction import unit_of_work
 
-PLAN = "/payment-plans/<id:plan_id>"
+PLAN = "/payment-plans/<id:payment_plan_id>"
 
 
 class NewPlan(Body):
@@ -79,15 +79,15 @@ class PaymentPlanApi(Api):
         return show_payment_plan(make_payment_plan(locked_invoice(body.invoice_id), body.instalments, **options))
 
     @endpoint("GET", PLAN, resource="payment_plan", action="read")
-    def plan(self, plan_id: str) -> dict[str, Any]:
+    def plan(self, payment_plan_id: str) -> dict[str, Any]:
         """One plan with its instalments."""
-        return show_payment_plan(get_payment_plan(plan_id))
+        return show_payment_plan(get_payment_plan(payment_plan_id))
 
     @endpoint("PUT", PLAN, resource="payment_plan", action="update", body=PlanChanges)
-    def change(self, plan_id: str, body: PlanChanges) -> dict[str, Any]:
+    def change(self, payment_plan_id: str, body: PlanChanges) -> dict[str, Any]:
         """Change how a plan is paid, postpone it, or cancel it."""
-        get_payment_plan(plan_id)
-        plan = lock_plan(plan_id)
+        get_payment_plan(payment_plan_id)
+        plan = lock_plan(payment_plan_id)
         if body.status not in (None, PaymentPlanStatus.CANCELLED):
             raise Invalid(fields={"status": _("A plan can only be cancelled.")})
         if body.status is not None:
@@ -98,17 +98,17 @@ class PaymentPlanApi(Api):
         return show_payment_plan(change_payment_plan(plan, **options))
 
     @endpoint("POST", f"{PLAN}/process", resource="payment_plan", action="process", idempotent=True, steps=True)
-    def process(self, plan_id: str) -> dict[str, Any]:
+    def process(self, payment_plan_id: str) -> dict[str, Any]:
         """Take the next instalment now: from the saved method of an autopay plan, else by a pay link that is sent."""
         with unit_of_work():
-            if get_payment_plan(plan_id).next_instalment is None:
+            if get_payment_plan(payment_plan_id).next_instalment is None:
                 raise Conflict(_("This plan is over."), code="PLAN_OVER")
-        done = process_plan(plan_id)
+        done = process_plan(payment_plan_id)
         return {
             "instalmentId": done.instalment_id,
             "amount": done.amount.to_json(),
             "currency": done.amount.currency,
             "paymentId": done.payment_id,
             "payUrl": done.pay_url,
-            "plan": show_payment_plan(get_payment_plan(plan_id)),
+            "plan": show_payment_plan(get_payment_plan(payment_plan_id)),
         }

@@ -101,18 +101,18 @@ class BulkOrderView(ActionView):
         page = self.render("billing/bulk_order.html", form=form, problem=problem)
         return (page, 422) if problem else page
 
-    @expose("/<id:run_id>/retry", methods=["POST"])
-    def retry(self, run_id: str) -> Any:
+    @expose("/<id:bulk_invoice_run_id>/retry", methods=["POST"])
+    def retry(self, bulk_invoice_run_id: str) -> Any:
         """Try what failed once more."""
         self.require("create")
         try:
             with unit_of_work():
-                run = retry_failures(run_id)
+                run = retry_failures(bulk_invoice_run_id)
                 issue_in_bulk.enqueue(run.clinic_id, run.id)
             return redirect(_run_page(run.id))
         except AppError as error:
             flash(str(error.message), "danger")
-            return redirect(_run_page(run_id))
+            return redirect(_run_page(bulk_invoice_run_id))
 
 
 def _ordered(form: BulkForm) -> BulkInvoiceRun:
@@ -123,5 +123,5 @@ def _ordered(form: BulkForm) -> BulkInvoiceRun:
     return start_bulk_visits(form.first.data, form.last.data)
 
 
-def _run_page(run_id: str) -> str:
-    return url_for("BulkInvoiceRunView.show", pk=run_id)
+def _run_page(bulk_invoice_run_id: str) -> str:
+    return url_for("BulkInvoiceRunView.show", pk=bulk_invoice_run_id)

@@ -84,8 +84,8 @@ class PaymentPlanView(ReadOnlyView):
     )
 
     @row_action("process", _("Take next instalment"), steps=True, multiple=False)
-    def process(self, plan_id: str) -> Any:
-        done = process_plan(plan_id)
+    def process(self, payment_plan_id: str) -> Any:
+        done = process_plan(payment_plan_id)
         amount = money(done.amount)
         if done.payment_id is not None:
             return gettext("%(amount)s are charged to the saved method.", amount=amount)
@@ -98,35 +98,38 @@ class PaymentPlanActsView(ActionView):
     class_permission_name = "payment_plan"
     route_base = "/billing/payment-plan"
 
-    @expose("/<id:plan_id>/postpone", methods=["GET", "POST"])
-    def postpone(self, plan_id: str) -> Any:
+    @expose("/<id:payment_plan_id>/postpone", methods=["GET", "POST"])
+    def postpone(self, payment_plan_id: str) -> Any:
         """Move what is not paid."""
-        form = PostponeForm(next_due_on=get_payment_plan(plan_id).next_due_on)
+        form = PostponeForm(next_due_on=get_payment_plan(payment_plan_id).next_due_on)
         return self._answer(
-            plan_id,
+            payment_plan_id,
             form,
             gettext("Postpone"),
             lambda plan: change_payment_plan(plan, next_due_on=form.next_due_on.data),
         )
 
-    @expose("/<id:plan_id>/cancel", methods=["GET", "POST"])
-    def cancel(self, plan_id: str) -> Any:
+    @expose("/<id:payment_plan_id>/cancel", methods=["GET", "POST"])
+    def cancel(self, payment_plan_id: str) -> Any:
         """The invoice is due as a whole again."""
         form = ReasonForm()
         return self._answer(
-            plan_id, form, gettext("Cancel plan"), lambda plan: cancel_payment_plan(plan, form.reason.data or "")
+            payment_plan_id,
+            form,
+            gettext("Cancel plan"),
+            lambda plan: cancel_payment_plan(plan, form.reason.data or ""),
         )
 
-    def _answer(self, plan_id: str, form: FlaskForm, title: str, deed: Callable[[PaymentPlan], Any]) -> Any:
+    def _answer(self, payment_plan_id: str, form: FlaskForm, title: str, deed: Callable[[PaymentPlan], Any]) -> Any:
         self.require("update")
-        plan, problem = get_payment_plan(plan_id), ""
+        plan, problem = get_payment_plan(payment_plan_id), ""
         if form.validate_on_submit():
             try:
                 with unit_of_work():
-                    deed(lock_plan(plan_id))
-                return redirect(url_for("PaymentPlanView.show", pk=plan_id))
+                    deed(lock_plan(payment_plan_id))
+                return redirect(url_for("PaymentPlanView.show", pk=payment_plan_id))
             except AppError as error:
                 problem = " ".join(str(text) for text in (error.fields or {}).values()) or str(error.message)
-                plan = get_payment_plan(plan_id)
+                plan = get_payment_plan(payment_plan_id)
         page = self.render("billing/payment_plan_act.html", plan=plan, form=form, title=title, problem=problem)
         return (page, 422) if problem or form.errors else page
