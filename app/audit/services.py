@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from app.audit.chain import link, seal
 from app.audit.models import AuditChain, AuditEntry
 from app.core import clock
+from app.core.connections import execute_with_commit
 from app.core.ids import new_id
 from app.core.principal import find_principal
 from app.core.tenant import db, require_clinic
@@ -74,7 +75,7 @@ def _append(session: Session, clinic_id: str, notes: list[Note]) -> None:
         connection.execute(_ADD, others)
     length += len(rows)
     head = {"length": length, "mac": mac, "seal": seal(clinic_id, length, mac), "updated_at": last["at"]}
-    connection.execute(_ADD_LAST, _named("entry", last) | _named("head", head) | {"of_clinic": clinic_id})
+    execute_with_commit(connection, _ADD_LAST, _named("entry", last) | _named("head", head) | {"of_clinic": clinic_id})
 
 
 def _named(kind: str, values: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from psycopg.pq import TransactionStatus
 from psycopg.types.string import TextLoader
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, Executable, event
 from sqlalchemy.exc import InvalidatePoolError
 
 from app.core.tenant import SCOPE_AT_BEGIN, current_scope, set_clinic_statement
@@ -21,6 +21,7 @@ from app.core.tenant import SCOPE_AT_BEGIN, current_scope, set_clinic_statement
 TRUSTED_SECONDS = 1.0
 _RETURNED_AT = "returned_at"
 _MAY_HAVE_WRITTEN = "may_have_written"
+_WITH_COMMIT = "with_commit"
 
 
 def prepare_engine(engine: Engine, role: str) -> None:
@@ -56,6 +57,7 @@ def prepare_engine(engine: Engine, role: str) -> None:
             connection.connection.record_info[_MAY_HAVE_WRITTEN] = True
 
     engine.dialect.do_begin = _begin  # type: ignore[method-assign, assignment]
+    engine.dialect.do_commit = _commit  # type: ignore[method-assign, assignment]
     engine.dialect.do_rollback = _roll_back  # type: ignore[method-assign, assignment]
 
 
@@ -65,7 +67,28 @@ def _begin(connection: Any) -> None:
     with connection.cursor() as cursor:
         cursor.execute("begin" if scope.system else f"begin; {set_clinic_statement(scope)}", prepare=False)
     connection.info[SCOPE_AT_BEGIN] = scope
-    connection.record_info[_MAY_HAVE_WRITTEN] = False
+    connection.record_info.update({_MAY_HAVE_WRITTEN: False, _WITH_COMMIT: []})
+
+
+def execute_with_commit(connection: Connection, statement: Executable, values: dict[str, Any]) -> None:
+    """Send the statement, which returns no rows, as one message with the COMMIT of the present transaction.
+
+    For what is written under a lock that everybody waits for: the lock ends a round trip earlier. If the statement
+    fails, the commit fails.
+    """
+    info: Any = connection.connection.record_info
+    info[_WITH_COMMIT].append((connection, statement, values))
+
+
+def _commit(connection: Any) -> None:
+    waiting = connection.record_info.get(_WITH_COMMIT)
+    if not waiting:
+        connection.commit()
+        return
+    with connection.driver_connection.pipeline():
+        for sender, statement, values in waiting:
+            sender.execute(statement, values)
+        connection.commit()
 
 
 def _roll_back(connection: Any) -> None:

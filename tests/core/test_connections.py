@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, func, literal, select, text
+from sqlalchemy import bindparam, create_engine, func, literal, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from app.core import connections
+from app.core.connections import execute_with_commit
 from app.core.ids import new_id
 from app.core.tenant import Scope, db, enter_scope, leave_scope, tenant_scope
 from app.core.transaction import unit_of_work
 from app.people.models import Patient
+from app.tenancy.models import Clinic
 
 CLINIC_KNOWN = text("select current_setting('app.clinic_id', true)")
 MYSELF = text("select pg_backend_pid()")
@@ -97,6 +99,45 @@ def test_rows_and_refused_statements_are_rolled_back_as_ever(clinic: Any) -> Non
         with pytest.raises(DBAPIError):
             db.session.scalar(select(literal(1) / literal(0)))
         db.session.rollback()
+        assert db.session.scalar(CLINIC_KNOWN) == clinic.id
+
+
+def rename(clinic_id: str, **values: Any) -> None:
+    """Give the clinic a name together with the commit."""
+    table: Any = Clinic.__table__
+    execute_with_commit(
+        db.session.connection(), update(table).where(table.c.id == bindparam("which")), {"which": clinic_id, **values}
+    )
+
+
+def name_of(clinic_id: str) -> str | None:
+    return db.session.scalar(select(Clinic.name).where(Clinic.id == clinic_id))
+
+
+def test_a_statement_that_goes_with_the_commit_is_durable(clinic: Any) -> None:
+    with tenant_scope(clinic.id), unit_of_work():
+        rename(clinic.id, name="Renamed with the commit")
+        assert name_of(clinic.id) != "Renamed with the commit"
+    with tenant_scope(clinic.id):
+        assert name_of(clinic.id) == "Renamed with the commit"
+
+
+def test_a_rollback_forgets_the_statement_that_waits_for_the_commit(clinic: Any) -> None:
+    with tenant_scope(clinic.id):
+        rename(clinic.id, name="Never")
+        db.session.rollback()
+        with unit_of_work():
+            assert name_of(clinic.id) != "Never"
+        assert name_of(clinic.id) != "Never"
+
+
+def test_a_commit_fails_with_its_statement_and_takes_everything_along(clinic: Any) -> None:
+    patient_id = new_id()
+    with tenant_scope(clinic.id):
+        with pytest.raises(DBAPIError), unit_of_work():
+            db.session.add(Patient(id=patient_id, mrn="R-2", first_name="Nobody", last_name="Yet"))
+            rename(clinic.id, name="much too long" * 100)
+        assert db.session.scalar(select(func.count()).where(Patient.id == patient_id)) == 0
         assert db.session.scalar(CLINIC_KNOWN) == clinic.id
 
 
