@@ -235,3 +235,27 @@ def test_an_order_whose_answer_was_lost_is_opened_once(paypal: RunningSandbox, f
     order_id = start_checkout(payment.id).order_id
     keys = {call["headers"]["Paypal-Request-Id"] for call in paypal.calls("paypal", "create_order")}
     assert (reread(payment).order_id, len(keys)) == (order_id, 1)
+
+
+def test_a_worker_that_died_before_or_after_the_capture_is_noticed(paypal: RunningSandbox) -> None:
+    """Killed after the claim was committed: whether PayPal was called, nobody here knows."""
+    from app.core.transaction import unit_of_work
+    from app.payments.services.captures import _collect, _take_up, note_approval
+    from app.payments.services.sums import locked
+
+    for called in (False, True):
+        payment = make_paypal_payment()
+        approve(payment, paypal)
+        with unit_of_work():
+            note_approval(locked(payment.id), at_once=True)
+            task = _take_up(locked(payment.id), at_once=True)
+        assert task is not None
+        if called:
+            _collect(task)
+        ask_gateway(payment.id)  # somebody else still holds the claim: nothing more is called
+        before = captures(paypal)
+        with clock.travel(timedelta(seconds=61)):
+            sweep_payments()
+            run_jobs()
+        assert (reread(payment).status, completed(payment)) == ("COMPLETED", 1)
+        assert captures(paypal) == before + (0 if called else 1)

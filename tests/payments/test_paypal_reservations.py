@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import copy_context
 from typing import Any
 
 import pytest
@@ -136,3 +137,25 @@ def test_an_unclear_refund_is_sent_once(acting: Any, paypal: RunningSandbox, pai
     ask_gateway(paid.id)
     assert (reread(refund).status, reread(paid).refunded) == ("SETTLED", dollars("30"))
     assert paypal.call_counts("paypal")["refund_capture"] == 1
+
+
+# ---- over the API ----
+
+
+def post(client: Any, url: str, body: dict[str, Any]) -> tuple[int, str]:
+    """Status code and the payment's status; in a context of its own: a request leaves no clinic in scope behind."""
+    response = copy_context().run(client.post, f"/api/v1/billing/payments/{url}", json=body)
+    return response.status_code, response.get_json()["status"]
+
+
+def test_the_api_takes_a_part_and_keeps_the_rest(client_as: Any, paypal: RunningSandbox, reserved: Payment) -> None:
+    finance = client_as("FINANCE_BILLING")
+    assert post(finance, f"{reserved.id}/capture", {"amount": 40, "final": False}) == (200, "COMPLETED")
+    assert reread(reserved).voided_minor == 0
+    assert post(finance, f"{reserved.id}/capture", {}) == (200, "COMPLETED")
+    assert (reread(reserved).captured, reread(reserved).voided_minor) == (dollars("100"), 0)
+    assert paypal.call_counts("paypal")["capture_authorization"] == 2
+
+
+def test_the_api_voids_a_reservation(client_as: Any, reserved: Payment) -> None:
+    assert post(client_as("FINANCE_BILLING"), f"{reserved.id}/void", {}) == (200, "VOIDED")
