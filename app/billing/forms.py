@@ -6,7 +6,6 @@ from flask import url_for
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
 from wtforms import (
-    BooleanField,
     DateField,
     FieldList,
     Form,
@@ -64,7 +63,6 @@ class PlanForm(PageForm):
         _("Every"), choices=lambda: [(str(kind), str(kind_name(kind))) for kind in reversed(InstalmentInterval)]
     )
     first_due_on = DateField(_("First due date"), validators=[InputRequired()])
-    autopay = BooleanField(_("Charge the saved method by itself"))
     notes = TextAreaField(_("Notes"), validators=[Length(max=2000)])
 
 

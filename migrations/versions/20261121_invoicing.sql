@@ -26,11 +26,11 @@ CREATE TABLE invoice_approval (
 
 -- statement
 
-CREATE UNIQUE INDEX uq_invoice_approval_open ON invoice_approval (clinic_id, invoice_id, kind) WHERE status = 'REQUESTED';
+CREATE INDEX ix_invoice_approval_invoice_id ON invoice_approval (clinic_id, invoice_id);
 
 -- statement
 
-CREATE INDEX ix_invoice_approval_invoice_id ON invoice_approval (clinic_id, invoice_id);
+CREATE UNIQUE INDEX uq_invoice_approval_open ON invoice_approval (clinic_id, invoice_id, kind) WHERE status = 'REQUESTED';
 
 -- statement
 
@@ -64,8 +64,6 @@ CREATE TABLE payment_plan (
 	currency VARCHAR(3) NOT NULL, 
 	total_minor BIGINT NOT NULL, 
 	baseline_minor BIGINT NOT NULL, 
-	autopay BOOLEAN NOT NULL, 
-	payment_method_id UUID, 
 	notes TEXT NOT NULL, 
 	made_by_id UUID, 
 	defaulted_at TIMESTAMP WITH TIME ZONE, 
@@ -85,7 +83,7 @@ CREATE TABLE payment_plan (
 
 -- statement
 
-CREATE INDEX ix_payment_plan_status ON payment_plan (clinic_id, status, created_at);
+CREATE INDEX ix_payment_plan_patient_id ON payment_plan (clinic_id, patient_id);
 
 -- statement
 
@@ -97,7 +95,7 @@ CREATE UNIQUE INDEX uq_payment_plan_running ON payment_plan (clinic_id, invoice_
 
 -- statement
 
-CREATE INDEX ix_payment_plan_patient_id ON payment_plan (clinic_id, patient_id);
+CREATE INDEX ix_payment_plan_status ON payment_plan (clinic_id, status, created_at);
 
 -- statement
 
@@ -141,11 +139,11 @@ CREATE TABLE credit_note_line (
 
 -- statement
 
-CREATE INDEX ix_credit_note_line_credit_note_id ON credit_note_line (clinic_id, credit_note_id);
+CREATE INDEX ix_credit_note_line_invoice_line_id ON credit_note_line (clinic_id, invoice_line_id);
 
 -- statement
 
-CREATE INDEX ix_credit_note_line_invoice_line_id ON credit_note_line (clinic_id, invoice_line_id);
+CREATE INDEX ix_credit_note_line_credit_note_id ON credit_note_line (clinic_id, credit_note_id);
 
 -- statement
 
@@ -268,7 +266,6 @@ CREATE TABLE instalment (
 	paid_minor BIGINT NOT NULL, 
 	paid_at TIMESTAMP WITH TIME ZONE, 
 	told_days INTEGER NOT NULL, 
-	payment_id UUID, 
 	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	PRIMARY KEY (id), 
@@ -276,13 +273,8 @@ CREATE TABLE instalment (
 	CONSTRAINT ck_instalment_sums CHECK (amount_minor > 0 and 0 <= paid_minor and paid_minor <= amount_minor), 
 	FOREIGN KEY(clinic_id) REFERENCES clinic (id), 
 	CONSTRAINT uq_instalment_clinic_id_id UNIQUE (clinic_id, id), 
-	CONSTRAINT fk_instalment_plan_id FOREIGN KEY(clinic_id, plan_id) REFERENCES payment_plan (clinic_id, id), 
-	CONSTRAINT fk_instalment_payment_id FOREIGN KEY(clinic_id, payment_id) REFERENCES payment (clinic_id, id)
+	CONSTRAINT fk_instalment_plan_id FOREIGN KEY(clinic_id, plan_id) REFERENCES payment_plan (clinic_id, id)
 );
-
--- statement
-
-CREATE INDEX ix_instalment_due ON instalment (clinic_id, due_on) WHERE paid_minor < amount_minor;
 
 -- statement
 
@@ -290,7 +282,7 @@ CREATE INDEX ix_instalment_plan_id ON instalment (clinic_id, plan_id);
 
 -- statement
 
-CREATE INDEX ix_instalment_payment_id ON instalment (clinic_id, payment_id);
+CREATE INDEX ix_instalment_due ON instalment (clinic_id, due_on) WHERE paid_minor < amount_minor;
 
 -- statement
 
@@ -333,15 +325,15 @@ CREATE TABLE bulk_invoice_item (
 
 -- statement
 
+CREATE INDEX ix_bulk_invoice_item_appointment_id ON bulk_invoice_item (clinic_id, appointment_id);
+
+-- statement
+
 CREATE INDEX ix_bulk_invoice_item_run ON bulk_invoice_item (clinic_id, run_id, status, position);
 
 -- statement
 
 CREATE INDEX ix_bulk_invoice_item_invoice_id ON bulk_invoice_item (clinic_id, invoice_id);
-
--- statement
-
-CREATE INDEX ix_bulk_invoice_item_appointment_id ON bulk_invoice_item (clinic_id, appointment_id);
 
 -- statement
 

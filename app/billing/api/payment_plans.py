@@ -16,9 +16,8 @@ from app.billing.plan_queries import get_payment_plan, visible_plans
 from app.billing.services import cancel_payment_plan, change_payment_plan, lock_plan, make_payment_plan
 from app.billing.services.instalments import process_plan
 from app.core.api import Api, Body, ListQuery, endpoint
-from app.core.errors import Conflict, Invalid
+from app.core.errors import Invalid
 from app.core.paging import page
-from app.core.transaction import unit_of_work
 
 PLAN = "/payment-plans/<id:payment_plan_id>"
 
@@ -30,8 +29,6 @@ class NewPlan(Body):
     instalments: int = Field(ge=2, le=36)
     interval: InstalmentInterval = InstalmentInterval.MONTH
     first_due_on: Day | None = Field(None, description="By default today.")
-    autopay: bool = Field(False, description="Charge the saved method on each due date.")
-    payment_method_id: Id | None = None
     notes: str = Field("", max_length=2000)
 
 
@@ -40,8 +37,6 @@ class PlanChanges(Body):
 
     model_config = ConfigDict(extra="forbid")
 
-    autopay: bool | None = None
-    payment_method_id: Id | None = None
     notes: str | None = Field(None, max_length=2000)
     next_due_on: Day | None = Field(None, description="Moves every instalment that is not paid.")
     status: PaymentPlanStatus | None = None
@@ -97,18 +92,15 @@ class PaymentPlanApi(Api):
         options = body.model_dump(exclude={"status", "reason"})
         return show_payment_plan(change_payment_plan(plan, **options))
 
-    @endpoint("POST", f"{PLAN}/process", resource="payment_plan", action="process", idempotent=True, steps=True)
+    @endpoint("POST", f"{PLAN}/process", resource="payment_plan", action="process", idempotent=True)
     def process(self, payment_plan_id: str) -> dict[str, Any]:
-        """Take the next instalment now: from the saved method of an autopay plan, else by a pay link that is sent."""
-        with unit_of_work():
-            if get_payment_plan(payment_plan_id).next_instalment is None:
-                raise Conflict(_("This plan is over."), code="PLAN_OVER")
+        """Ask for the next instalment now: the patient is sent a pay link over what is open of it."""
+        get_payment_plan(payment_plan_id)
         done = process_plan(payment_plan_id)
         return {
             "instalmentId": done.instalment_id,
             "amount": done.amount.to_json(),
             "currency": done.amount.currency,
-            "paymentId": done.payment_id,
             "payUrl": done.pay_url,
             "plan": show_payment_plan(get_payment_plan(payment_plan_id)),
         }

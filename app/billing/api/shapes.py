@@ -69,8 +69,6 @@ def show_payment_plan(plan: PaymentPlan) -> dict[str, Any]:
         "paid": plan.paid.to_json(),
         "outstanding": plan.outstanding.to_json(),
         "currency": plan.currency,
-        "autopay": plan.autopay,
-        "paymentMethodId": plan.payment_method_id,
         "nextDueOn": plan.next_due_on,
         "notes": plan.notes,
         "cancelReason": plan.cancel_reason or None,

@@ -30,7 +30,7 @@ def remind_of_overdue_invoices() -> int:
 
 @job("payment", attempts=1, timeout=600, every=600)
 def follow_payment_plans() -> int:
-    """Charge or ask for instalments that are due, tell of late ones, and note plans that defaulted."""
+    """Ask for instalments that are due, tell of late ones, and note plans that defaulted."""
     unpaid = select(Instalment.clinic_id).join(PaymentPlan, PaymentPlan.id == Instalment.plan_id)
     with all_tenants():
         clinics = list(db.session.scalars(unpaid.where(Instalment.paid_minor < Instalment.amount_minor).distinct()))
@@ -54,7 +54,8 @@ def _follow_clinic(clinic_id: str) -> int:
     with tenant_scope(clinic_id):
         for plan_id in due_instalments():
             try:
-                done += follow_plan(plan_id)
+                with unit_of_work():
+                    done += follow_plan(plan_id)
             except Exception:
                 log.exception("a payment plan could not be followed")
     return done

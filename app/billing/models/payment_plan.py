@@ -7,7 +7,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from sqlalchemy import Boolean, CheckConstraint, Date, Index, Integer, String, Text, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, Date, Index, Integer, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.billing.models.invoice import Invoice
@@ -80,9 +80,6 @@ class PaymentPlan(Stateful, TenantModel):
     total_minor: Mapped[int] = minor_column()
     # What was paid and credited of the invoice before the plan began.
     baseline_minor: Mapped[int] = minor_column()
-    autopay: Mapped[bool] = mapped_column(Boolean, nullable=False, default=False)
-    # A saved method of the patient; the gateway that keeps it must offer charges without the payer.
-    payment_method_id: Mapped[str | None] = id_column()
     notes: Mapped[str] = mapped_column(Text, nullable=False, default="")
     made_by_id: Mapped[str | None] = id_column()
     defaulted_at: Mapped[datetime | None] = mapped_column(AwareTime)
@@ -144,8 +141,6 @@ class Instalment(TenantModel):
     paid_minor: Mapped[int] = minor_column()
     paid_at: Mapped[datetime | None] = mapped_column(AwareTime)
     told_days: Mapped[int] = mapped_column(Integer, nullable=False, default=-1)
-    # The payment that was last begun for it by itself.
-    payment_id: Mapped[str | None] = tenant_reference("payment", nullable=True)
 
     plan: Mapped[PaymentPlan] = tenant_relationship("PaymentPlan", "Instalment.plan_id", back_populates="instalments")
 

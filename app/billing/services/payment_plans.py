@@ -55,8 +55,6 @@ def make_payment_plan(
     *,
     first_due_on: date | None = None,
     interval: str = InstalmentInterval.MONTH,
-    autopay: bool = False,
-    payment_method_id: str | None = None,
     notes: str = "",
 ) -> PaymentPlan:
     """Split what is due of a locked, open invoice. Raises Conflict, Invalid."""
@@ -73,8 +71,6 @@ def make_payment_plan(
         currency=due.currency,
         total_minor=due.minor,
         baseline_minor=invoice.paid_minor + invoice.credited_minor,
-        autopay=autopay,
-        payment_method_id=payment_method_id,
         notes=notes,
         made_by_id=_actor(),
         instalments=_instalments(instalment_amounts(due, count), due_dates(first, interval, count)),
@@ -85,19 +81,10 @@ def make_payment_plan(
     return plan
 
 
-def change_payment_plan(
-    plan: PaymentPlan,
-    *,
-    autopay: bool | None = None,
-    payment_method_id: str | None = None,
-    notes: str | None = None,
-    next_due_on: date | None = None,
-) -> PaymentPlan:
-    """Change how a locked plan is paid; `next_due_on` moves what is not paid yet. Raises Conflict, Invalid."""
+def change_payment_plan(plan: PaymentPlan, *, notes: str | None = None, next_due_on: date | None = None) -> PaymentPlan:
+    """Change a locked plan; `next_due_on` moves what is not paid yet. Raises Conflict, Invalid."""
     if plan.status not in RUNNING:
         raise Conflict(_("This plan is over."), code="PLAN_OVER", status=plan.status)
-    plan.autopay = plan.autopay if autopay is None else autopay
-    plan.payment_method_id = plan.payment_method_id if payment_method_id is None else payment_method_id
     plan.notes = plan.notes if notes is None else notes
     if next_due_on is not None:
         _postpone(plan, next_due_on)

@@ -14,8 +14,6 @@ from sqlalchemy import and_, or_, select
 from app.billing.models import OWED, RUNNING, Instalment, Invoice, PaymentPlan, SubscriptionPeriod
 from app.billing.notices import addresses, wants_peace
 from app.billing.papers import day_text
-from app.billing.services.autopay import charge_instalment
-from app.billing.services.checkout import begin_invoice_payment
 from app.billing.services.invoices import lock_invoice
 from app.billing.services.pay_links import make_pay_link
 from app.billing.services.payment_plans import default_if_too_late, lock_plan
@@ -24,7 +22,6 @@ from app.core.formatting import money
 from app.core.i18n import written_for
 from app.core.money import Money
 from app.core.tenant import db
-from app.core.transaction import unit_of_work
 from app.messaging.services import queue_message
 from app.people.models import Patient
 from app.tenancy.queries import clinic_in_scope, settings_in_scope
@@ -88,19 +85,12 @@ def due_instalments() -> list[str]:
 
 
 def follow_plan(plan_id: str) -> bool:
-    """Charge what is due by itself where it may be, tell of the rest, note a default. Commits in steps.
-
-    Whether anything was done.
-    """
-    with unit_of_work():
-        to_charge = [item.id for item in _at_new_step(lock_plan(plan_id)) if item.plan.autopay]
-    charged = {instalment_id for instalment_id in to_charge if charge_instalment(instalment_id)}
-    with unit_of_work():
-        plan = lock_plan(plan_id)
-        late = list(_at_new_step(plan))
-        for item in late:
-            _tell_instalment(item, silent=item.id in charged)
-        return default_if_too_late(plan) or bool(late)
+    """Tell of instalments that are due or late, and note a default; whether there was anything."""
+    plan = lock_plan(plan_id)
+    late = list(_at_new_step(plan))
+    for item in late:
+        _tell_instalment(item)
+    return default_if_too_late(plan) or bool(late)
 
 
 def ask_for_instalment(plan: PaymentPlan, instalment: Instalment) -> str:
@@ -109,11 +99,6 @@ def ask_for_instalment(plan: PaymentPlan, instalment: Instalment) -> str:
     about = _about_instalment(plan, instalment, address)
     _tell(plan.patient, "instalment_due", instalment.outstanding, about, f"instalment-asked:{_link.id}")
     return address
-
-
-def begin_instalment_payment(instalment: Instalment) -> str:
-    """A payment at the clinic's gateway over what is open of an instalment; its id."""
-    return begin_invoice_payment(instalment.plan.invoice, part=instalment.outstanding).id
 
 
 def _at_new_step(plan: PaymentPlan) -> Iterator[Instalment]:
@@ -131,9 +116,9 @@ def _step(item: Instalment) -> int:
     return max((step for step in settings.instalment_steps if step <= late), default=-1)
 
 
-def _tell_instalment(item: Instalment, *, silent: bool) -> None:
+def _tell_instalment(item: Instalment) -> None:
     item.told_days = step = _step(item)
-    if not silent and not wants_peace(item.plan.patient):
+    if not wants_peace(item.plan.patient):
         _link, address = make_pay_link(item.plan.invoice, instalment=item)
         about = _about_instalment(item.plan, item, address)
         _tell(item.plan.patient, "instalment_due", item.outstanding, about, f"instalment-due:{item.id}:{step}")

@@ -105,7 +105,6 @@ class InvoiceActsView(ActionView):
                 form.instalments.data,
                 first_due_on=form.first_due_on.data,
                 interval=form.interval.data,
-                autopay=form.autopay.data,
                 notes=form.notes.data or "",
             )
             flash(_("The plan is made."), "success")

@@ -83,12 +83,9 @@ class PaymentPlanView(ReadOnlyView):
         ),
     )
 
-    @row_action("process", _("Take next instalment"), steps=True, multiple=False)
-    def process(self, payment_plan_id: str) -> Any:
-        done = process_plan(payment_plan_id)
-        amount = money(done.amount)
-        if done.payment_id is not None:
-            return gettext("%(amount)s are charged to the saved method.", amount=amount)
+    @row_action("process", _("Take next instalment"), multiple=False)
+    def process(self, plan: PaymentPlan) -> Any:
+        amount = money(process_plan(plan.id).amount)
         return gettext("The patient was sent a pay link over %(amount)s.", amount=amount)
 
 
