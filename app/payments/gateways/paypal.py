@@ -20,10 +20,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any, ClassVar, TypeVar
 
-from pydantic import SecretStr
-
 from app.core import clock
-from app.core.credentials import CredentialModel, credential
 from app.core.http import HttpResponse
 from app.core.money import Money, currency_codes
 from app.core.money import exponent as iso_exponent
@@ -45,8 +42,14 @@ from app.payments.gateways.base import (
     RefundRequest,
     SettlementLine,
 )
-from app.payments.gateways.paypal_certificates import LIVE, CertificateShelf, Transmission, check_signature
+from app.payments.gateways.paypal_certificates import (
+    LIVE,
+    CertificateShelf,
+    Transmission,
+    check_signature,
+)
 from app.payments.gateways.paypal_client import PayPalClient, issue_of
+from app.payments.gateways.paypal_credentials import PayPalCredentials
 from app.payments.gateways.paypal_entities import Capture, Dispute, Entity, Opened, Order, Refund, Resource, parsed
 from app.payments.gateways.paypal_statement import read_statement
 
@@ -73,23 +76,6 @@ PAYER_PROBLEMS = frozenset(
     }
 )
 _shelf = CertificateShelf()
-
-
-class PayPalCredentials(CredentialModel):
-    """The REST app and its webhook. `webhook_root` is for a stand-in of PayPal only."""
-
-    client_id: str = credential(N_("Client id"), min_length=1)
-    client_secret: SecretStr = credential(N_("Client secret"), min_length=1)
-    webhook_id: str | None = credential(
-        N_("Webhook id"), default=None, help_text=N_("Without it payments are found only by asking PayPal.")
-    )
-    webhook_root: str | None = credential(
-        N_("Root certificate of webhooks"),
-        default=None,
-        help_text=N_("Empty for PayPal itself. A test stand-in signs with a root of its own."),
-        multiline=True,
-        trust=True,
-    )
 
 
 class PayPal(Gateway[PayPalCredentials]):

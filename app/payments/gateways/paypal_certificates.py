@@ -46,7 +46,8 @@ AHEAD = timedelta(minutes=5)  # their clock before ours
 LEAST_KEY_BITS = 2048
 NAME_SUFFIX = ".paypal.com"
 KEPT = 32
-MISSES_KEPT_SECONDS = 60
+MISSES_KEPT = timedelta(seconds=60)
+MOST_MISSES = 30  # within that time; PayPal has very few certificates
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}", re.ASCII)
 _TRANSMISSION = re.compile(r"[A-Za-z0-9-]{1,100}", re.ASCII)
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
@@ -109,6 +110,14 @@ def certificate_origins(base_url: str) -> frozenset[str]:
     return next((hosts for hosts in (LIVE, SANDBOX) if base_url in hosts), frozenset({base_url}))
 
 
+def is_certificate(pem: str) -> bool:
+    """Whether the text holds at least one certificate in PEM."""
+    try:
+        return bool(x509.load_pem_x509_certificates(pem.encode()))
+    except ValueError:
+        return False
+
+
 class CertificateShelf:
     """Certificates by their address, fetched once per process. Safe to share between threads."""
 
@@ -131,17 +140,22 @@ class CertificateShelf:
         return _trusted_key(chain, root, now)
 
     def _known(self, url: str, now: datetime) -> tuple[x509.Certificate, ...] | None:
+        """What is kept; nothing for a certificate that was not there a moment ago. Raises ProviderError in a flood."""
         with self._lock:
-            missed = self._misses.get(url)
-            if missed is not None and abs(now - missed) < timedelta(seconds=MISSES_KEPT_SECONDS):
+            self._misses = {name: at for name, at in self._misses.items() if abs(now - at) < MISSES_KEPT}
+            if url in self._misses:
                 return ()
-            return self._chains.get(url)
+            kept = self._chains.get(url)
+            if kept is None and len(self._misses) >= MOST_MISSES:
+                text = "Too many certificates were asked for that do not exist."
+                raise ProviderError(Outcome.RETRY_LATER, "too_many_certificates", text)
+            return kept
 
     def _keep(self, url: str, chain: tuple[x509.Certificate, ...], now: datetime) -> tuple[x509.Certificate, ...]:
         """A miss is remembered for a minute: whoever makes names up shall not make us ask for each again and again."""
         with self._lock:
             if not chain:
-                self._misses = {**dict(list(self._misses.items())[-KEPT:]), url: now}
+                self._misses[url] = now
                 return chain
             self._chains[url] = chain
             if len(self._chains) > KEPT:

@@ -18,8 +18,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from app.core.money import Money
 from app.core.providers import Timeouts
 from app.payments.gateways.base import CheckoutRequest, Customer, RefundRequest
-from app.payments.gateways.paypal import PayPal, PayPalCredentials
+from app.payments.gateways.paypal import PayPal
 from app.payments.gateways.paypal_certificates import checksum
+from app.payments.gateways.paypal_credentials import PayPalCredentials
 from tests.scripted_server import Behaviour, answer
 
 NOW = datetime(2026, 1, 15, 10, 0, tzinfo=UTC)

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from app.core import clock
+from app.core.credentials import InvalidCredentials
 from app.core.providers import BadSignature, Outcome, ProviderError
 from app.payments.gateways import paypal
 from app.payments.gateways.base import NoticeKind
@@ -298,6 +299,25 @@ def test_a_made_up_certificate_is_asked_for_once_a_minute(server: Server) -> Non
     server.will(answer(200, AUTHORITY.certificate()))
     with clock.travel(to=NOW + timedelta(minutes=2)):
         assert gateway.verify_webhook(BODY, signed(BODY, certificate_url(server))).event_id == "WH-TEST-1"
+
+
+def test_a_flood_of_made_up_certificates_is_not_followed(server: Server) -> None:
+    gateway = open_gateway(server.url, AUTHORITY.pem)
+    server.will(answer(404))
+    for number in range(40):
+        headers = signed(BODY, f"{server.url}/v1/notifications/certs/CERT-{number}")
+        with pytest.raises((BadSignature, ProviderError)):
+            gateway.verify_webhook(BODY, headers)
+    assert len(server.received) == 30
+
+
+@pytest.mark.parametrize("root", ["no certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"])
+def test_a_root_that_is_none_is_refused_when_it_is_entered(server: Server, root: str) -> None:
+    with pytest.raises(InvalidCredentials) as caught:
+        open_gateway(server.url, root)
+    assert set(caught.value.fields) == {"webhook_root"}
+    assert open_gateway(server.url, AUTHORITY.pem.replace("\n", "\r\n")).credentials.webhook_root
+    assert open_gateway(server.url, "").credentials.webhook_root is None
 
 
 def test_public_roots_are_read_and_know_paypals_issuer() -> None:
