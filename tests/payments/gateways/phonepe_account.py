@@ -61,10 +61,10 @@ def refusal(status: int, code: str = "BAD_REQUEST", message: str = "No.") -> Beh
     return answer(status, {"code": code, "message": message, "data": {}})
 
 
-def open_gateway(url: str, **changes: Any) -> PhonePe:
+def open_gateway(url: str, timeouts: Timeouts = Timeouts(2, 0.8), **changes: Any) -> PhonePe:
     """An account of its own: tokens are kept per account and process."""
     values = {"client_id": f"CLIENT_{next(_accounts)}", "client_secret": "client-secret", **changes}
-    return PhonePe.open(values, base_url=url, timeouts=Timeouts(0.5, 0.3))
+    return PhonePe.open(values, base_url=url, timeouts=timeouts)
 
 
 def paths(server: Server) -> list[str]:

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from app.core import clock
-from app.core.providers import ConnectionResult, Outcome
+from app.core.providers import ConnectionResult, Outcome, Timeouts
 from app.payments.gateways.phonepe import PhonePe
 from tests.payments.gateways.phonepe_account import (
     OPENED,
@@ -78,9 +78,9 @@ def test_a_token_that_is_refused_again_is_the_accounts_fault(server: Server, pho
 
 
 def test_of_many_that_need_a_token_one_asks(server: Server) -> None:
-    gateway = open_gateway(server.url)
+    gateway = open_gateway(server.url, Timeouts(10, 10))
     server.will(token(), answer(200, order()))
-    with ThreadPoolExecutor(12) as pool:
+    with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: gateway.fetch_order("attempt-1"), range(12)))
     assert sum(call.path == "/v1/oauth/token" for call in server.received) == 1
 
