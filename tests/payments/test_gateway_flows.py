@@ -23,6 +23,8 @@ from app.payments.services import (
     approve_refund,
     ask_gateway,
     capture_payment,
+    carry_out_run,
+    plan_run,
     receive_webhook,
     request_refund,
     send_refund,
@@ -356,6 +358,29 @@ def test_a_pending_refund_that_fails_gives_its_amount_free_again(gateway: Gatewa
     gateway.deliver()
     assert (reread(refund).status, reread(payment).status) == ("FAILED", "COMPLETED")
     assert reread(payment).refundable == rupees("800")
+
+
+# --- payouts
+
+
+def test_a_payout_fits_the_books_and_empties_the_clearing_account(gateway: GatewayClinic, refund_of: Refunding) -> None:
+    """A payment, a refund of a part, the gateway's fee: each line is known, and the net is in the bank."""
+    payment = gateway.payment()
+    gateway.pay(start_checkout(payment.id).order_id)
+    gateway.deliver()
+    ask_gateway(payment.id)
+    refund_of(payment, "300")
+    run_jobs()
+    gateway.deliver()
+    before = balance(AccountCode.BANK)
+    (settled,) = gateway.sandbox.settle(provider=gateway.account.code)
+    today = clock.today("Asia/Kolkata")
+    with unit_of_work():
+        run = plan_run(gateway.account_id, today - timedelta(days=1), today)
+    carry_out_run(run.id)
+    assert (reread(run).status, run.line_count, run.found_count) == ("DONE", 2, 0)
+    assert balance(AccountCode.BANK) - before == Money(settled["amount"], "INR")
+    assert balance(AccountCode.GATEWAY_CLEARING) == Money(0, "INR")
 
 
 # --- giving up
