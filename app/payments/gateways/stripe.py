@@ -90,6 +90,7 @@ class Stripe(StripeSavedMethods, Gateway[StripeCredentials]):
         signed_return=False,
         settlement_lines=True,
         settles_within=timedelta(days=14),
+        late_success=timedelta(days=1),  # as long as its page stays open
         saved_methods=True,
     )
     webhook_headers = frozenset({"stripe-signature"})
