@@ -40,8 +40,12 @@ def post(caller: Api, path: str) -> Any:
 def test_lists_charts_and_exports_answer(in_clinic: Any, api: ApiAs, view: str) -> None:
     make_subscription()
     finance = api("FINANCE_BILLING")
-    for path in ("list/", "chart/", "export"):
+    for path in ("list/", "chart/"):
         assert page(finance, f"/{view}/{path}").status_code == 200, path
+    workbook = finance.raw("GET", f"/{view}/export?format=xlsx", headers=HTML, buffered=True)
+    assert workbook.data[:2] == b"PK"
+    words = {"planview": "In person, Video, Home visit", "subscriptionview": "0 / 5"}[view]
+    assert words in finance.raw("GET", f"/{view}/export", headers=HTML, buffered=True).text
 
 
 def test_a_list_of_more_than_a_page_says_how_many_there_are(in_clinic: Any, api: ApiAs) -> None:

@@ -21,6 +21,7 @@ from app.core.models import (
     tenant_relationship,
 )
 from app.core.money import Money
+from app.core.vocabulary import kind_name
 from app.people.models import AppointmentType
 
 
@@ -75,6 +76,11 @@ class Plan(TenantModel):
     @property
     def on_sale(self) -> bool:
         return self.active and self.archived_at is None
+
+    @property
+    def covered_kinds(self) -> str:
+        """'In person, Video'."""
+        return ", ".join(str(kind_name(type)) for type in self.types)
 
     @property
     def plan_status(self) -> str:

@@ -11,14 +11,13 @@ from wtforms import IntegerField, SelectField, StringField, TextAreaField
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional
 
 from app.billing.models import BillingPeriod, Plan
-from app.billing.periods import period_name
+from app.billing.periods import WORDS, period_name
 from app.billing.services.plans import change_plan, create_plan, retire_plan
 from app.catalog.forms import AmountField
 from app.core.errors import Invalid
 from app.core.money import InvalidAmount, Money
 from app.core.views import Chart, CrudView
-from app.core.vocabulary import kind_name
-from app.people.forms import TypesField, text_field, values_of
+from app.people.forms import TypesField, choices_of, text_field, values_of
 from app.people.models import AppointmentType
 from app.tenancy.queries import settings_in_scope
 
@@ -29,18 +28,12 @@ def quota_words(quota: int | None) -> str:
     return str(_("Unlimited")) if quota is None else str(quota)
 
 
-def types_words(types: list[str]) -> str:
-    return ", ".join(str(kind_name(type)) for type in types)
-
-
 def _fields() -> dict[str, Any]:
     return {
         "name": StringField(_("Name"), validators=[DataRequired(), Length(max=120)]),
         "description": TextAreaField(_("Description"), validators=[Length(max=2000)]),
         "price": AmountField(_("Price before tax"), validators=[InputRequired()]),
-        "period": SelectField(
-            _("Period"), choices=lambda: [(str(item), str(kind_name(item))) for item in BillingPeriod]
-        ),
+        "period": SelectField(_("Period"), choices=choices_of(WORDS), default=str(BillingPeriod.MONTH)),
         "trial_days": IntegerField(_("Trial (days)"), default=0, validators=[NumberRange(0, 366)]),
         "quota": IntegerField(
             _("Visits per period"),
@@ -65,13 +58,16 @@ class PlanView(CrudView):
     add_title = _("New plan")
     base_order = ("name", "asc")
     lede = _("What patients can subscribe to. A change of price or quota counts from the next renewal on.")
-    list_columns = ["name", "plan_status", "price", "period", "quota", "trial_days", "types"]
-    show_columns = ["name", "plan_status", *COLUMNS[1:-1], "archived_at", "created_at"]
+    list_columns = ["name", "plan_status", "price", "period", "quota", "trial_days", "covered_kinds"]
+    show_columns = [
+        "name", "plan_status", "description", "price", "period", "trial_days", "quota", "covered_kinds", "tax_rate",
+        "hsn", "archived_at", "created_at",
+    ]  # fmt: skip
     add_columns = edit_columns = COLUMNS
     add_form_extra_fields = edit_form_extra_fields = _fields()
     search_columns = ["name", "period", "active"]
     order_columns = ["name", "period", "quota", "trial_days"]
-    formatters_columns = {"period": period_name, "quota": quota_words, "types": types_words}
+    formatters_columns = {"period": period_name, "quota": quota_words}
     label_columns = {
         "name": _("Name"),
         "description": _("Description"),
@@ -81,6 +77,7 @@ class PlanView(CrudView):
         "trial_days": _("Trial (days)"),
         "quota": _("Visits per period"),
         "types": _("Covered kinds of visit"),
+        "covered_kinds": _("Covered kinds of visit"),
         "tax_rate": _("Tax"),
         "hsn": _("HSN or SAC code"),
         "active": _("On offer"),
