@@ -14,6 +14,7 @@ from app.payments.models.reconciliation import (
     SettlementEntry,
 )
 from app.payments.models.refunds import ORIGINAL, Refund, RefundStatus
+from app.payments.models.saved_methods import GatewayCustomer, PaymentMethod
 from app.payments.models.webhooks import WebhookEvent, WebhookStatus
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "DisputeState",
     "ExceptionKind",
     "ExceptionStatus",
+    "GatewayCustomer",
     "HoldReason",
     "HoldStatus",
     "OperationKind",
@@ -30,6 +32,7 @@ __all__ = [
     "Payment",
     "PaymentAttempt",
     "PaymentHold",
+    "PaymentMethod",
     "PaymentOperation",
     "PaymentStatus",
     "ReconciliationException",

@@ -23,6 +23,7 @@ from app.payments.services.gateway import call, next_account, open_gateway, unav
 from app.payments.services.holds import review_checkout
 from app.payments.services.links import checkout_url, return_url
 from app.payments.services.operations import Claim, claim, fail, finish, note_error, orders_opened, watch
+from app.payments.services.saved_methods import customer_at
 from app.payments.services.sums import locked, settle
 from app.payments.services.waiting import wake_waiting
 from app.tenancy.queries import clinic_in_scope
@@ -118,6 +119,7 @@ def checkout_request(payment: Payment) -> CheckoutRequest:
         payee=clinic_in_scope().name,
         customer=Customer(payer.get("name", ""), payer.get("email", ""), payer.get("phone", "")),
         manual_capture=payment.manual_capture,
+        customer_id=customer_at(payment.account_id, payment.patient_id),
         page_url=payment.page_url or "",
     )
 

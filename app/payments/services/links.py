@@ -10,7 +10,7 @@ from app.core.errors import NotFound
 from app.core.tenant import require_clinic
 from config import get_settings
 
-PURPOSE = "payment-page"
+PURPOSE, SAVED = "payment-page", "saved-method"
 VALID_FOR = timedelta(days=3)
 
 
@@ -22,6 +22,22 @@ def checkout_url(payment_id: str) -> str:
 def return_url(payment_id: str) -> str:
     """Where the hosted page sends the payer back to."""
     return f"{get_settings().base_url}/pay/return/{_token(payment_id)}"
+
+
+def saved_url(patient_id: str, account_id: str) -> str:
+    """Where the hosted page sends a payer back to who left an instrument there."""
+    subject = f"{require_clinic()}:{patient_id}:{account_id}"
+    token = _signer().sign_link(SAVED, subject, clock.now() + VALID_FOR)
+    return f"{get_settings().base_url}/pay/saved/{token}"
+
+
+def read_saved_token(token: str) -> tuple[str, str, str]:
+    """The clinic, the patient and the account of such a page. Raises NotFound."""
+    try:
+        clinic_id, patient_id, account_id = _signer().verify_link(SAVED, token, now=clock.now()).split(":")
+    except (LinkInvalid, LinkExpired):
+        raise NotFound from None
+    return clinic_id, patient_id, account_id
 
 
 def read_token(token: str) -> tuple[str, str]:

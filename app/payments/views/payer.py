@@ -18,6 +18,8 @@ from app.payments import services
 from app.payments.errors import PaymentUnderReview
 from app.payments.models import PaymentStatus
 from app.payments.services import OpenCheckout, ReturnResult
+from app.payments.services.links import read_saved_token
+from app.payments.services.saved_methods import take_saved
 
 PAGES_PER_MINUTE = 60
 LOOK_AGAIN_SECONDS = 5
@@ -52,6 +54,19 @@ class PayerView(BaseView):
             if request.method == "POST":
                 return redirect(request.path, 303)  # so that reloading the page posts nothing again
             return _show(result, services.checkout_url(payment_id))
+
+
+    @expose("/saved/<token>")
+    def saved(self, token: str) -> Any:
+        """Back from the page where somebody left an instrument."""
+        rate_limit.hit("pay", token[:64], PAGES_PER_MINUTE)
+        clinic_id, patient_id, account_id = read_saved_token(token)
+        with acting_as(None), tenant_scope(clinic_id):
+            try:
+                count: int | None = take_saved(patient_id, account_id)
+            except ProviderUnavailable:
+                count = None
+            return render_template("payments/saved.html", count=count)
 
 
 def _read(token: str) -> tuple[str, str]:
