@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -12,12 +13,13 @@ from sqlalchemy import select
 
 from app.billing.jobs.bulk import issue_in_bulk, sweep_bulk_runs
 from app.billing.models import BulkInvoiceItem, BulkInvoiceRun, Invoice, InvoiceStatus
-from app.billing.services import bulk
+from app.billing.services import bulk, collect_at_desk, draft_invoice, open_invoice
 from app.billing.services.bulk import cancel_run, retry_failures, start_bulk_drafts, start_bulk_visits
+from app.billing.services.lines import NewLine
 from app.core import clock
 from app.core.errors import Conflict, Invalid
 from app.core.jobs import queue_named
-from app.core.tenant import db
+from app.core.tenant import db, tenant_scope
 from app.core.transaction import unit_of_work
 from app.events.models import EventRecord
 from app.ledger.accounts import AccountCode
@@ -27,6 +29,7 @@ from tests.factories.access import bearer, make_member
 from tests.factories.billing import collect, make_invoice, make_priced_doctor, rupees
 from tests.factories.bulk import make_held_visits
 from tests.factories.payments import reread
+from tests.factories.people import make_patient
 from tests.factories.scheduling import make_open_doctor
 from tests.live_server import running_server
 
@@ -35,7 +38,7 @@ ApiAs = Callable[..., Api]
 
 def this_week() -> tuple[Any, Any]:
     today = clock.today("Asia/Kolkata")
-    return today - timedelta(days=60), today
+    return today - timedelta(days=90), today
 
 
 def ordered(*of: str) -> BulkInvoiceRun:
@@ -161,6 +164,40 @@ def test_a_cancelled_run_stops_and_keeps_what_is_issued(in_clinic: Any) -> None:
     assert (reread(run).status, reread(run).done_count, len(invoices())) == ("CANCELLED", 10, 10)
     with pytest.raises(Conflict), unit_of_work():
         cancel_run(run.id)
+
+
+def test_desks_number_on_while_a_run_is_under_way(app: Any, clinic: Any) -> None:
+    with tenant_scope(clinic.id):
+        make_held_visits(60, make_priced_doctor("100.00"))
+        patients = [make_patient().id for _ in range(4)]
+        run_id = ordered().id
+
+    def work(patient_id: str | None) -> None:
+        with app.app_context(), tenant_scope(clinic.id):
+            if patient_id is None:
+                while bulk_goes_on(run_id):
+                    pass
+                return
+            for _ in range(5):
+                with unit_of_work():
+                    collect_at_desk(open_invoice(draft_invoice(patient_id, [NewLine("Item", rupees("10"))])), "CASH")
+
+    with ThreadPoolExecutor(6) as pool:  # two workers that were woken for the same run, four desks
+        list(pool.map(work, [None, *patients, None]))
+    with tenant_scope(clinic.id):
+        run = db.session.get_one(BulkInvoiceRun, run_id)
+        assert (run.status, run.done_count, len(invoices())) == ("DONE", 60, 80)
+        assert numbers() == list(range(1, 81))
+        assert all(debits == credits for debits, credits in trial_balance_totals(trial_balance()))
+
+
+def bulk_goes_on(run_id: str) -> bool:
+    """Work on small batches, so that desks come in between; False at the end."""
+    with unit_of_work():
+        if bulk._batch(run_id, 7):
+            return True
+    with unit_of_work():
+        return db.session.get_one(BulkInvoiceRun, run_id, populate_existing=True).status in ("QUEUED", "RUNNING")
 
 
 def test_progress_is_pushed_to_whoever_watches(app: Any, in_clinic: Any) -> None:
