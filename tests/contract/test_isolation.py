@@ -35,6 +35,12 @@ TABLE_OF = {
     "entry_id": "journal_entry",
     "hold_id": "slot_hold",
     "visit_id": "appointment",
+    "drawer_id": "cash_drawer",
+    "close_id": "day_close",
+    "handover_id": "drawer_handover",
+    "drawer_id": "cash_drawer",
+    "handover_id": "drawer_handover",
+    "close_id": "day_close",
 }
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import flash, redirect, request, url_for
+from flask import redirect, request, url_for
 from flask_appbuilder import expose
-from flask_babel import gettext as _
 
 from app.billing.models import Invoice
-from app.billing.queries import get_invoice
+from app.billing.queries import get_invoice, get_receipt
 from app.billing.services import invoice_for_visit, lock_visit
+from app.billing.services.receipts import parts_of
 from app.billing.services.split_tender import Part, collect_split
 from app.billing.views.counting import read_money
-from app.core.errors import AppError, Invalid
-from app.core.formatting import money
+from app.core.errors import AppError, Invalid, NotFound
+from app.core.money import Money
 from app.core.transaction import unit_of_work
 from app.core.views import ActionView
 from app.payments.models import TenderKind
@@ -55,15 +55,24 @@ class SplitView(ActionView):
         try:
             with unit_of_work():
                 taken = collect_split(invoice, _parts(invoice.currency))
-                number, first, change = taken.receipt.number, taken.payments[0].id, taken.change
+                first = taken.payments[0].id
         except AppError as error:
             words = " ".join(str(text) for text in (error.fields or {}).values())
             shown = words if isinstance(error, Invalid) and words else str(error.message)
             return self._page(get_invoice(invoice_id), shown), error.status
-        flash(_("Received. Receipt %(number)s", number=number), "success")
-        if change:
-            flash(_("Give %(change)s back.", change=money(change)), "warning")
-        return redirect(url_for("InvoiceView.show", pk=invoice_id, receipt=first))
+        return redirect(url_for(".taken", payment_id=first))
+
+    @expose("/taken/<id:payment_id>")
+    def taken(self, payment_id: str) -> str:
+        """What was taken, what goes back, and the receipt to print."""
+        self.require("mark-paid")
+        receipt = get_receipt(payment_id)
+        parts = parts_of(receipt)
+        if parts[0].invoice_id is None:
+            raise NotFound
+        invoice = get_invoice(parts[0].invoice_id)
+        change = Money.total((part.change for part in parts), parts[0].currency)
+        return self.render("billing/split_taken.html", receipt=receipt, parts=parts, change=change, invoice=invoice)
 
     def _page(self, invoice: Invoice, problem: str = "") -> str:
         rows = [(at, kind, _typed(at)) for at, kind in enumerate(ROWS)]
