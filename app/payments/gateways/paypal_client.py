@@ -15,7 +15,7 @@ from typing import Any
 from app.core import clock
 from app.core.http import HttpClient, HttpResponse, basic_auth, bearer_auth, checked_base_url
 from app.core.providers import Outcome, ProviderError, Timeouts, safe_text
-from app.payments.gateways.phonepe_tokens import Token, TokenBook, account_key, read_token
+from app.payments.gateways.access_tokens import Token, TokenBook, account_key, read_token
 
 ASK_TWICE = 2
 _tokens = TokenBook()

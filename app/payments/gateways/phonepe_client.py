@@ -14,7 +14,7 @@ from typing import Any, NoReturn, TypeVar
 from app.core import clock
 from app.core.http import HttpClient, HttpResponse
 from app.core.providers import Outcome, ProviderError, Timeouts
-from app.payments.gateways.phonepe_tokens import Token, TokenBook, account_key, read_token
+from app.payments.gateways.access_tokens import Token, TokenBook, account_key, read_token
 
 UNAUTHORIZED = 401
 _NOT_FOUND = frozenset({"ORDER_NOT_FOUND", "TRANSACTION_NOT_FOUND", "REFUND_NOT_FOUND", "INVALID_MERCHANT_ORDER_ID"})

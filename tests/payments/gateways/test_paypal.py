@@ -9,6 +9,7 @@ from app.core import clock
 from app.core.money import Money
 from app.core.providers import Outcome
 from app.payments.gateways import paypal_client
+from app.payments.gateways.access_tokens import TokenBook
 from app.payments.gateways.base import (
     ORDER_EXPIRED,
     CheckoutRequest,
@@ -16,7 +17,6 @@ from app.payments.gateways.base import (
     PaymentState,
 )
 from app.payments.gateways.paypal import PayPal
-from app.payments.gateways.phonepe_tokens import TokenBook
 from tests.payments.gateways.paypal_account import (
     DOLLARS_500,
     REQUEST,

@@ -6,9 +6,9 @@ import pytest
 
 from app.core.providers import ConnectionResult, Outcome
 from app.payments.gateways import gateway_with_code, paypal_client
+from app.payments.gateways.access_tokens import TokenBook
 from app.payments.gateways.paypal import PayPal
 from app.payments.gateways.paypal_credentials import PayPalCredentials
-from app.payments.gateways.phonepe_tokens import TokenBook
 from tests.payments.gateways.paypal_account import (
     KEYS,
     REFUND,

@@ -9,12 +9,12 @@ import pytest
 from app.core.money import Money
 from app.core.providers import BadSignature, Outcome, ProviderError
 from app.payments.gateways import paypal_client
+from app.payments.gateways.access_tokens import TokenBook
 from app.payments.gateways.base import (
     NoticeKind,
     SettlementKind,
 )
 from app.payments.gateways.paypal import PayPal
-from app.payments.gateways.phonepe_tokens import TokenBook
 from tests.payments.gateways.paypal_account import (
     amount,
     authorization_entity,

@@ -1,8 +1,9 @@
-"""PhonePe's access tokens: kept in this process until they run out, never stored or shown.
+"""Access tokens of gateways that log in by OAuth: kept in this process until they run out, never stored or shown.
 
-Facts (developer.phonepe.com, authorisation; tried with the vendor's SDK against a local server): the answer has
-`issued_at` and `expires_at` in epoch seconds of PhonePe's clock. Only their difference is used, counted from our own
-clock at the moment of asking: clocks that differ by hours neither keep a dead token nor throw a good one away.
+Facts: PhonePe's answer has `issued_at` and `expires_at` in epoch seconds of its own clock (developer.phonepe.com,
+authorisation; tried with the vendor's SDK against a local server), PayPal's has `expires_in`. Only the lifetime is
+used, counted from our own clock at the moment of asking: clocks that differ by hours neither keep a dead token nor
+throw a good one away.
 """
 
 from __future__ import annotations
