@@ -50,6 +50,24 @@ def price_of_visit(
     return _visit_price(row, visited_on, on)
 
 
+class VisitPrices:
+    """The prices of many visits in one transaction: each doctor and type is looked up once."""
+
+    def __init__(self) -> None:
+        self._rows: dict[tuple[str, str], Any] = {}
+
+    def price_of_visit(
+        self, doctor_id: str, appointment_type: str, *, visited_on: date | None = None, on: date | None = None
+    ) -> VisitPrice:
+        """As the function of that name. Raises NoPrice."""
+        key = doctor_id, appointment_type
+        if key not in self._rows:
+            self._rows[key] = _price_row(*key)
+        if self._rows[key] is None:
+            raise NoPrice
+        return _visit_price(self._rows[key], visited_on, on)
+
+
 def _visit_price(row: Any, visited_on: date | None = None, on: date | None = None) -> VisitPrice:
     price, service = row.ServicePrice, row.Service
     follow_up = price.follow_up_price_minor is not None and _within_follow_up(service, visited_on, on)

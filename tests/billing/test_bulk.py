@@ -16,6 +16,8 @@ from app.billing.models import BulkInvoiceItem, BulkInvoiceRun, Invoice, Invoice
 from app.billing.services import bulk, collect_at_desk, draft_invoice, open_invoice
 from app.billing.services.bulk import cancel_run, retry_failures, start_bulk_drafts, start_bulk_visits
 from app.billing.services.lines import NewLine
+from app.billing.services.visits import visit_price, visit_prices
+from app.catalog.queries import NoPrice
 from app.core import clock
 from app.core.errors import Conflict, Invalid
 from app.core.jobs import queue_named
@@ -24,10 +26,12 @@ from app.core.transaction import unit_of_work
 from app.events.models import EventRecord
 from app.ledger.accounts import AccountCode
 from app.ledger.queries import balance, trial_balance, trial_balance_totals
+from app.scheduling.models import Appointment
 from tests.billing.conftest import Api
 from tests.factories.access import bearer, make_member
 from tests.factories.billing import collect, make_invoice, make_priced_doctor, rupees
 from tests.factories.bulk import make_held_visits
+from tests.factories.catalog import make_price, make_service
 from tests.factories.payments import reread
 from tests.factories.people import make_patient
 from tests.factories.scheduling import make_open_doctor
@@ -215,3 +219,23 @@ def test_progress_is_pushed_to_whoever_watches(app: Any, in_clinic: Any) -> None
     assert [(name, item["status"], item["done"], item["progress"]) for name, item in news] == [
         ("job", "RUNNING", 100, 83), ("job", "RUNNING", 120, 100), ("job", "DONE", 120, 100),
     ]  # fmt: skip
+
+
+def test_many_visits_cost_what_each_of_them_does(in_clinic: Any) -> None:
+    """The follow-up price within its days, the full one before and after."""
+    doctor = make_open_doctor()
+    service = make_service(name="Consultation", follow_up_days=1)
+    make_price(service, "100.00", doctor_id=doctor.id, follow_up_price_minor=40_00)
+    make_held_visits(5, doctor)
+    free = make_open_doctor()
+    make_held_visits(1, free)
+    visits = list(db.session.scalars(select(Appointment).where(Appointment.status == "COMPLETED")))
+    together = dict(visit_prices(visits))
+    for visit in visits:
+        price = together[visit]
+        if visit.doctor_id == free.id:
+            assert isinstance(price, NoPrice)
+        else:
+            assert price == visit_price(visit)
+    costs = [price.unit_price.minor for price in together.values() if not isinstance(price, NoPrice)]
+    assert sorted(costs) == [40_00] * 4 + [100_00]

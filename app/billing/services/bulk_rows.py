@@ -13,7 +13,8 @@ from app.billing.models import ApprovalKind, ApprovalStatus, BulkInvoiceItem, In
 from app.billing.services.covered import VisitCovered, covered_visits
 from app.billing.services.invoices import new_draft, open_invoices
 from app.billing.services.lines import NewLine
-from app.billing.services.visits import visit_price
+from app.billing.services.visits import visit_prices
+from app.catalog.queries import NoPrice, VisitPrice
 from app.core.errors import AppError
 from app.core.tenant import db
 from app.scheduling.models import Appointment, AppointmentStatus
@@ -45,6 +46,7 @@ def issue_visits(items: Sequence[BulkInvoiceItem]) -> Failures:
     invoices = {str(invoice.appointment_id): invoice for invoice in _invoices_of(list(visits))}
     undecided = _undecided([invoice.id for invoice in invoices.values()])
     covered = covered_visits(list(visits))
+    prices = dict(visit_prices([visit for visit in visits.values() if visit.id not in invoices]))
     failures: Failures = {}
     drafted: list[Invoice] = []
     for item in items:
@@ -52,7 +54,7 @@ def issue_visits(items: Sequence[BulkInvoiceItem]) -> Failures:
         try:
             if visit.id not in invoices:
                 _check_uncovered(visit, covered)
-                invoices[visit.id] = _draft(visit)
+                invoices[visit.id] = _draft(visit, prices[visit])
                 drafted.append(invoices[visit.id])
             elif invoices[visit.id].id in undecided:
                 failures[item.id] = _("The discount of this draft is not approved.")
@@ -94,9 +96,10 @@ def _check_uncovered(visit: Appointment, covered: set[str]) -> None:
         raise VisitCovered(_("A subscription pays for this visit; nothing is due."))
 
 
-def _draft(visit: Appointment) -> Invoice:
+def _draft(visit: Appointment, price: VisitPrice | NoPrice) -> Invoice:
     """Raises NoPrice, Invalid."""
-    price = visit_price(visit)
+    if isinstance(price, NoPrice):
+        raise price
     line = NewLine(price.name, price.unit_price, tax=price.tax, service_id=price.service_id, code=price.code)
     return new_draft(
         visit.patient_id,
