@@ -72,7 +72,9 @@ class ClinicSettings(BaseModel):
     hold_after_failures: int = Field(
         6, title=N_("Review a patient's online payments after this many failures within a day (0: never)"), ge=0, le=100
     )
-    refund_second_person_above: Decimal = Field(Decimal(0), title=N_("Refunds above this need a second person (0: none does)"), ge=0)
+    refund_second_person_above: Decimal = Field(
+        Decimal(0), title=N_("Refunds above this need a second person (0: none does)"), ge=0
+    )
 
     @property
     def reminder_steps(self) -> tuple[int, ...]:

@@ -15,7 +15,7 @@ from app.billing.jobs.bulk import issue_in_bulk
 from app.billing.models import BulkInvoiceItem, BulkInvoiceRun, BulkKind
 from app.billing.services.bulk import cancel_run, retry_failures, start_bulk_drafts, start_bulk_visits
 from app.core import clock
-from app.core.errors import AppError, Invalid
+from app.core.errors import AppError, Invalid, NotFound
 from app.core.transaction import unit_of_work
 from app.core.views import ActionView, Chart, ReadOnlyView, row_action
 from app.tenancy.queries import settings_in_scope
@@ -110,6 +110,8 @@ class BulkOrderView(ActionView):
                 run = retry_failures(bulk_invoice_run_id)
                 issue_in_bulk.enqueue(run.clinic_id, run.id)
             return redirect(_run_page(run.id))
+        except NotFound:
+            raise
         except AppError as error:
             flash(str(error.message), "danger")
             return redirect(_run_page(bulk_invoice_run_id))

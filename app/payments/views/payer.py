@@ -55,7 +55,6 @@ class PayerView(BaseView):
                 return redirect(request.path, 303)  # so that reloading the page posts nothing again
             return _show(result, services.checkout_url(payment_id))
 
-
     @expose("/saved/<token>")
     def saved(self, token: str) -> Any:
         """Back from the page where somebody left an instrument."""

@@ -198,20 +198,20 @@ class ReconcilingView(ActionView):
         page = self.render("payments/reconcile.html", form=form, problem=problem)
         return (page, 422) if problem or form.errors else page
 
-    @expose("/exceptions/<id:exception_id>/answer", methods=["GET", "POST"])
-    def answer(self, exception_id: str) -> Any:
+    @expose("/exceptions/<id:reconciliation_exception_id>/answer", methods=["GET", "POST"])
+    def answer(self, reconciliation_exception_id: str) -> Any:
         self.require("update")
         form, problem = AnswerForm(), ""
-        difference = find_own(ReconciliationException, exception_id)
+        difference = find_own(ReconciliationException, reconciliation_exception_id)
         if difference is None:
             raise NotFound
         if form.validate_on_submit():
             try:
                 with unit_of_work():
-                    row = db.session.get_one(ReconciliationException, exception_id, with_for_update=True)
+                    row = db.session.get_one(ReconciliationException, reconciliation_exception_id, with_for_update=True)
                     answer_difference(row, ExceptionStatus(form.status.data), form.note.data or "")
                 flash(gettext("Noted."), "success")
-                return redirect(url_for("ReconciliationExceptionView.show", pk=exception_id))
+                return redirect(url_for("ReconciliationExceptionView.show", pk=difference.id))
             except AppError as error:
                 problem = str(error.message)
         page = self.render("payments/answer_exception.html", form=form, problem=problem, difference=difference)
