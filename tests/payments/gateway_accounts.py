@@ -11,10 +11,10 @@ from app.core.transaction import unit_of_work
 from app.payments.gateways import GATEWAYS, gateway_with_code
 from app.payments.gateways.base import Capabilities
 from app.payments.models import Payment, WebhookEvent
-from app.payments.services import receive_webhook
+from app.payments.services import ask_gateway, receive_webhook, start_checkout
 from app.tenancy.models import ProviderAccount
 from app.tenancy.providers import save_account
-from tests.factories.payments import CREDENTIALS, KEY_ID, KEY_SECRET, WEBHOOK_SECRET, make_payment
+from tests.factories.payments import CREDENTIALS, KEY_ID, KEY_SECRET, WEBHOOK_SECRET, make_payment, reread
 from tests.payments.jobs import run_jobs
 from tests.sandbox_server import Json, RunningSandbox
 from tests.scripted_server import Received, Server
@@ -134,3 +134,12 @@ class GatewayClinic:
 def stored_webhooks() -> list[WebhookEvent]:
     db.session.rollback()
     return list(db.session.query(WebhookEvent).filter_by(clinic_id=require_clinic()).order_by(WebhookEvent.id))
+
+
+def paid(gateway: GatewayClinic, **overrides: Any) -> Payment:
+    """A payment whose money the gateway took or reserved, found by asking."""
+    payment = gateway.payment(**overrides)
+    gateway.pay(start_checkout(payment.id).order_id, webhook=False)
+    ask_gateway(payment.id)
+    found: Payment = reread(payment)
+    return found
