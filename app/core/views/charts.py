@@ -27,18 +27,20 @@ MOST_GROUPS = 24
 class Chart:
     """One chart: rows of the view's model grouped by an expression.
 
-    group_by: a column or SQL expression over it. value: what is aggregated (default: the number of rows). minor:
+    group_by: a column or SQL expression over it. few: a column with few different values: its rows are counted first,
+    and `group_by` is called with what stands for it. value: what is aggregated (default: the number of rows). minor:
     the value is
     money in minor units of the clinic's currency. only: a criterion. words: turns a group's value into its label.
     """
 
     name: str
     title: Any
-    group_by: Callable[[], Any]
+    group_by: Callable[..., Any]
     value: Callable[[], ColumnElement[Any]] = lambda: func.count()
     value_name: Any = _("Number")
     kind: str = "bar"
     only: Callable[[], ColumnElement[bool]] | None = None
+    few: InstrumentedAttribute[Any] | None = None
     minor: bool = False
     chronological: bool = False
     words: Callable[[Any], str] = lambda value: label_of(value) if isinstance(value, str) else str(value)
@@ -70,13 +72,15 @@ def _month_words(value: str) -> str:
 
 def chart_rows(chart: Chart, model: Any) -> list[list[Any]]:
     """Group and value as plain JSON, at most MOST_GROUPS: in time order, or the largest first."""
-    group, value = chart.group_by(), chart.value()
-    wanted = select(group.label("group"), value.label("value")).select_from(model).group_by(group)
-    if chart.only is not None:
-        wanted = wanted.where(chart.only())
-    own = own_rows(model)
-    if own is not None:
-        wanted = wanted.where(own)
+    criteria = [criterion for criterion in (chart.only and chart.only(), own_rows(model)) if criterion is not None]
+    source: Any = model
+    value: ColumnElement[Any]
+    if chart.few is not None:
+        source = select(chart.few, func.count().label("rows")).where(*criteria).group_by(chart.few).subquery()
+        group, value, criteria = chart.group_by(source.c[chart.few.key]), func.sum(source.c.rows), []
+    else:
+        group, value = chart.group_by(), chart.value()
+    wanted = select(group.label("group"), value.label("value")).select_from(source).where(*criteria).group_by(group)
     order = group.asc() if chart.chronological else value.desc()
     return [
         [_plain(row.group), _plain(row.value)] for row in db.session.execute(wanted.order_by(order).limit(MOST_GROUPS))

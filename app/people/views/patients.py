@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from dateutil.relativedelta import relativedelta
 from flask import flash
 from flask_appbuilder.models.sqla.filters import BaseFilter
 from flask_babel import get_locale, gettext
 from flask_babel import lazy_gettext as _
 from flask_wtf.file import FileField
-from sqlalchemy import case, func
+from sqlalchemy import case
 from wtforms import DateField, TextAreaField
 from wtforms.validators import Length, Optional
 
+from app.core import clock
 from app.core.navigation import describe_item
 from app.core.views import Chart, CrudView, lookup_for, monthly, row_action
 from app.core.views.filters import FilterConverter
@@ -134,11 +136,14 @@ def _form_fields(*, photo: bool) -> dict[str, Any]:
     return {**fields, "photo": FileField(_("Photograph"))} if photo else fields
 
 
+AGES = ((5, "0–4"), (18, "5–17"), (40, "18–39"), (65, "40–64"))
+
+
 def _age_group() -> Any:
-    years = func.date_part("year", func.age(Patient.date_of_birth))
-    return case(
-        (years < 5, "0–4"), (years < 18, "5–17"), (years < 40, "18–39"), (years < 65, "40–64"), (years >= 65, "65+")
-    )
+    """Dates are compared, not ages: those would be computed several times for each of the patients."""
+    born, today = Patient.date_of_birth, clock.now().date()
+    younger = [(born > today - relativedelta(years=years), name) for years, name in AGES]
+    return case(*younger, (born.is_not(None), "65+"))
 
 
 def language_name(code: str) -> str:

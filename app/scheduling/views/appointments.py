@@ -133,8 +133,8 @@ def _lately() -> Any:
     return Appointment.starts_at.between(clock.now() - RECENT, clock.now() + RECENT)
 
 
-def _local_start() -> Any:
-    return func.timezone(settings_in_scope().zone, Appointment.starts_at)
+def _local(starts_at: Any) -> Any:
+    return func.timezone(settings_in_scope().zone, starts_at)
 
 
 class AppointmentChangeView(ReadOnlyView):
@@ -192,7 +192,8 @@ class AppointmentView(CrudView):
         Chart(
             "week",
             _("Visits by week, four weeks back and ahead"),
-            lambda: cast(func.date_trunc("week", _local_start()), Date),
+            lambda starts_at: cast(func.date_trunc("week", _local(starts_at)), Date),
+            few=Appointment.starts_at,
             only=_lately,
             chronological=True,
             words=str,
@@ -201,7 +202,8 @@ class AppointmentView(CrudView):
         Chart(
             "hour",
             _("Visits by hour of the day, four weeks back and ahead"),
-            lambda: cast(func.extract("hour", _local_start()), Integer),
+            lambda starts_at: cast(func.extract("hour", _local(starts_at)), Integer),
+            few=Appointment.starts_at,
             only=_lately,
             chronological=True,
             words=lambda hour: f"{int(hour):02d}:00",
