@@ -284,3 +284,27 @@ def test_tenders_that_race_the_close_are_wholly_before_or_after_it(app: Any, cli
             {"clinic": clinic.id},
         )
         assert {row[0] for row in per_payment} == {1}
+
+
+@pytest.mark.parametrize("later", [0, 2], ids=["the same day", "two days later"])
+def test_a_refund_that_the_bank_returns_counts_on_the_day_it_came_back(in_clinic: Any, later: int) -> None:
+    from app.payments.gateways.base import RefundState
+    from app.payments.services.facts import apply_fact, apply_refund_fact
+    from tests.factories.payments import make_fact, make_gateway_account, make_refund_fact
+
+    make_gateway_account()
+    payment = make_payment(order_id="order_1")
+    with unit_of_work():
+        apply_fact(payment.id, make_fact(payment))
+    given = make_refund_fact(rupees("300"), refund_id="rfnd_1")
+    with unit_of_work():
+        apply_refund_fact(payment.id, given)
+    first = [(line.net, line.ledger_net) for line in state_of_day(today()).totals]
+    assert first == [(rupees("500"), rupees("500"))]
+    with clock.travel(timedelta(days=later)):
+        with unit_of_work():
+            apply_refund_fact(payment.id, make_refund_fact(rupees("300"), RefundState.FAILED, refund_id="rfnd_1"))
+        came_back = [(line.net, line.ledger_net, line.agrees) for line in state_of_day(today()).totals]
+        expected = rupees("300") if later else rupees("800")
+        assert came_back == [(expected, expected, True)]
+        assert blocked() == []

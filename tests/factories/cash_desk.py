@@ -14,9 +14,10 @@ from app.billing.services.cash_desk_drawers import close_drawer, lock_own_drawer
 from app.billing.services.cash_desk_movements import cash_in, find_own_drawer
 from app.core.money import Money
 from app.core.principal import Membership, Principal, acting_as
-from app.core.tenant import all_tenants, db, require_clinic
+from app.core.tenant import db, require_clinic
 from app.core.transaction import unit_of_work
 from app.tenancy.models import Clinic
+from app.tenancy.services import update_clinic
 from tests.factories.access import make_member
 
 
@@ -56,11 +57,6 @@ def end_drawer(person: Principal, amount: str | None = None, reason: str = "") -
 
 def set_rules(clinic: Clinic, **settings: Any) -> None:
     """Change settings of the clinic, for this test's process."""
-    from app.tenancy.services import update_clinic
-
     with unit_of_work():
         row = db.session.scalars(select(Clinic).where(Clinic.id == clinic.id)).one()
-        update_clinic(row, settings={**row.settings_json, **settings})
-
-
-__all__ = ["all_tenants", "counted", "doing", "end_drawer", "make_drawer", "make_person", "set_rules"]
+        update_clinic(row, settings=settings)
