@@ -15,6 +15,7 @@ from app.core.tenant import db
 from app.demo.cash_desk import open_todays_drawer
 from app.demo.house import House
 from app.demo.memberships import use_memberships
+from app.demo.open_matters import add_open_matters
 from app.events.models import DeliveryStatus, EventDelivery
 from app.queueing.services import arrive, call_next, issue_walk_in, serve
 from app.scheduling.models import Appointment
@@ -42,6 +43,7 @@ def add_present(house: House, patients: list[str], today: date, random: Random) 
     person = open_todays_drawer(house.location_id, min(early + timedelta(hours=1), now))
     for visit in _visits_of(today):
         _bring_up_to(now, visit, person, random)
+    add_open_matters(patients, person, random)
     _fill_waiting_room(house, patients, random)
     _keep_quiet()
 

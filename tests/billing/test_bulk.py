@@ -225,7 +225,7 @@ def test_many_visits_cost_what_each_of_them_does(in_clinic: Any) -> None:
     """The follow-up price within its days, the full one before and after."""
     doctor = make_open_doctor()
     service = make_service(name="Consultation", follow_up_days=1)
-    make_price(service, "100.00", doctor_id=doctor.id, follow_up_price_minor=40_00)
+    make_price(service, "100.00", doctor_id=doctor.id, follow_up="40.00")
     make_held_visits(5, doctor)
     free = make_open_doctor()
     make_held_visits(1, free)
