@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -64,12 +65,24 @@ def test_a_list_that_fits_has_no_differences(books: Books) -> None:
     assert compare(fitting, Books(books.known)) == []
 
 
-def test_what_stood_in_an_earlier_settlement_is_listed_twice_and_not_missing(books: Books) -> None:
+def test_what_stands_in_an_earlier_settlement_is_not_missing(books: Books) -> None:
     fits = (SettlementKind.PAYMENT, "pay_fits")
-    line = next(lines())
-    again = compare([line], Books(books.known, settled={fits: 1}))
-    assert [finding.kind for finding in again] == [ExceptionKind.DUPLICATE]
-    assert compare([], Books(books.known, settled={fits: 1}, due=[fits])) == []
+    assert compare([], Books(books.known, settled={fits}, due=[fits])) == []
+    assert [finding.kind for finding in compare([], Books(books.known, due=[fits]))] == [ExceptionKind.MISSING_THEIRS]
+
+
+def test_parts_of_one_payment_are_added_up() -> None:
+    first, second = (
+        replace(next(lines()), gross=Money(part, "INR"), fee=Money(944, "INR")) for part in (50_000, 30_000)
+    )
+    known = {(SettlementKind.PAYMENT, "pay_fits"): side("800")}
+    assert compare([first, second], Books(known)) == []
+    assert [finding.kind for finding in compare([first, second, second], Books(known))] == [
+        ExceptionKind.WRONG_AMOUNT,
+        ExceptionKind.WRONG_FEE,
+        ExceptionKind.DUPLICATE,
+        ExceptionKind.DUPLICATE,
+    ]
 
 
 def test_money_of_a_dispute_may_come_back(books: Books) -> None:

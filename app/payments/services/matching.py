@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections import defaultdict
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from app.core.money import Money
 from app.payments.gateways.settlements import SettlementKind, SettlementLine
@@ -26,11 +26,11 @@ class OurSide:
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """What we know about a span. `settled`: how often each subject stood in other settlements. `due`: what should have
-    been settled by now."""
+    """What we know about a span. `settled`: what stands in any settlement. `due`: what should have been settled by
+    now."""
 
     known: Mapping[Subject, OurSide]
-    settled: Mapping[Subject, int] = field(default_factory=dict)
+    settled: Container[Subject] = frozenset()
     due: Sequence[Subject] = ()
 
 
@@ -61,21 +61,43 @@ def _paid(line: SettlementLine) -> Money:
 
 
 def compare(lines: Sequence[SettlementLine], books: Books) -> list[Finding]:
-    """Every difference between the lines and the books; none where both tell the same."""
-    seen = Counter(books.settled)
-    found: list[Finding] = []
+    """Every difference between the lines and the books; none where both tell the same.
+
+    `lines` holds every line that there is about a subject: several may be parts of one payment.
+    """
+    groups: dict[Subject, list[SettlementLine]] = defaultdict(list)
     for line in lines:
-        if line.kind is SettlementKind.FEE:
-            continue  # the gateway's own charge: booked as it is, nothing of ours to compare with
-        seen[subject_of(line)] += 1
-        found += _compare_line(line, books.known.get(subject_of(line)), seen[subject_of(line)])
-    return [*found, *_missing_theirs(books, seen)]
+        if line.kind is not SettlementKind.FEE:  # the gateway's own charge: nothing of ours to compare with
+            groups[subject_of(line)].append(line)
+    found: list[Finding] = []
+    for subject, group in groups.items():
+        found += _compare_group(group, books.known.get(subject))
+    return [*found, *_missing_theirs(books, groups)]
 
 
-def _compare_line(line: SettlementLine, ours: OurSide | None, occurrence: int) -> Iterator[Finding]:
-    if occurrence > 1:
-        yield _finding(ExceptionKind.DUPLICATE, line, ours, found=_paid(line), suffix=f":{occurrence}")
-    elif ours is None:
+def _compare_group(group: Sequence[SettlementLine], ours: OurSide | None) -> Iterator[Finding]:
+    whole = _whole(group)
+    if ours is not None and whole is not None and _paid(whole) == ours.amount:
+        yield from _compare_sums(whole, ours)
+        return
+    first, *again = group
+    yield from _compare_line(first, ours)
+    for number, line in enumerate(again, start=2):
+        yield _finding(ExceptionKind.DUPLICATE, line, ours, found=_paid(line), suffix=f":{number}")
+
+
+def _whole(group: Sequence[SettlementLine]) -> SettlementLine | None:
+    """The lines as one, where they can be added up."""
+    first = group[0]
+    if len({(_paid(line).currency, line.fee.currency) for line in group}) > 1:
+        return None
+    paid = Money.total((_paid(line) for line in group), _paid(first).currency)
+    fee = Money.total((line.fee for line in group), first.fee.currency)
+    return replace(first, presented=paid, fee=fee)
+
+
+def _compare_line(line: SettlementLine, ours: OurSide | None) -> Iterator[Finding]:
+    if ours is None:
         yield _finding(ExceptionKind.MISSING_OURS, line, None, found=_paid(line))
     elif _paid(line).currency != ours.amount.currency:
         yield _finding(ExceptionKind.WRONG_CURRENCY, line, ours, ours.amount, _paid(line))
@@ -94,9 +116,9 @@ def _compare_sums(line: SettlementLine, ours: OurSide) -> Iterator[Finding]:
         yield _finding(ExceptionKind.WRONG_FEE, line, ours, ours.fee, line.fee)
 
 
-def _missing_theirs(books: Books, seen: Mapping[Subject, int]) -> Iterator[Finding]:
+def _missing_theirs(books: Books, seen: Container[Subject]) -> Iterator[Finding]:
     for subject in books.due:
-        if seen.get(subject):
+        if subject in seen or subject in books.settled:
             continue
         ours = books.known[subject]
         yield Finding(

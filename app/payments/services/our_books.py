@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from app.core import clock
 from app.core.money import Money
@@ -51,9 +50,8 @@ def books_of(
     known |= _refunds(run.provider, ids | {item for kind, item in due if kind is SettlementKind.REFUND})
     known |= _disputes(ids)
     missed = [subject for subject in known if subject[1] in set(watched) and _must_be_settled(subject)]
-    return Books(
-        known, _settled_elsewhere(run.account_id, lines, [*due, *missed]), list(dict.fromkeys([*due, *missed]))
-    )
+    expected = list(dict.fromkeys([*due, *missed]))
+    return Books(known, _settled(run.account_id, expected), expected)
 
 
 def due_orders(account_id: str, first_on: date, last_on: date) -> tuple[DueOrder, ...]:
@@ -143,16 +141,12 @@ def _moved_subjects(account_id: str, start: datetime, end: datetime) -> list[Sub
     return payments + [(SettlementKind.REFUND, str(item)) for item in db.session.scalars(refunded)]
 
 
-def _settled_elsewhere(account_id: str, lines: Sequence[SettlementLine], due: Sequence[Subject]) -> dict[Subject, int]:
-    """How often each subject stands in stored settlements that are not among the lines."""
-    ids = {line.gateway_id for line in lines} | {gateway_id for _kind, gateway_id in due}
-    here = {line.settlement_id for line in lines}
-    wanted: Any = (
-        select(SettlementEntry.kind, SettlementEntry.gateway_id, func.count())
+def _settled(account_id: str, due: Sequence[Subject]) -> frozenset[Subject]:
+    """What of it stands in a settlement that is kept."""
+    wanted = (
+        select(SettlementEntry.kind, SettlementEntry.gateway_id)
         .join(Settlement, Settlement.id == SettlementEntry.settlement_row_id)
-        .where(Settlement.account_id == account_id, SettlementEntry.gateway_id.in_(list(ids)))
-        .where(Settlement.settlement_id.not_in(list(here)))
-        .where((SettlementEntry.kind != SettlementKind.DISPUTE) | (SettlementEntry.gross_minor <= 0))
-        .group_by(SettlementEntry.kind, SettlementEntry.gateway_id)
+        .where(Settlement.account_id == account_id)
+        .where(SettlementEntry.gateway_id.in_([gateway_id for _kind, gateway_id in due]))
     )
-    return {(SettlementKind(row[0]), row[1]): int(row[2]) for row in db.session.execute(wanted)}
+    return frozenset((SettlementKind(kind), gateway_id) for kind, gateway_id in db.session.execute(wanted))

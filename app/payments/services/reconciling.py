@@ -31,7 +31,7 @@ from app.payments.services.differences import keep_findings, open_subjects
 from app.payments.services.gateway import CHANNEL, call, open_account
 from app.payments.services.matching import compare
 from app.payments.services.our_books import DueOrder, books_of, due_orders
-from app.payments.services.settlements import store_lines, stored_lines
+from app.payments.services.settlements import lines_about, store_lines, stored_lines
 from app.tenancy.models import ProviderAccount
 from app.tenancy.providers import account_with_id
 from app.tenancy.queries import settings_in_scope
@@ -170,7 +170,9 @@ def _take(run_id: str, plan: _Plan, lines: list[SettlementLine]) -> None:
     store_lines(run.provider, run.account_id, [line for line in lines if line.settlement_id])
     loose = [line for line in lines if not line.settlement_id]
     watched = open_subjects(run.account_id)
-    compared = [*loose, *stored_lines(run.account_id, run.first_on, run.last_on, watched)]
+    spanned = stored_lines(run.account_id, run.first_on, run.last_on)
+    ids = watched | {line.gateway_id for line in spanned}
+    compared = [*loose, *lines_about(run.account_id, ids)]
     books = books_of(run, compared, watched, plan.gateway.capabilities.settles_within)
     findings = compare(compared, books)
     keep_findings(run, findings)

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import select
 
 from app.core.ids import new_id
 from app.core.money import Money
@@ -29,11 +29,16 @@ def store_lines(provider: str, account_id: str, lines: Sequence[SettlementLine])
             _store(provider, account_id, *key, group)
 
 
-def stored_lines(account_id: str, first_on: date, last_on: date, also: Iterable[str]) -> list[SettlementLine]:
-    """The lines that were settled in a span (the clinic's days), and those about the gateway's ids in `also`."""
+def stored_lines(account_id: str, first_on: date, last_on: date) -> list[SettlementLine]:
+    """The lines that were settled in a span of the clinic's days."""
     start, end = _span(first_on, last_on)
-    settled = and_(SettlementEntry.settled_at >= start, SettlementEntry.settled_at < end)
-    wanted = _entries(account_id).where(or_(settled, SettlementEntry.gateway_id.in_(list(also))))
+    wanted = _entries(account_id).where(SettlementEntry.settled_at >= start, SettlementEntry.settled_at < end)
+    return [_as_line(entry, settlement) for entry, settlement in db.session.execute(wanted)]
+
+
+def lines_about(account_id: str, gateway_ids: Iterable[str]) -> list[SettlementLine]:
+    """Every line about some of the gateway's ids, the oldest first."""
+    wanted = _entries(account_id).where(SettlementEntry.gateway_id.in_(list(gateway_ids)))
     return [_as_line(entry, settlement) for entry, settlement in db.session.execute(wanted)]
 
 
