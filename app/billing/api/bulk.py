@@ -74,10 +74,12 @@ class BulkInvoiceApi(Api):
     @endpoint("GET", f"{RUN}/items", resource="bulk_invoice", action="read", query=ItemQuery)
     def items(self, bulk_invoice_run_id: str, query: ItemQuery) -> dict[str, Any]:
         """The rows of a run in their order, with what failed."""
-        wanted = select(*_ITEM).where(BulkInvoiceItem.run_id == get_run(bulk_invoice_run_id).id)
+        wanted = select(*_ITEM).where(BulkInvoiceItem.run_id == bulk_invoice_run_id)
         if query.status is not None:
             wanted = wanted.where(BulkInvoiceItem.status == query.status)
-        return page(wanted, [BulkInvoiceItem.position, BulkInvoiceItem.id], query, _show_item)
+        rows = page(wanted, [BulkInvoiceItem.position, BulkInvoiceItem.id], query, _show_item)
+        get_run(bulk_invoice_run_id)
+        return rows
 
     @endpoint("POST", f"{RUN}/cancel", resource="bulk_invoice", action="cancel", idempotent=True)
     def cancel(self, bulk_invoice_run_id: str) -> dict[str, Any]:
