@@ -11,6 +11,7 @@ import base64
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date
+from itertools import product
 from typing import Any, NamedTuple
 
 import orjson
@@ -29,6 +30,8 @@ from app.tenancy.settings import ClinicSettings
 
 MRN_DIGITS = 6
 LAST_RESORT_ROWS = 5_000
+# So many words are spelled out as all the ways to be first and last names: each is an intersection of two indexes.
+MOST_WAYS_WORDS = 3
 Criterion = ColumnElement[bool]
 NAME_COLUMNS = (Patient.search_name, Patient.search_last_first)
 SHOWN = (Patient.id, Patient.mrn, Patient.first_name, Patient.last_name, Patient.phone, Patient.date_of_birth)
@@ -150,7 +153,11 @@ def _any_reading(group: tuple[Term, ...], settings: ClinicSettings) -> Criterion
 
 def _names(names: list[str]) -> Criterion:
     """Each word begins the first or the last name, or all of them as typed begin the name."""
-    each = and_(true(), *(_begins_a_name(name) for name in names))
+    if len(names) > MOST_WAYS_WORDS:
+        each = and_(*(_begins_a_name(name) for name in names))
+    else:
+        ways = product(NAME_COLUMNS, repeat=len(names))
+        each = or_(false(), *(and_(true(), *map(_starts, columns, names)) for columns in ways))
     return or_(each, _begins_a_name(" ".join(names))) if len(names) > 1 else each
 
 
