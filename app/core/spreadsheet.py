@@ -9,7 +9,6 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-import xlsxwriter
 from flask_babel import get_timezone
 
 from app.core.money import Money
@@ -40,6 +39,8 @@ def csv_cell(value: Any) -> str:
 
 def to_xlsx(sheets: Iterable[tuple[str, Sequence[str], Iterable[Sequence[Any]]]]) -> bytes:
     """A workbook of (name, heads, rows). Text is written as text, whatever it begins with."""
+    import xlsxwriter  # two megabytes that most processes never need
+
     buffer = io.BytesIO()
     with xlsxwriter.Workbook(buffer, {"in_memory": True, "remove_timezone": True}) as book:
         formats = _Formats(book)

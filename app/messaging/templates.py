@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
+from typing import Any
 
-import css_inline
 from flask import render_template
 from jinja2 import StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -229,7 +229,14 @@ _ALL = (
 )
 TEMPLATES = {template.name: template for template in _ALL}
 _environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)  # noqa: S701 plain text
-_inliner = css_inline.CSSInliner(load_remote_stylesheets=False)
+
+
+@cache
+def _inliner() -> Any:
+    """Loaded by the first message: most processes write none."""
+    import css_inline
+
+    return css_inline.CSSInliner(load_remote_stylesheets=False)
 
 
 def render_message(name: str, language: str, variables: Mapping[str, str]) -> Rendered:
@@ -240,7 +247,7 @@ def render_message(name: str, language: str, variables: Mapping[str, str]) -> Re
     subject = _fill(_in_language(template.subject, language), variables)
     text = _fill(_in_language(template.text, language), variables)
     html = render_template("messaging/email.html", subject=subject, paragraphs=text.split("\n\n"), language=language)
-    return Rendered(subject, text, _inliner.inline(html))
+    return Rendered(subject, text, _inliner().inline(html))
 
 
 def _in_language(texts: Mapping[str, str], language: str) -> str:

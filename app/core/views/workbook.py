@@ -9,7 +9,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import xlsxwriter
 from flask_babel import get_timezone
 
 from app.core.money import Money, exponent
@@ -32,6 +31,8 @@ def workbook(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[by
 
 
 def _write(path: Path, heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    import xlsxwriter  # two megabytes that most processes never need
+
     options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
     with xlsxwriter.Workbook(str(path), options) as book:
         sheet = book.add_worksheet()
