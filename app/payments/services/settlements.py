@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from app.core.ids import new_id
 from app.core.money import Money
@@ -18,15 +18,23 @@ from app.payments.models import Payment, PaymentAttempt, Settlement, SettlementE
 from app.payments.services.postings import book_fee, book_settlement
 from app.tenancy.queries import settings_in_scope
 
+LATER, LONGEST_NAME = "+", 70  # "2026-11-21+2": what came later on that day
+
 
 def store_lines(provider: str, account_id: str, lines: Sequence[SettlementLine]) -> None:
-    """Keep the settlements that are new, with their lines, and book fees and transfers. What is known is left alone."""
+    """Keep what is new, with its lines, and book fees and transfers. What is known is left alone.
+
+    Lines that come late to a known settlement make one of their own: PayPal's is a day, whose rows come within hours.
+    """
     by_settlement: dict[tuple[str, str], list[SettlementLine]] = defaultdict(list)
     for line in lines:
         by_settlement[line.settlement_id, line.net.currency].append(line)
-    for key, group in by_settlement.items():
-        if not _is_known(account_id, *key):
-            _store(provider, account_id, *key, group)
+    for (settlement_id, currency), group in by_settlement.items():
+        parts = _known_parts(account_id, settlement_id, currency)
+        fresh = _without_known(group, parts)
+        if fresh:
+            name = f"{settlement_id[:LONGEST_NAME]}{LATER}{len(parts) + 1}" if parts else settlement_id
+            _store(provider, account_id, name, currency, fresh)
 
 
 def stored_lines(account_id: str, first_on: date, last_on: date) -> list[SettlementLine]:
@@ -62,13 +70,33 @@ def _entries(account_id: str) -> Any:
     )
 
 
-def _is_known(account_id: str, settlement_id: str, currency: str) -> bool:
+def _known_parts(account_id: str, settlement_id: str, currency: str) -> list[str]:
+    """The rows that a settlement has so far."""
+    name = Settlement.settlement_id
     wanted = select(Settlement.id).where(
         Settlement.account_id == account_id,
-        Settlement.settlement_id == settlement_id[:80],
         Settlement.currency == currency,
+        or_(name == settlement_id[:80], name.startswith(settlement_id[:LONGEST_NAME] + LATER, autoescape=True)),
     )
-    return db.session.scalar(wanted) is not None
+    return list(db.session.scalars(wanted))
+
+
+def _without_known(lines: Sequence[SettlementLine], parts: Sequence[str]) -> list[SettlementLine]:
+    """A line that is told more often than it is known is new."""
+    if not parts:
+        return list(lines)
+    wanted = select(SettlementEntry.kind, SettlementEntry.gateway_id).where(
+        SettlementEntry.settlement_row_id.in_(parts)
+    )
+    known = Counter((row.kind, row.gateway_id) for row in db.session.execute(wanted))
+    fresh = []
+    for line in lines:
+        subject = (str(line.kind), line.gateway_id[:80])
+        if known[subject]:
+            known[subject] -= 1
+        else:
+            fresh.append(line)
+    return fresh
 
 
 def _store(provider: str, account_id: str, settlement_id: str, currency: str, lines: Sequence[SettlementLine]) -> None:
