@@ -14,6 +14,7 @@ from app.core.errors import NotFound
 from app.core.principal import find_principal, own_patient_id
 from app.core.tenant import db
 from app.payments.models import Payment
+from app.payments.queries import visible_payments
 from app.people.models import Patient
 from app.people.queries import find_patient
 from app.scheduling.queries import local_bounds
@@ -119,9 +120,9 @@ def payments_that_settled(invoice_id: str) -> list[tuple[InvoiceAllocation, Paym
 def get_receipt(payment_id: str) -> Receipt:
     """The receipt of a payment that the person may see. Raises NotFound, also for a payment without money."""
     first = db.session.scalar(select(Payment.split_id).where(Payment.id == payment_id))
-    wanted = select(Receipt).where(Receipt.payment_id == (first or payment_id))
-    own = own_patient_id()
-    receipt = db.session.scalar(wanted.where(Receipt.patient_id == own) if own is not None else wanted)
+    wanted = select(Receipt).join(Payment, Payment.id == Receipt.payment_id)
+    wanted = visible_payments(wanted.where(Receipt.payment_id == (first or payment_id)))
+    receipt = db.session.scalar(wanted)
     if receipt is None:
         raise NotFound
     return receipt

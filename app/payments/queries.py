@@ -10,17 +10,24 @@ from sqlalchemy import func, select
 from app.core import clock
 from app.core.errors import NotFound
 from app.core.money import Money
+from app.core.ownership import rows_of_own_location
 from app.core.principal import own_patient_id
 from app.core.tenant import db
 from app.payments.models import Payment, PaymentOperation, PaymentStatus, Refund
 
 
-def get_payment(payment_id: str) -> Payment:
-    """A payment that the principal may see: a PATIENT only their own. Raises NotFound."""
-    wanted = select(Payment).where(Payment.id == payment_id)
+def visible_payments(statement: Any) -> Any:
+    """Narrow a select over Payment: a PATIENT sees their own, a LOCATION_HEAD those of their location's invoices."""
     own = own_patient_id()
     if own is not None:
-        wanted = wanted.where(Payment.patient_id == own)
+        return statement.where(Payment.patient_id == own)
+    here = rows_of_own_location(Payment)
+    return statement if here is None else statement.where(here)
+
+
+def get_payment(payment_id: str) -> Payment:
+    """A payment that the principal may see. Raises NotFound."""
+    wanted = visible_payments(select(Payment).where(Payment.id == payment_id))
     payment = db.session.scalar(wanted.execution_options(populate_existing=True))
     if payment is None:
         raise NotFound

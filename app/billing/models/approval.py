@@ -80,6 +80,8 @@ class InvoiceApproval(Stateful, TenantModel):
     decided_at: Mapped[datetime | None] = mapped_column(AwareTime)
     decision_note: Mapped[str] = mapped_column(String(300), nullable=False, default="")
 
+    __located_through__ = "invoice"
+
     invoice: Mapped[Invoice] = tenant_relationship("Invoice", "InvoiceApproval.invoice_id", viewonly=True)
 
     @property

@@ -205,6 +205,8 @@ class InvoiceLine(TenantModel):
     # [{"label": "CGST 9%", "percent": "9", "minor": 720}, ...] as it stood when the line was made
     tax_components: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, nullable=False, default=list)
 
+    __located_through__ = "invoice"
+
     invoice: Mapped[Invoice] = tenant_relationship("Invoice", "InvoiceLine.invoice_id", back_populates="lines")
 
     @property

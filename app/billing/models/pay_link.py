@@ -32,6 +32,8 @@ class PayLink(TenantModel):
     # On a document (as a QR code) or sent by somebody.
     printed: Mapped[bool] = mapped_column(Boolean, nullable=False, default=False)
 
+    __located_through__ = "invoice"
+
     invoice: Mapped[Invoice] = tenant_relationship("Invoice", "PayLink.invoice_id", viewonly=True)
     instalment: Mapped[Instalment | None] = tenant_relationship("Instalment", "PayLink.instalment_id", viewonly=True)
 

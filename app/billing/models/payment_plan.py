@@ -87,6 +87,8 @@ class PaymentPlan(Stateful, TenantModel):
     cancel_reason: Mapped[str] = mapped_column(String(300), nullable=False, default="")
 
     patient: Mapped[Any] = tenant_relationship("Patient", "PaymentPlan.patient_id", viewonly=True)
+    __located_through__ = "invoice"
+
     invoice: Mapped[Invoice] = tenant_relationship("Invoice", "PaymentPlan.invoice_id", viewonly=True)
     instalments: Mapped[list[Instalment]] = relationship(
         primaryjoin="foreign(Instalment.plan_id) == PaymentPlan.id",
@@ -141,6 +143,8 @@ class Instalment(TenantModel):
     paid_minor: Mapped[int] = minor_column()
     paid_at: Mapped[datetime | None] = mapped_column(AwareTime)
     told_days: Mapped[int] = mapped_column(Integer, nullable=False, default=-1)
+
+    __located_through__ = "plan"
 
     plan: Mapped[PaymentPlan] = tenant_relationship("PaymentPlan", "Instalment.plan_id", back_populates="instalments")
 

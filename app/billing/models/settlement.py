@@ -40,6 +40,8 @@ class InvoiceAllocation(TenantModel):
     # What went back to the payer and so settles nothing any more.
     returned_minor: Mapped[int] = minor_column()
 
+    __located_through__ = "invoice"
+
     invoice: Mapped[Invoice] = tenant_relationship("Invoice", "InvoiceAllocation.invoice_id", viewonly=True)
     payment: Mapped[Any] = tenant_relationship("Payment", "InvoiceAllocation.payment_id", viewonly=True)
 
@@ -64,6 +66,8 @@ class Receipt(TenantModel):
     payment_id: Mapped[str] = tenant_reference("payment")
     patient_id: Mapped[str] = tenant_reference("patient")
     issued_at: Mapped[datetime] = mapped_column(AwareTime, nullable=False)
+
+    __located_through__ = "payment"
 
     payment: Mapped[Any] = tenant_relationship("Payment", "Receipt.payment_id", viewonly=True)
     patient: Mapped[Any] = tenant_relationship("Patient", "Receipt.patient_id", viewonly=True)
@@ -95,6 +99,8 @@ class CreditNote(TenantModel):
     net_minor: Mapped[int] = minor_column()
     tax_minor: Mapped[int] = minor_column()
     total_minor: Mapped[int] = minor_column()
+
+    __located_through__ = "invoice"
 
     invoice: Mapped[Invoice] = tenant_relationship("Invoice", "CreditNote.invoice_id", viewonly=True)
     patient: Mapped[Any] = tenant_relationship("Patient", "CreditNote.patient_id", viewonly=True)

@@ -8,13 +8,14 @@ from typing import Any
 
 from flask_appbuilder.models.sqla.interface import SQLAInterface
 from flask_babel import lazy_gettext as _
-from sqlalchemy import ColumnElement, func, literal, or_, select
+from sqlalchemy import ColumnElement, func, literal, select
 from sqlalchemy.orm import joinedload
 
 from app.core.errors import BadRequest
 from app.core.ids import is_id
 from app.core.models import TenantModel
-from app.core.principal import own_location_id, own_patient_id
+from app.core.ownership import rows_of_own_location
+from app.core.principal import own_patient_id
 from app.core.tenant import db
 from app.core.views.filters import FilterConverter
 
@@ -30,20 +31,11 @@ def own_rows(model: Any) -> ColumnElement[bool] | None:
     """
     own = own_patient_id()
     if own is None:
-        return _rows_of_location(model)
+        return rows_of_own_location(model)
     if getattr(model, "__open_to_patients__", False):
         return None
     column = getattr(model, "__owner_column__", "patient_id")
     return getattr(model, column) == own if column in model.__mapper__.columns else literal(False)
-
-
-def _rows_of_location(model: Any) -> ColumnElement[bool] | None:
-    """A holiday without a location is everybody's; a patient's paper without one is not."""
-    location_id, columns = own_location_id(), model.__mapper__.columns
-    if location_id is None or "location_id" not in columns:
-        return None
-    here: ColumnElement[bool] = model.location_id == location_id
-    return here if "patient_id" in columns else or_(here, model.location_id.is_(None))
 
 
 def find_own(model: Any, row_id: object) -> Any:

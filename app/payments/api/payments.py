@@ -16,13 +16,13 @@ from app.core.cache.regions import USER_PAYMENTS
 from app.core.errors import Invalid, NotFound
 from app.core.health import database_answers, redis_answers
 from app.core.paging import is_first_page, page
-from app.core.principal import own_patient_id
+from app.core.principal import own_location_id, own_patient_id
 from app.core.tenant import db
 from app.core.transaction import unit_of_work
 from app.payments import services
 from app.payments.api.shapes import PAYMENT_COLUMNS, amount_of, checked_id, show_payment
 from app.payments.models import Payment, PaymentStatus
-from app.payments.queries import get_payment, payment_metrics
+from app.payments.queries import get_payment, payment_metrics, visible_payments
 from app.payments.services.health import gateway_health
 from app.tenancy.cache import kept
 
@@ -126,21 +126,19 @@ def _payments() -> Any:
 
 
 def _patient_page(patient_id: str, query: PaymentQuery) -> dict[str, Any]:
-    """A patient's payments; the cache keeps the first page."""
+    """A patient's payments; the cache keeps the first page, as whoever sees the whole clinic sees it."""
 
     def load() -> dict[str, Any]:
         return _payment_page(_payments().where(Payment.patient_id == patient_id), query)
 
-    if not is_first_page(query):
+    if not is_first_page(query) or own_location_id() is not None:
         return load()
     answer: dict[str, Any] = kept(USER_PAYMENTS, f"{patient_id}:{query.limit}", load, part=patient_id)
     return answer
 
 
 def _payment_page(wanted: Any, query: PaymentQuery) -> dict[str, Any]:
-    own = own_patient_id()
-    if own is not None:
-        wanted = wanted.where(Payment.patient_id == own)
+    wanted = visible_payments(wanted)
     for name in ("patient_id", "invoice_id", "appointment_id"):
         value = getattr(query, name)
         if value is not None:

@@ -11,12 +11,12 @@ from sqlalchemy import select
 from app.core.api import Api, Body, ListQuery, endpoint
 from app.core.idempotency import repeatable_id
 from app.core.paging import page
-from app.core.principal import may, own_patient_id
+from app.core.principal import may, own_location_id, own_patient_id
 from app.core.transaction import unit_of_work
 from app.payments import services
 from app.payments.api.shapes import REFUND_COLUMNS, amount_of, checked_id, show_refund
 from app.payments.models import ORIGINAL, Payment, Refund, RefundStatus
-from app.payments.queries import get_payment, get_refund
+from app.payments.queries import get_payment, get_refund, visible_payments
 
 
 class RefundQuery(ListQuery):
@@ -63,9 +63,8 @@ class RefundApi(Api):
     def refunds(self, query: RefundQuery) -> dict[str, Any]:
         """Refunds, the newest first."""
         wanted: Any = select(*REFUND_COLUMNS)
-        own = own_patient_id()
-        if own is not None:
-            wanted = wanted.join(Payment, Payment.id == Refund.payment_id).where(Payment.patient_id == own)
+        if own_patient_id() is not None or own_location_id() is not None:
+            wanted = visible_payments(wanted.join(Payment, Payment.id == Refund.payment_id))
         if query.status:
             wanted = wanted.where(Refund.status == query.status)
         if query.payment_id:

@@ -149,6 +149,7 @@ class Payment(TenantModel):
     payer: Mapped[dict[str, str]] = mapped_column(JSONB, nullable=False, default=dict)
 
     __secret_columns__ = frozenset({"payer", "page_url"})
+    __located_through__ = "invoice"
 
     patient: Mapped[Any] = tenant_relationship("Patient", "Payment.patient_id", viewonly=True)
     invoice: Mapped[Any] = tenant_relationship("Invoice", "Payment.invoice_id", viewonly=True)
@@ -223,6 +224,8 @@ class PaymentAttempt(TenantModel):
     failure_code: Mapped[str] = mapped_column(String(64), nullable=False, default="")
     failure_text: Mapped[str] = mapped_column(String(300), nullable=False, default="")
     attempted_at: Mapped[datetime | None] = mapped_column(AwareTime)
+
+    __located_through__ = "payment"
 
     payment: Mapped[Payment] = tenant_relationship("Payment", "PaymentAttempt.payment_id", back_populates="attempts")
 

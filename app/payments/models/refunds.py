@@ -93,6 +93,8 @@ class Refund(Stateful, TenantModel):
     error_code: Mapped[str] = mapped_column(String(64), nullable=False, default="")
     error_text: Mapped[str] = mapped_column(String(300), nullable=False, default="")
 
+    __located_through__ = "payment"
+
     payment: Mapped[Payment] = tenant_relationship("Payment", "Refund.payment_id", back_populates="refunds")
 
     @property
