@@ -33,6 +33,16 @@ class DemoClinic:
     locations: tuple[tuple[str, str, tuple[str, ...]], ...]
     doctors: tuple[DemoDoctor, ...]
     phone_prefix: str
+    country: str = "IN"
+    dial: str = "+91"
+
+    @property
+    def currency(self) -> str:
+        return str(self.settings.get("currency", "INR"))
+
+    @property
+    def zone(self) -> str:
+        return str(self.settings.get("zone", "Asia/Kolkata"))
 
 
 SUNRISE = DemoClinic(
@@ -83,6 +93,33 @@ LAKESIDE = DemoClinic(
     "98220",
 )
 CLINICS = (SUNRISE, LAKESIDE)
+# PayPal takes no rupees: this one is founded when somebody first walks through a payment with it.
+HARBOUR = DemoClinic(
+    "Harbour Clinic",
+    "harbour",
+    "harbour.demo",
+    {
+        "zone": "America/New_York",
+        "currency": "USD",
+        "locale": "en_US",
+        "phone_region": "US",
+        "fiscal_year_starts_in": 1,
+        "invoice_prefix": "HAR",
+        "credit_note_prefix": "HARC",
+        "address": "8 Harbour Street, Portland, ME 04101",
+        "phone": "+1 207 555 0142",
+        "email": "desk@harbour.example",
+        "brand_colour": "#7a4a1f",
+    },
+    (("Harbour Street", "8 Harbour Street, Portland, ME 04101", ("Room 1", "Room 2")),),
+    (
+        DemoDoctor("Rosa", "Marsh", "General medicine", "ME-20417", "Room 1", 120),
+        DemoDoctor("Peter", "Lindqvist", "Dermatology", "ME-31822", "Room 2", 180),
+    ),
+    "20755",
+    country="US",
+    dial="+1",
+)
 
 # Role -> first and last name of its demo user; DOCTOR and PATIENT are the first doctor and the first patient.
 STAFF = {

@@ -1,4 +1,4 @@
-"""`flask demo load` and `flask demo connect`."""
+"""`flask demo load`, `flask demo connect` and `flask demo walk`."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ from app.audit.services import record
 from app.core import clock
 from app.core.tenant import all_tenants, db, tenant_scope
 from app.core.transaction import unit_of_work
-from app.demo.cast import DemoClinic
+from app.demo.abroad import found_abroad
+from app.demo.cast import HARBOUR, SUNRISE, DemoClinic
 from app.demo.crowd import add_patients
 from app.demo.house import add_staff, create_clinics, furnish
 from app.demo.outside import SandboxAway, connect_clinics
 from app.demo.today import add_present
+from app.demo.walk import GATEWAYS, Walk
+from app.demo.walk_clients import WalkFailed
 from app.demo.year import add_year
 from app.tenancy.models import Clinic
 from app.tenancy.queries import settings_in_scope
@@ -70,3 +73,31 @@ def connect() -> None:
     except SandboxAway as error:
         click.echo(str(error), err=True)
         sys.exit(1)
+
+
+@demo.command("walk")
+@click.option("--gateway", type=click.Choice(GATEWAYS), required=True, help="Whose payment to walk through.")
+def walk(gateway: str) -> None:
+    """A visit from booking to reconciliation over one gateway, as clients of the running console."""
+    _refuse_production()
+    settings = get_settings()
+    house = HARBOUR if gateway == "paypal" else SUNRISE
+    walking = Walk(
+        gateway, house, f"http://127.0.0.1:{settings.port}", f"http://127.0.0.1:{settings.sandbox_port}", click.echo
+    )
+    try:
+        walking.check_servers()
+        if house is HARBOUR:
+            _go_abroad(walking)
+        walking.go()
+    except (WalkFailed, SandboxAway) as error:
+        click.echo(f"\u2717 {error}", err=True)
+        sys.exit(1)
+
+
+def _go_abroad(walking: Walk) -> None:
+    founded = found_abroad()
+    if founded:
+        connect_clinics()
+    state = "was founded just now for this walk" if founded else "is there from an earlier walk"
+    walking.done(f"PayPal takes no rupees: {HARBOUR.name}, which bills in US dollars, {state}")

@@ -18,13 +18,13 @@ from app.people.models import Gender, Patient, search_names
 PATIENTS = 260
 
 
-def add_patients(demo: DemoClinic, today: date, random: Random) -> list[str]:
+def add_patients(demo: DemoClinic, today: date, random: Random, count: int = PATIENTS) -> list[str]:
     """Their ids; the first is Meera Iyer, who has a log-in."""
     rows = Rows()
-    ids = [_add(rows, demo, number, today, random) for number in range(1, PATIENTS + 1)]
+    ids = [_add(rows, demo, number, today, random) for number in range(1, count + 1)]
     rows.write()
     next_number("mrn")
-    db.session.execute(update(NumberSeries).where(NumberSeries.name == "mrn").values(last=PATIENTS))
+    db.session.execute(update(NumberSeries).where(NumberSeries.name == "mrn").values(last=count))
     return ids
 
 
@@ -44,11 +44,11 @@ def _add(rows: Rows, demo: DemoClinic, number: int, today: date, random: Random)
         search_last_first=last_first,
         gender=Gender.FEMALE if female else Gender.MALE,
         date_of_birth=today - timedelta(days=random.randint(400, 30000)),
-        phone=f"+91{demo.phone_prefix}{number:05d}",
+        phone=f"{demo.dial}{demo.phone_prefix}{number:05d}",
         email=f"patient{number}@{demo.subdomain}.example",
         address=f"{random.randint(1, 240)} {random.choice(STREETS)}",
         city=demo.settings["address"].rpartition(", ")[2].partition(" ")[0],
-        country="IN",
+        country=demo.country,
         language="hi" if random.random() < 0.2 else "en",
         alerts=[random.choice(ALERTS)] if random.random() < 0.12 else [],
         created_at=clock.now() - timedelta(days=420 * (PATIENTS - number) / PATIENTS, minutes=random.randint(0, 500)),

@@ -64,7 +64,7 @@ def furnish(clinic_id: str, demo: DemoClinic) -> House:
     doctors = tuple((_doctor(doctor, first.id, rooms[doctor.room]), doctor) for doctor in demo.doctors)
     services = _services()
     for doctor_id, doctor in doctors:
-        _prices(doctor_id, doctor, services)
+        _prices(doctor_id, doctor, services, demo.currency)
     open_accounts()
     db.session.flush()
     return House(clinic_id, demo, first.id, doctors, services)
@@ -147,7 +147,7 @@ def fee_of(doctor: DemoDoctor, type: str) -> int:
     return int(doctor.fee * factor) * 100
 
 
-def _prices(doctor_id: str, doctor: DemoDoctor, services: dict[str, str]) -> None:
+def _prices(doctor_id: str, doctor: DemoDoctor, services: dict[str, str], currency: str) -> None:
     for type in doctor.types:
         db.session.add(
             ServicePrice(
@@ -155,7 +155,7 @@ def _prices(doctor_id: str, doctor: DemoDoctor, services: dict[str, str]) -> Non
                 doctor_id=doctor_id,
                 appointment_type=type,
                 price_minor=fee_of(doctor, type),
-                currency="INR",
+                currency=currency,
             )
         )
 

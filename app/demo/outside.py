@@ -10,7 +10,7 @@ from sqlalchemy import select
 from app.core.ids import new_id
 from app.core.tenant import all_tenants, db, tenant_scope
 from app.core.transaction import unit_of_work
-from app.demo.cast import CLINICS, DemoClinic
+from app.demo.cast import CLINICS, HARBOUR, DemoClinic
 from app.desk.providers import REGISTRY
 from app.tenancy.models import Clinic, ProviderAccount
 from app.tenancy.providers import save_account
@@ -42,7 +42,7 @@ def connect_clinics() -> list[str]:
 def _demo_clinics() -> list[tuple[str, DemoClinic]]:
     with all_tenants():
         known = dict(db.session.execute(select(Clinic.subdomain, Clinic.id)).tuples().all())
-    return [(known[demo.subdomain], demo) for demo in CLINICS if demo.subdomain in known]
+    return [(known[demo.subdomain], demo) for demo in (*CLINICS, HARBOUR) if demo.subdomain in known]
 
 
 def _save(settings: Settings, demo: DemoClinic, paypal_root: str) -> None:

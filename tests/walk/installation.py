@@ -98,6 +98,9 @@ def open_installation(database_url: str, directory: Path) -> Iterator[Installati
             "DATABASE_URL": database_url,
             "REDIS_URL": redis.url,
             "DATA_DIR": str(directory),
+            "PORT": address.rpartition(":")[2],
+            "SANDBOX_PORT": str(sandbox.port),
+            "SANDBOX_SMTP_PORT": str(sandbox.smtp_port),
             "PUBLIC_URL": address,
             "POOL_SIZE": "4",
             "REDIS_ANSWER_SECONDS": "1",
@@ -114,7 +117,6 @@ def running(installation: Installation, directory: Path) -> Iterator[Installatio
         **os.environ,
         **installation.zygote.environment,
         "HOST": "127.0.0.1",
-        "PORT": installation.address.rpartition(":")[2],
         "WEB_CONCURRENCY": "1",
     }
     web = ("-m", "gunicorn", "--config", "gunicorn.conf.py", "app:create_app()")
