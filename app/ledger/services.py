@@ -26,6 +26,7 @@ from app.ledger.periods import closed_until as closed_until
 from app.ledger.periods import lock_books as lock_books
 
 REVERSAL = "reversal"
+_ACCOUNTS = "ledger_accounts"
 
 
 class Unbalanced(ValueError):
@@ -152,10 +153,17 @@ def _check_balance(lines: Sequence[Line]) -> None:
 
 
 def _account_ids() -> dict[str, str]:
+    """Of the clinic in scope; read once in a transaction."""
+    session = db.session()
+    known = session.info.get(_ACCOUNTS)
+    if known is not None and known[0] is session.get_transaction() and known[1] == require_clinic():
+        return known[2]  # type: ignore[no-any-return]
     found = _load_account_ids()
     if not all(code in found for code in AccountCode):
         open_accounts()
         found = _load_account_ids()
+    if not session.in_nested_transaction():  # a savepoint that is rolled back takes new accounts with it
+        session.info[_ACCOUNTS] = (session.get_transaction(), require_clinic(), found)
     return found
 
 

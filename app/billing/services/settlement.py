@@ -171,6 +171,7 @@ def take_back(invoice: Invoice, allocation: InvoiceAllocation, amount: Money) ->
 def _apply(invoice: Invoice, allocation: InvoiceAllocation, used: Money) -> None:
     allocation.applied_minor += used.minor
     invoice.paid_minor += used.minor
+    _show_status(invoice)
     db.session.flush()
     post(
         APPLIED,
@@ -182,7 +183,7 @@ def _apply(invoice: Invoice, allocation: InvoiceAllocation, used: Money) -> None
         source_key=str(allocation.applied_minor),
         memo=invoice.number or "",
     )
-    show_progress(invoice)
+    follow_invoice(invoice)
     if invoice.status == InvoiceStatus.PAID:
         publish(InvoicePaid(**facts(invoice)))
     else:
@@ -194,12 +195,15 @@ def show_progress(invoice: Invoice) -> None:
 
     A debt that was given up stays so: only money brings it back.
     """
-    if invoice.status == InvoiceStatus.WRITTEN_OFF:
-        return
+    if invoice.status != InvoiceStatus.WRITTEN_OFF:
+        _show_status(invoice)
+        follow_invoice(invoice)
+
+
+def _show_status(invoice: Invoice) -> None:
     if invoice.paid_minor + invoice.credited_minor >= invoice.total_minor:
         wanted = InvoiceStatus.PAID
     else:
         wanted = InvoiceStatus.PARTIALLY_PAID if invoice.paid_minor else InvoiceStatus.OPEN
     if invoice.status != wanted:
         invoice.become(wanted)
-    follow_invoice(invoice)

@@ -10,7 +10,6 @@ from dataclasses import replace
 
 from app.core.ids import is_id, new_id
 from app.core.money import Money
-from app.core.tenant import db
 from app.events.services import publish
 from app.payments.errors import FactRefused, NotKnownYet
 from app.payments.events import PaymentCompleted
@@ -35,12 +34,14 @@ def apply_fact(payment_id: str, fact: GatewayPayment) -> Payment:
     _check_payment(payment, fact)
     attempt = _attempt(payment, fact.payment_id)
     came = _merge(attempt, fact)
+    fee = _note_fee(attempt, fact, came)
     settle(payment)
     if came:
         book_capture(payment, attempt, came)
         review_capture(payment)
         _publish_completed(payment, came)
-    _take_fee(attempt, fact, came)
+    if fee is not None:
+        book_fee(attempt, *fee)
     return payment
 
 
@@ -112,8 +113,7 @@ def _attempt(payment: Payment, gateway_payment_id: str) -> PaymentAttempt:
         failure_code="",
         failure_text="",
     )
-    payment.attempts.append(attempt)
-    db.session.flush()
+    payment.attempts.append(attempt)  # settle() writes it, with its sums
     return attempt
 
 
@@ -133,17 +133,16 @@ def _merge(attempt: PaymentAttempt, fact: GatewayPayment) -> Money:
     return Money(attempt.captured_minor - before, attempt.currency)
 
 
-def _take_fee(attempt: PaymentAttempt, fact: GatewayPayment, came: Money) -> None:
-    """Book the fee once, with each part that was captured: the gateway fixes it with the capture."""
+def _note_fee(attempt: PaymentAttempt, fact: GatewayPayment, came: Money) -> tuple[Money, Money, str] | None:
+    """What is to be booked as `book_fee` takes it; once with each part that was captured, which fixes the fee."""
     if fact.fee is None or not attempt.captured_minor or (attempt.fee_minor is not None and not came):
-        return
+        return None
     tax = fact.tax if fact.tax is not None else Money.zero(fact.fee.currency)
     more = fact.fee - Money(attempt.fee_minor or 0, fact.fee.currency)
     more_tax = tax - Money(attempt.fee_tax_minor or 0, tax.currency)
     key = "" if attempt.fee_minor is None else str(attempt.captured_minor)
     attempt.fee_minor, attempt.fee_tax_minor, attempt.fee_currency = fact.fee.minor, tax.minor, fact.fee.currency
-    if more.minor > 0:
-        book_fee(attempt, more, more_tax, key)
+    return (more, more_tax, key) if more.minor > 0 else None
 
 
 def _publish_completed(payment: Payment, came: Money) -> None:

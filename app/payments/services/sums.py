@@ -42,8 +42,8 @@ def locked_refund(refund_id: str) -> Refund:
 def settle(payment: Payment) -> None:
     """Recompute the sums, and tell whoever waits for the status. The last step of every change."""
     before = payment.status
+    payment.in_doubt = in_doubt(payment)  # asks the database first, so that the row is written once
     _add_up(payment)
-    payment.in_doubt = in_doubt(payment)
     _describe(payment)
     db.session.flush()
     if payment.status != before:

@@ -256,14 +256,15 @@ def _process(webhook_id: str, confirmed: GatewayNotice | None = None) -> _Ask | 
     if payment is None:
         raise NotKnownYet("no payment of ours is known for it")
     _check_account(webhook, payment)
-    webhook.payment_id = payment.id
     if confirmed is not None and notice.dispute is not None:
         _apply(payment.id, replace(notice, payment=None, refund=None))
     if _must_ask(adapter, notice):
         if payment.order_id is None and notice.order_id not in orders_opened(payment):
             raise NotKnownYet("its order is only being opened")
+        webhook.payment_id = payment.id
         return _Ask(payment.id, notice.refund_id)
     _apply(payment.id, notice)
+    webhook.payment_id = payment.id  # now, so that the row is written once
     _finish(webhook, WebhookStatus.PROCESSED)
     return None
 
