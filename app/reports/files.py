@@ -8,7 +8,8 @@ from typing import Any
 from flask import Response
 
 from app.audit.services import record
-from app.core.spreadsheet import CSV, XLSX, to_csv, to_xlsx
+from app.core.money import Money
+from app.core.spreadsheet import CSV, XLSX, Sheet, csv_table, workbook
 from app.core.transaction import unit_of_work
 from app.reports.base import Filters, Report, Section
 
@@ -20,10 +21,10 @@ def export_report(report: Report, filters: Filters, kind: str) -> Response:
     sections = report.sections(filters)
     if kind == "xlsx":
         name = str(report.title)
-        sheets = [(str(section.title) or name, _heads(section), list(_rows(section))) for section in sections]
-        response = Response(to_xlsx(sheets), mimetype=XLSX)
+        sheets = [Sheet(_heads(section), _rows(section), str(section.title) or name) for section in sections]
+        response = Response(b"".join(workbook(sheets)), mimetype=XLSX)
     else:
-        tables = [to_csv(_heads(section), _rows(section)) for section in sections]
+        tables = ["".join(csv_table(_heads(section), _rows(section, plain=True))) for section in sections]
         response = Response("\r\n".join(tables), mimetype=CSV)
     days = f"{filters.first}" if filters.first == filters.last else f"{filters.first}-{filters.last}"
     response.headers["Content-Disposition"] = f'attachment; filename="{report.name}-{days}.{kind}"'
@@ -34,8 +35,9 @@ def _heads(section: Section) -> list[str]:
     return [str(column.label) for column in section.columns]
 
 
-def _rows(section: Section) -> Iterator[list[Any]]:
+def _rows(section: Section, *, plain: bool = False) -> Iterator[list[Any]]:
+    """With the totals as the last row. `plain`: amounts as bare numbers, since a column has one currency."""
     names = [column.name for column in section.columns]
-    yield from ([row.get(name) for name in names] for row in section.rows)
-    if section.totals:
-        yield [section.totals.get(name) for name in names]
+    for row in [*section.rows, *([section.totals] if section.totals else [])]:
+        values = [row.get(name) for name in names]
+        yield [value.major if plain and isinstance(value, Money) else value for value in values]

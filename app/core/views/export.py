@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
@@ -12,13 +10,12 @@ from flask_appbuilder import expose
 from flask_appbuilder.security.decorators import has_access
 
 from app.core.principal import Principal, acting_as, find_principal
+from app.core.spreadsheet import CSV, ROWS_AT_ONCE, XLSX, Sheet, csv_table, workbook
 from app.core.tenant import db, require_clinic, tenant_scope
 from app.core.transaction import unit_of_work
 from app.core.views.hooks import hooks
-from app.core.views.workbook import XLSX, workbook
 
 EXPORT_LIMIT = 100_000
-ROWS_AT_ONCE = 500
 
 
 class Exporting:
@@ -39,7 +36,7 @@ class Exporting:
             hooks().note_export(self.model.__tablename__)
         excel = request.args.get("format") == "xlsx"
         rows = self._streamed(self._xlsx if excel else self._csv, filters, find_principal(), require_clinic())
-        response = Response(stream_with_context(rows), mimetype=XLSX if excel else "text/csv")
+        response = Response(stream_with_context(rows), mimetype=XLSX if excel else CSV)
         name = f"{self.model.__tablename__}.{'xlsx' if excel else 'csv'}"
         response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
         return response
@@ -53,18 +50,14 @@ class Exporting:
         return [str(self.label_columns.get(name, name)) for name in self.list_columns]
 
     def _xlsx(self, filters: Any) -> Iterator[bytes]:
-        pages = self._pages(filters)
-        yield from workbook(self._heads(), ([getattr(row, name) for name in self.list_columns] for row in pages))
+        yield from workbook([Sheet(self._heads(), self._rows(filters))])
 
     def _csv(self, filters: Any) -> Iterator[str]:
-        buffer = io.StringIO()
-        writer = csv.writer(buffer)
-        writer.writerow(self._heads())
-        for number, row in enumerate(self._pages(filters), 1):
-            writer.writerow([_cell(getattr(row, name)) for name in self.list_columns])
-            if number % ROWS_AT_ONCE == 0:
-                yield _emptied(buffer)
-        yield _emptied(buffer)
+        yield from csv_table(self._heads(), self._rows(filters))
+
+    def _rows(self, filters: Any) -> Iterator[list[Any]]:
+        for row in self._pages(filters):
+            yield [getattr(row, name) for name in self.list_columns]
 
     def _pages(self, filters: Any) -> Iterator[Any]:
         """The rows of the filtered list, the newest first, EXPORT_LIMIT at most."""
@@ -78,24 +71,3 @@ class Exporting:
         joined = filters.get_joined_filters(self._base_filters)
         query = self.datamodel.apply_filters(db.session.query(self.model), joined)
         return query.order_by(self.model.id.desc()).offset(page * ROWS_AT_ONCE).limit(ROWS_AT_ONCE).all()
-
-
-def _emptied(buffer: io.StringIO) -> str:
-    text = buffer.getvalue()
-    buffer.seek(0)
-    buffer.truncate()
-    return text
-
-
-def _cell(value: Any) -> str:
-    """Text for a spreadsheet; a leading formula character is defused (OWASP CSV injection)."""
-    text = "" if value is None else str(value)
-    return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") and not _is_number(text) else text
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

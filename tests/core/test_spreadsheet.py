@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 from zipfile import ZipFile
 
 from app.core.money import Money
-from app.core.views.workbook import workbook
+from app.core.spreadsheet import Sheet, workbook
 from tests.factories.billing import make_invoice
 
 SHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
@@ -37,7 +37,7 @@ def test_amounts_and_times_are_numbers_and_formulas_are_text(app_context: Any) -
             Money(123456, "INR"), Money(7, "JPY"), Money(1, "KWD"), Decimal("2.5"), True, None,
             date(2026, 11, 21), datetime(2026, 11, 21, 12, tzinfo=UTC), "=1+1", "http://x.example",
         ]  # fmt: skip
-        content = b"".join(workbook([f"c{at}" for at in range(10)], [row]))
+        content = b"".join(workbook([Sheet([f"c{at}" for at in range(10)], [row])]))
     head, first = cells(content)
     assert head[0] == ("str", "c0")
     assert [text for kind, text in first if kind == "n"][:4] == ["1234.56", "7", "0.001", "2.5"]
