@@ -22,7 +22,8 @@ def main(arguments: list[str] | None = None) -> int:
     directory = Path(os.environ.get("DATA_DIR") or ROOT / ".data") / "bench"
     effort = Effort(options.rounds, options.seconds)
     figures: list[Figure] = []
-    with open_installation(directory, Sizes(options.patients, options.appointments), fresh=options.fresh) as found:
+    sizes = Sizes(options.patients, options.appointments, payments=options.payments)
+    with open_installation(directory, sizes, fresh=options.fresh) as found:
         for name in options.checks or CHECKS:
             print(f"Measuring: {name} ...", flush=True)
             for figure in CHECKS[name](found, effort):
@@ -40,6 +41,7 @@ def _options(names: list[str], arguments: list[str] | None) -> argparse.Namespac
     parser.add_argument("checks", nargs="*", choices=[[], *names], metavar="check", help=", ".join(names))
     parser.add_argument("--patients", type=int, default=sizes.patients)
     parser.add_argument("--appointments", type=int, default=sizes.appointments)
+    parser.add_argument("--payments", type=int, default=sizes.payments, help="in the books of the check of revenue")
     parser.add_argument("--rounds", type=int, default=usual.rounds, help="how often both sides take turns")
     parser.add_argument("--seconds", type=float, default=usual.seconds, help="of load a side takes in a round")
     parser.add_argument("--fresh", action="store_true", help="load again even if the data are there")

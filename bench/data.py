@@ -7,9 +7,9 @@ the tables end as the migrations made them, in seconds instead of an hour.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
@@ -75,6 +75,8 @@ class Sizes:
     patients: int = 200_000
     appointments: int = 1_000_000
     doctors: int = 50
+    # Of the books that one check loads for itself: another number is no reason to load the clinic again.
+    payments: int = field(default=5_000_000, repr=False)
 
     @property
     def days(self) -> int:
@@ -88,7 +90,7 @@ def load(url: str, clinic_id: str, location_id: str, doctor_ids: list[str], size
     with psycopg.connect(**connection_arguments(url)) as connection:
         connection.execute("set session_replication_role = replica")
         connection.execute("set maintenance_work_mem = '1GB'")
-        with _bare_tables(connection):
+        with bare_tables(connection, LOADED):
             _fill(connection, clinic_id, location_id, doctor_ids, sizes)
     with psycopg.connect(**connection_arguments(url), autocommit=True) as connection:
         connection.execute("vacuum analyze")
@@ -104,9 +106,9 @@ def connection_arguments(url: str) -> dict[str, Any]:
 
 
 @contextmanager
-def _bare_tables(connection: psycopg.Connection[Any]) -> Iterator[None]:
+def bare_tables(connection: psycopg.Connection[Any], tables: Sequence[str]) -> Iterator[None]:
     """The tables without secondary indexes, which come back at the end."""
-    taken = [(table, *index) for table in LOADED for index in _secondary_indexes(connection, table)]
+    taken = [(table, *index) for table in tables for index in _secondary_indexes(connection, table)]
     for table, name, _definition, is_constraint in taken:
         connection.execute(
             f'alter table "{table}" drop constraint "{name}"' if is_constraint else f'drop index "{name}"'

@@ -51,15 +51,16 @@ class House:
     logins: dict[str, Login]
 
 
-def build_house(doctors: int) -> House:
+def build_house(doctors: int, subdomain: str = "bench") -> House:
     """Make the clinic in the database of the present application."""
     with all_tenants(), unit_of_work():
-        clinic_id = create_clinic(name="Bench Clinic", subdomain="bench").id
+        clinic_id = create_clinic(name="Bench Clinic", subdomain=subdomain).id
     with tenant_scope(clinic_id), unit_of_work():
         location_id = _location()
         doctor_ids = [_doctor(number, location_id) for number in range(doctors)]
         _prices()
-    return House(clinic_id, location_id, doctor_ids, {role: _login(clinic_id, role) for role in ROLES})
+    logins = {role: _login(clinic_id, role, f"{subdomain}-{role.lower()}") for role in ROLES}
+    return House(clinic_id, location_id, doctor_ids, logins)
 
 
 def _location() -> str:
@@ -92,11 +93,11 @@ def _prices() -> None:
     db.session.flush()
 
 
-def _login(clinic_id: str, role: str) -> Login:
+def _login(clinic_id: str, role: str, username: str) -> Login:
     login, now = Login(new_id(), new_id()), clock.now()
     with all_tenants(), unit_of_work():
         db.session.add(
-            User(id=login.user_id, username=f"bench-{role.lower()}", first_name="Bench", password_hash="!")  # noqa: S106
+            User(id=login.user_id, username=username, first_name="Bench", password_hash="!")  # noqa: S106
         )
         db.session.flush()
         db.session.add(

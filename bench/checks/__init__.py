@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bench.checks.booking import booking
+from bench.checks.bulk import bulk
 from bench.checks.console import console_pages
+from bench.checks.intake import intake
 from bench.checks.loader import loader
 from bench.checks.memory import memory
+from bench.checks.paper import paper
 from bench.checks.plans import plans
+from bench.checks.revenue import revenue
 from bench.checks.search import patient_search
+from bench.checks.transition import transition
 from bench.checks.visits import list_of_visits
 from bench.figures import Effort, Figure
 from bench.installation import Installation
@@ -23,5 +28,10 @@ CHECKS: dict[str, Check] = {
     "booking": booking,
     "console": console_pages,
     "search": patient_search,
+    "intake": intake,
+    "transition": transition,
+    "bulk": bulk,
+    "paper": paper,
+    "revenue": revenue,
     "memory": memory,
 }

@@ -15,7 +15,7 @@ from bench.installation import Installation
 from tests.conftest import TEMPLATE, migrate_template
 from tests.embedded_servers import clone_database, drop_database
 
-SIZES = Sizes(patients=3_000, appointments=20_000, doctors=5)
+SIZES = Sizes(patients=3_000, appointments=20_000, doctors=5, payments=1_500)
 NAMES = ("APP_ENV", "DATABASE_URL", "REDIS_URL", "DATA_DIR")
 
 
