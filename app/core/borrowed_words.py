@@ -132,4 +132,11 @@ COLUMNS = (
     _("Invoice allocation"),
     _("Payment attempt"),
     _("Credit note"),
+    _("Order id"),
+    _("Run"),
+    _("Paid at"),
+    _("Defaulted at"),
+    _("Answered at"),
+    _("Phase"),
+    _("Drawer"),
 )
