@@ -105,6 +105,7 @@ class Endpoint:
     steps: bool = False
     summary: str = ""
     tag: str = ""
+    module: str = ""
 
 
 ENDPOINTS: list[Endpoint] = []
@@ -235,7 +236,8 @@ class Api(BaseApi):
         for method in vars(cls).values():
             about = getattr(method, "endpoint", None)
             if about is not None:
-                ENDPOINTS.append(replace(about, path=cls.route_base + about.path, tag=about.tag or cls.openapi_tag))
+                tag = about.tag or cls.openapi_tag
+                ENDPOINTS.append(replace(about, path=cls.route_base + about.path, tag=tag, module=cls.__module__))
 
     def add_api_spec(self, api_spec: Any) -> None:
         """Documentation comes from ENDPOINTS (app/core/openapi.py), not from docstrings."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from typing import Any
 
@@ -10,10 +9,10 @@ from flask import Blueprint, Flask, Response, render_template, url_for
 from pydantic import BaseModel
 
 from app.core.api import ENDPOINTS, Endpoint, dump
+from app.core.api_examples import PATH_VALUE, documented_path, example_of
 
 blueprint = Blueprint("openapi", __name__)
 
-PATH_VALUE = re.compile(r"<(?:\w+:)?(\w+)>")
 ERRORS = {
     "400": "The request is malformed.",
     "401": "Nobody is logged in, or the token is not valid any more.",
@@ -61,8 +60,7 @@ def specification() -> dict[str, Any]:
     schemas: dict[str, Any] = {"Error": ERROR_SCHEMA}
     paths: dict[str, Any] = {}
     for item in ENDPOINTS:
-        path = PATH_VALUE.sub(r"{\1}", item.path)
-        paths.setdefault(path, {})[item.method.lower()] = _operation(item, schemas)
+        paths.setdefault(documented_path(item), {})[item.method.lower()] = _operation(item, schemas)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -92,7 +90,8 @@ def _operation(item: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
     if item.public:
         operation["security"] = []
     if item.body is not None:
-        operation["requestBody"] = {"content": {"application/json": {"schema": _reference(item.body, schemas)}}}
+        body = {"schema": _reference(item.body, schemas), **_shown(item, "request")}
+        operation["requestBody"] = {"content": {"application/json": body}}
     return operation
 
 
@@ -119,11 +118,18 @@ def _responses(item: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
     success: dict[str, Any] = {"description": "Done."}
     if isinstance(item.reply, type) and issubclass(item.reply, BaseModel):
         success["content"] = {"application/json": {"schema": _reference(item.reply, schemas)}}
+    if answer := _shown(item, "answer"):
+        success.setdefault("content", {}).setdefault("application/json", {}).update(answer)
     failure = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
     responses = {str(item.status): success}
     for status, text in ERRORS.items():
         responses[status] = {"description": text, "content": failure}
     return responses
+
+
+def _shown(item: Endpoint, side: str) -> dict[str, Any]:
+    known = example_of(item)
+    return {"example": known[side]} if side in known else {}
 
 
 def _reference(model: type[BaseModel], schemas: dict[str, Any]) -> dict[str, Any]:

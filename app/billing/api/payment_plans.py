@@ -22,7 +22,7 @@ from app.core.paging import page
 PLAN = "/payment-plans/<id:payment_plan_id>"
 
 
-class NewPlan(Body):
+class NewPaymentPlan(Body):
     """`instalments` equal parts of what is due; what does not divide is paid with the first."""
 
     invoice_id: Id
@@ -32,7 +32,7 @@ class NewPlan(Body):
     notes: str = Field("", max_length=2000)
 
 
-class PlanChanges(Body):
+class PaymentPlanChanges(Body):
     """What is left out stays. `status` can only become CANCELLED, with a reason."""
 
     model_config = ConfigDict(extra="forbid")
@@ -43,7 +43,7 @@ class PlanChanges(Body):
     reason: str = Field("", max_length=300)
 
 
-class PlanQuery(ListQuery):
+class PaymentPlanQuery(ListQuery):
     status: PaymentPlanStatus | None = None
     patient_id: Id | None = None
     invoice_id: Id | None = None
@@ -54,8 +54,8 @@ class PaymentPlanApi(Api):
 
     openapi_tag = "Payment plans"
 
-    @endpoint("GET", "/payment-plans", resource="payment_plan", action="read", query=PlanQuery)
-    def plans(self, query: PlanQuery) -> dict[str, Any]:
+    @endpoint("GET", "/payment-plans", resource="payment_plan", action="read", query=PaymentPlanQuery)
+    def plans(self, query: PaymentPlanQuery) -> dict[str, Any]:
         """Payment plans, the newest first."""
         wanted = visible_plans(select(PaymentPlan, PaymentPlan.created_at, PaymentPlan.id))
         for name in ("status", "patient_id", "invoice_id"):
@@ -66,9 +66,15 @@ class PaymentPlanApi(Api):
         return page(wanted, keys, query, lambda row: show_payment_plan(row.PaymentPlan), descending=True)
 
     @endpoint(
-        "POST", "/payment-plans", resource="payment_plan", action="create", body=NewPlan, status=201, idempotent=True
+        "POST",
+        "/payment-plans",
+        resource="payment_plan",
+        action="create",
+        body=NewPaymentPlan,
+        status=201,
+        idempotent=True,
     )
-    def create(self, body: NewPlan) -> dict[str, Any]:
+    def create(self, body: NewPaymentPlan) -> dict[str, Any]:
         """Split what is due of an open invoice into instalments."""
         options = body.model_dump(exclude={"invoice_id", "instalments"})
         return show_payment_plan(make_payment_plan(locked_invoice(body.invoice_id), body.instalments, **options))
@@ -78,8 +84,8 @@ class PaymentPlanApi(Api):
         """One plan with its instalments."""
         return show_payment_plan(get_payment_plan(payment_plan_id))
 
-    @endpoint("PUT", PLAN, resource="payment_plan", action="update", body=PlanChanges)
-    def change(self, payment_plan_id: str, body: PlanChanges) -> dict[str, Any]:
+    @endpoint("PUT", PLAN, resource="payment_plan", action="update", body=PaymentPlanChanges)
+    def change(self, payment_plan_id: str, body: PaymentPlanChanges) -> dict[str, Any]:
         """Change how a plan is paid, postpone it, or cancel it."""
         get_payment_plan(payment_plan_id)
         plan = lock_plan(payment_plan_id)
