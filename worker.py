@@ -79,7 +79,7 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("cron", help="queue scheduled jobs when they are due")
     options = parser.parse_args(arguments)
     try:
-        app = create_app()
+        app = create_app(edges=False)
     except MissingSetting as error:
         print(error, file=sys.stderr)
         return 2

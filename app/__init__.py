@@ -26,10 +26,11 @@ SLICES = (
 )
 
 
-def create_app(**overrides: Any) -> Flask:
-    """The web application. `overrides` are Flask settings, for tests. Raises MissingSetting with words for the
-    operator.
+def create_app(*, edges: bool = True, **overrides: Any) -> Flask:
+    """The application. `edges=False` leaves out screens and API, which a worker never answers by (20 MB).
+
+    `overrides` are Flask settings, for tests. Raises MissingSetting with words for the operator.
     """
     from app import wiring
 
-    return wiring.build(SLICES, overrides)
+    return wiring.build(SLICES, overrides, edges=edges)

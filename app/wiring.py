@@ -50,7 +50,7 @@ class IdConverter(UUIDConverter):
         return value.lower()
 
 
-def build(slices: tuple[str, ...], overrides: dict[str, Any]) -> Flask:
+def build(slices: tuple[str, ...], overrides: dict[str, Any], *, edges: bool = True) -> Flask:
     settings = get_settings()
     app = Flask("app", root_path=str(ROOT / "app"), template_folder=str(ROOT / "templates"), static_folder="static")
     app.config.update(flask_config(settings), **overrides)
@@ -61,7 +61,7 @@ def build(slices: tuple[str, ...], overrides: dict[str, Any]) -> Flask:
     for module in load_declarations(slices):
         for command in getattr(module, "CLI_COMMANDS", ()):
             app.cli.add_command(command)
-    _bind_extensions(app, slices)
+    _bind_extensions(app, slices if edges else ())
     return app
 
 
@@ -98,6 +98,7 @@ def flask_config(settings: Settings) -> dict[str, Any]:
 
 
 def _bind_extensions(app: Flask, slices: tuple[str, ...]) -> None:
+    """`slices`: those whose screens and API are served."""
     from app.access import edge
     from app.access.roles import role_may
     from app.access.security import SecurityManager
