@@ -122,7 +122,9 @@ def endpoint(method: str, path: str, **options: Any) -> Callable[[Callable[..., 
 
     def declare(function: Callable[..., Any]) -> Callable[..., Any]:
         summary = (function.__doc__ or "").strip().partition("\n")[0]
-        about = Endpoint(method, path, **{"resource": None, "action": None, "summary": summary, **options})
+        status = 204 if function.__annotations__.get("return") == "None" else 200
+        told = {"resource": None, "action": None, "summary": summary, "status": status}
+        about = Endpoint(method, path, **{**told, **options})
 
         @wraps(function)
         def handle(self: Api, **path_values: Any) -> Response:
