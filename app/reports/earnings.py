@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Integer, case, cast, func, select
+from sqlalchemy import Integer, case, cast, func, or_, select
 from sqlalchemy.orm import aliased
 
 from app.billing.models import CreditNote, CreditNoteLine, Invoice, InvoiceLine
@@ -13,7 +13,7 @@ from app.billing.services.credit_notes import CREDITED
 from app.billing.services.invoices import ISSUED
 from app.ledger.models import JournalEntry
 from app.reports.models import RevenueDay
-from app.reports.rollups import ROLLUPS, Rollup, sums_between
+from app.reports.rollups import ROLLUPS, Rollup, first_of, sums_between
 
 GRAIN = ("booked_on", "currency", "service_id", "doctor_id", "location_id")
 SUMS = ("net_minor", "tax_minor", "invoice_count")
@@ -21,7 +21,7 @@ SUMS = ("net_minor", "tax_minor", "invoice_count")
 _ORIGINAL = aliased(JournalEntry)
 # A void books the opposite of what the invoice booked, on its own day.
 _SIGN = case((JournalEntry.reverses_id.is_(None), 1), else_=-1)
-_ABOUT = func.coalesce(_ORIGINAL.source_id, JournalEntry.source_id)
+_ABOUT = first_of(_ORIGINAL.source_id, JournalEntry.source_id)
 
 
 def earnings(first: date, last: date) -> Any:
@@ -68,7 +68,7 @@ def _booked(kind: str, days: list[date]) -> Any:
         select(*(column.label(name) for name, column in zip(GRAIN, _grain(), strict=True)))
         .select_from(JournalEntry)
         .outerjoin(_ORIGINAL, _ORIGINAL.id == JournalEntry.reverses_id)
-        .where(JournalEntry.booked_on.in_(days), func.coalesce(_ORIGINAL.kind, JournalEntry.kind) == kind)
+        .where(JournalEntry.booked_on.in_(days), or_(JournalEntry.kind == kind, _ORIGINAL.kind == kind))
     )
 
 
