@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import parse_qsl
 
 import orjson
 
@@ -38,7 +39,7 @@ class Examples:
         status, answer = person(method, path.format(**values) + query, body)
         item = endpoint_of(f"{method} /api/v1{path}")
         assert status == item.status, (status, answer)
-        self.hold(item, {"request": body, "answer": answer})
+        self.hold(item, {"query": dict(parse_qsl(query.lstrip("?"))) or None, "request": body, "answer": answer})
         return answer
 
     def hold(self, item: Endpoint, real: dict[str, Any]) -> None:

@@ -1,6 +1,6 @@
 """Examples of bodies and answers: JSON beside the module whose endpoints they show.
 
-`api/invoices.py` has `api/examples/invoices.json`: by "METHOD /path" a `request`, an `answer`, or both.
+`api/invoices.py` has `api/examples/invoices.json`: by "METHOD /path" a `query`, a `request`, an `answer`.
 """
 
 from __future__ import annotations

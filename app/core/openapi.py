@@ -89,9 +89,11 @@ def _operation(item: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
         operation["description"] = f"Needs permission `{item.action}` on `{item.resource}`."
     if item.public:
         operation["security"] = []
-    if item.body is not None:
-        body = {"schema": _reference(item.body, schemas), **_shown(item, "request")}
-        operation["requestBody"] = {"content": {"application/json": body}}
+    body = _shown(item, "request")
+    if item.body is not None or body:
+        # Without a model it is somebody else's body, as a gateway's webhook: taken as it comes.
+        schema = _reference(item.body, schemas) if item.body is not None else {"type": "object"}
+        operation["requestBody"] = {"content": {"application/json": {"schema": schema, **body}}}
     return operation
 
 
@@ -102,9 +104,10 @@ def _parameters(item: Endpoint) -> list[dict[str, Any]]:
     ]
     if item.query is not None:
         schema = item.query.model_json_schema()
-        needed = set(schema.get("required", ()))
+        needed, asked = set(schema.get("required", ())), example_of(item).get("query", {})
         for name, described in schema.get("properties", {}).items():
-            found.append({"name": name, "in": "query", "required": name in needed, "schema": described})
+            example = {"example": asked[name]} if name in asked else {}
+            found.append({"name": name, "in": "query", "required": name in needed, "schema": described, **example})
     if item.idempotent:
         text = "The same key and body give the first answer again."
         found.append({"name": "Idempotency-Key", "in": "header", "schema": {"type": "string"}, "description": text})

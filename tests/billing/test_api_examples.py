@@ -7,6 +7,7 @@ import hmac
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import orjson
 import pytest
@@ -100,9 +101,8 @@ def test_paying(ask: Examples, sandbox: RunningSandbox, api: ApiAs) -> None:
     sandbox.pay(begun["orderId"], webhook=False)
     named = {"paymentId": begun["paymentId"], "orderId": begun["orderId"], "provider": "razorpay"}
     ask(desk, "POST", "/billing/payments/callback", named)
-    hook = endpoint_of("POST /api/payments/callback")
-    back = desk.raw("POST", f"/api/payments/callback?paymentId={begun['paymentId']}&provider=razorpay")
-    ask.hold(hook, {"answer": back.get_json()})
+    back = desk.raw("POST", f"/api/payments/callback?{urlencode(named)}")
+    ask.hold(endpoint_of("POST /api/payments/callback"), {"query": named, "answer": back.get_json()})
     ask(desk, "POST", "/billing/invoices/{invoice_id}/pay", {"provider": "razorpay", "amount": 500},
         invoice_id=make_invoice("500.00").id)  # fmt: skip
     taken = {"invoiceId": make_invoice("650.00").id, "tender": "CARD_TERMINAL", "amount": 650, "reference": "Slip 4711"}
@@ -125,13 +125,14 @@ def test_a_reserved_amount_and_a_webhook(ask: Examples, sandbox: RunningSandbox,
     ask_gateway(payment.id)
     finance = api("FINANCE_BILLING")
     ask(finance, "POST", "/billing/payments/{payment_id}/capture", {"amount": 800}, payment_id=payment.id)
-    raw = orjson.dumps({"event": "order.paid", "payload": {"order": {"entity": {"id": order_id}}}})
+    notice = {"event": "order.paid", "payload": {"order": {"entity": {"id": order_id}}}}
+    raw = orjson.dumps(notice)
     signature = hmac.new(WEBHOOK_SECRET.encode(), raw, hashlib.sha256).hexdigest()
     headers = {"X-Razorpay-Signature": signature, "X-Razorpay-Event-Id": payment.id}
     address = f"/api/payments/razorpay/webhook?clinicId={in_clinic.id}"
     told = finance.raw("POST", address, data=raw, headers=headers, content_type="application/json")
     assert told.status_code == 200
-    ask.hold(endpoint_of("POST /api/payments/{gateway}/webhook"), {"answer": told.get_json()})
+    ask.hold(endpoint_of("POST /api/payments/{gateway}/webhook"), {"request": notice, "answer": told.get_json()})
 
 
 def test_refunds(ask: Examples, in_clinic: Any, api: ApiAs) -> None:

@@ -49,6 +49,17 @@ def test_every_body_has_an_example_that_it_takes(endpoints: list[Endpoint], docu
         assert unknown_members(item.body, shown["example"]) == [], example_key(item)
 
 
+def test_every_query_that_is_shown_is_taken(endpoints: list[Endpoint], document: dict[str, Any]) -> None:
+    shown = 0
+    for item in endpoints:
+        told = {part["name"]: part["example"] for part in operation(document, item)["parameters"] if "example" in part}
+        assert told == example_of(item).get("query", {}), example_key(item)
+        if told and item.query is not None:
+            item.query.model_validate(told)
+            shown += 1
+    assert shown >= 10
+
+
 def test_every_money_endpoint_shows_an_answer(endpoints: list[Endpoint], document: dict[str, Any]) -> None:
     shown = [item for item in endpoints if item.module.startswith(MONEY) and item.status != 204]
     assert len(shown) > 70
