@@ -40,12 +40,21 @@ function decide(event) {
     event.detail.shouldSwap = false;
     location.reload();
   } else if (xhr.status < 400) {
-    if (requestConfig.verb === "get") return; // a list that refreshes by itself says nothing about an earlier error
+    if (requestConfig.verb === "get") return waitForConsent(event); // and says nothing about an earlier error
     for (const place of document.querySelectorAll("[data-problem]")) place.replaceChildren();
   } else {
     event.detail.shouldSwap = Boolean(xhr.getResponseHeader("HX-Retarget"));
     event.detail.isError = !event.detail.shouldSwap;
   }
+}
+
+// A list that refreshes by itself must not take away the form that somebody is just being asked about.
+function waitForConsent(event) {
+  const dialog = document.getElementById("confirm");
+  if (!dialog?.open) return;
+  const place = event.detail.target;
+  event.detail.shouldSwap = false;
+  dialog.addEventListener("close", () => setTimeout(() => refresh(place)), { once: true });
 }
 
 function markFields(place) {
