@@ -143,6 +143,8 @@ KINDS: dict[str, Any] = {
     "stripe": "Stripe",
     "CASH": _("Cash"),
     "UPI": _("UPI"),
+    "upi": _("UPI"),  # as gateways write it
+    "emi": "EMI",
     "CARD_TERMINAL": _("Card terminal"),
     "CHEQUE": _("Cheque"),
     "BANK": _("Bank transfer"),

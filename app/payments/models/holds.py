@@ -57,6 +57,10 @@ class PaymentHold(Stateful, TenantModel):
     payment: Mapped[Payment] = tenant_relationship("Payment", "PaymentHold.payment_id", viewonly=True)
 
     @property
+    def patient(self) -> Any:
+        return self.payment.patient
+
+    @property
     def why(self) -> str:
         """The rules in words."""
         return ", ".join(label_of(reason) for reason in self.reasons)

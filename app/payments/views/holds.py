@@ -20,9 +20,10 @@ class PaymentHoldView(ReadOnlyView):
     menu_order = 26
     list_title = _("Payments under review")
     lede = _("Rules of the settings hold a payment until somebody has looked at it.")
-    list_columns = ["created_at", "payment", "why", "status", "decided_at"]
+    show_template = "payments/payment_hold.html"
+    list_columns = ["created_at", "patient", "payment", "why", "status", "decided_at"]
     order_columns = ["created_at", "status"]
-    show_columns = ["status", "payment", "why", "created_at", "decided_at", "note"]
+    show_columns = ["status", "patient", "payment", "why", "created_at", "decided_at", "note"]
     search_columns = ["status", "payment", "created_at"]
     label_columns = {"why": _("Reasons"), "decided_at": _("Decided"), "note": _("Note")}
     charts = (

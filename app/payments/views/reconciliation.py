@@ -136,6 +136,7 @@ class ReconciliationExceptionView(ReadOnlyView):
         "expected": _("Books say"),
         "found": _("Gateway says"),
         "settlement_id": _("Settlement"),
+        "order_id": _("Gateway's order"),
     }
     formatters_columns = {"kind": label_of, "provider": kind_name}
     charts = (
