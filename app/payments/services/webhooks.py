@@ -62,17 +62,19 @@ def receive_webhook(
     gateway or clinic, ProviderUnavailable where the signature could not be checked, and Unauthorized for a bad one,
     which is told as a security event and stored nowhere.
     """
-    with unit_of_work():
-        _check_target(gateway, clinic_id)
+    _check_gateway(gateway)
     with tenant_scope(clinic_id):
         with unit_of_work():
             accounts = _accounts(gateway)
         verified = _verify(accounts, raw, headers)
         if verified is None:
+            with unit_of_work():
+                _check_clinic(clinic_id)
             note_refusal(gateway, address, len(raw))
             raise Unauthorized(_("The signature is not valid."), code="BAD_SIGNATURE")
         verified = _by_its_own_account(gateway, accounts, verified, raw, headers)
         with unit_of_work():
+            _check_clinic(clinic_id)
             return _store(gateway, *verified, raw, headers)
 
 
@@ -113,13 +115,16 @@ def replay_webhook(webhook: WebhookEvent) -> None:
 # ---- receiving ----
 
 
-def _check_target(gateway: str, clinic_id: str) -> None:
+def _check_gateway(gateway: str) -> None:
     try:
         gateway_with_code(gateway)
     except UnknownProvider:
         raise NotFound from None
-    clinic = db.session.get(Clinic, clinic_id)
-    if clinic is None or clinic.archived:
+
+
+def _check_clinic(clinic_id: str) -> None:
+    """In the transaction that stores, which saves one. Raises NotFound for an unknown or archived clinic."""
+    if db.session.scalar(select(Clinic.archived).where(Clinic.id == clinic_id)) is not False:
         raise NotFound
 
 
