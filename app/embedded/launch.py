@@ -38,6 +38,7 @@ WEB_SECONDS = 120.0
 READY_SECONDS = 20.0
 ENVIRONMENT_FILE = "environment.json"
 CONNECTED_FILE = "demo-ports"
+PORTS = ("PORT", "SANDBOX_PORT", "SANDBOX_SMTP_PORT")
 
 
 @dataclass
@@ -73,7 +74,11 @@ class Launch:
 
     def _publish_environment(self) -> None:
         """For `make flask` in another terminal."""
-        new = {name: value for name, value in self.environment.items() if os.environ.get(name) != value}
+        new = {
+            name: value
+            for name, value in self.environment.items()
+            if name in PORTS or os.environ.get(name) != value  # the other terminal does not know ours
+        }
         new.pop(MARK)
         write_private_file(self.servers.data.path / ENVIRONMENT_FILE, json.dumps(new, indent=2))
 

@@ -100,6 +100,7 @@ def test_it_runs_is_alone_and_leaves_nothing(console: Console) -> None:
     command = console.again("exec", "--", sys.executable, "-c", "import os; print(os.environ['DATABASE_URL'])")
     published = json.loads((console.data / "environment.json").read_text())
     assert command.stdout.strip() == published["DATABASE_URL"]
+    assert published["PORT"] == str(console.port)
 
     started = descendants(console.pid)
     assert len(started) > 6
