@@ -6,22 +6,28 @@ from functools import lru_cache
 from typing import Any
 
 from flask import Blueprint, Flask, Response, render_template, url_for
+from flask_babel import force_locale
 from pydantic import BaseModel
 
 from app.core.api import ENDPOINTS, Endpoint, dump
 from app.core.api_examples import PATH_VALUE, documented_path, example_of
+from app.core.errors import BadRequest, Conflict, Forbidden, Invalid, NotFound, TooManyRequests, Unauthorized
 
 blueprint = Blueprint("openapi", __name__)
 
-ERRORS = {
-    "400": "The request is malformed.",
-    "401": "Nobody is logged in, or the token is not valid any more.",
-    "403": "The role may not do this.",
-    "404": "Not found, or of another clinic.",
-    "409": "Not possible in the present state.",
-    "422": "A value is not acceptable; `fields` says which.",
-    "429": "Too many requests; wait `Retry-After` seconds.",
-}
+ERRORS = (
+    (BadRequest(), "The request is malformed."),
+    (Unauthorized(), "Nobody is logged in, or the token is not valid any more."),
+    (Forbidden(), "The role may not do this."),
+    (NotFound(), "Not found, or of another clinic."),
+    (Conflict(), "Not possible in the present state; `code` says why."),
+    (
+        Invalid(fields={"reason": "String should have at least 1 character"}),
+        "A value is not acceptable; `fields` says which.",
+    ),
+    (TooManyRequests(30), "Too many requests; wait `Retry-After` seconds."),
+)
+REQUEST_ID = "01a1fe30-755f-7723-973f-cd20314bc253"
 ERROR_SCHEMA = {
     "type": "object",
     "required": ["error"],
@@ -59,8 +65,9 @@ def specification() -> dict[str, Any]:
     """The whole document. Endpoints are declared at import, so it never changes in a process."""
     schemas: dict[str, Any] = {"Error": ERROR_SCHEMA}
     paths: dict[str, Any] = {}
-    for item in ENDPOINTS:
-        paths.setdefault(documented_path(item), {})[item.method.lower()] = _operation(item, schemas)
+    with force_locale("en"):  # kept for everybody, whatever the first reader speaks
+        for item in ENDPOINTS:
+            paths.setdefault(documented_path(item), {})[item.method.lower()] = _operation(item, schemas)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -123,10 +130,11 @@ def _responses(item: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
         success["content"] = {"application/json": {"schema": _reference(item.reply, schemas)}}
     if answer := _shown(item, "answer"):
         success.setdefault("content", {}).setdefault("application/json", {}).update(answer)
-    failure = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+    schema = {"$ref": "#/components/schemas/Error"}
     responses = {str(item.status): success}
-    for status, text in ERRORS.items():
-        responses[status] = {"description": text, "content": failure}
+    for error, text in ERRORS:
+        failure = {"application/json": {"schema": schema, "example": error.to_json(REQUEST_ID)}}
+        responses[str(error.status)] = {"description": text, "content": failure}
     return responses
 
 

@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from app.core.api import ENDPOINTS, Endpoint
 from app.core.api_examples import documented_path, example_file, example_key, example_of
+from app.core.ids import new_id
 from tests.factories.people import make_patient
 
 MONEY = ("app.billing.api", "app.payments.api", "app.reports.api")
@@ -109,6 +110,25 @@ def inner_models(annotation: Any) -> list[type[BaseModel]]:
     if typing.get_origin(annotation) in (list, typing.Union, UnionType):
         return [model for part in typing.get_args(annotation) for model in inner_models(part)]
     return []
+
+
+@pytest.mark.parametrize(
+    ("status", "role", "path"),
+    [
+        ("401", None, "/patients"),
+        ("403", "DOCTOR", "/billing/config"),
+        ("404", "CLINIC_ADMIN", "/patients/{patient_id}"),
+    ],
+)
+def test_errors_look_as_shown(
+    app: Any, caller: Callable[..., Any], document: dict[str, Any], status: str, role: str | None, path: str
+) -> None:
+    shown = document["paths"][f"/api/v1{path}"]["get"]["responses"][status]["content"]["application/json"]["example"]
+    url = path.format(patient_id=new_id())
+    answer = caller(role).get(url) if role else app.test_client().get(f"/api/v1{url}")
+    assert str(answer.status_code) == status
+    real = answer.get_json()["error"]
+    assert (real["code"], set(real)) == (shown["error"]["code"], set(shown["error"]))
 
 
 def example_for(endpoints: list[Endpoint], key: str) -> Any:
