@@ -14,9 +14,9 @@ from app.events.services import publish
 from app.payments.errors import FactRefused, NotKnownYet
 from app.payments.events import PaymentCompleted
 from app.payments.gateways.base import GatewayPayment, GatewayRefund, PaymentState, RefundState
-from app.payments.models import Payment, PaymentAttempt, Refund, RefundStatus
+from app.payments.models import OperationKind, Payment, PaymentAttempt, Refund, RefundStatus
 from app.payments.services.holds import review_capture
-from app.payments.services.operations import orders_opened
+from app.payments.services.operations import find_open, finish, orders_opened
 from app.payments.services.postings import book_capture, book_fee
 from app.payments.services.refund_steps import GATEWAY_HAS_IT, move_refund
 from app.payments.services.sums import locked, settle
@@ -73,6 +73,8 @@ def apply_refund_fact(payment_id: str, fact: GatewayRefund) -> Refund:
         refund = _external_refund(payment, fact)
     elif refund.amount != fact.amount:
         raise FactRefused("the refund has another amount at the gateway")
+    else:
+        finish(find_open(payment, OperationKind.REFUND, refund), fact.refund_id)  # its own call may never have answered
     refund.gateway_refund_id = fact.refund_id
     refund.bank_reference = fact.bank_reference[:80] or refund.bank_reference
     move_refund(refund, payment, status)
