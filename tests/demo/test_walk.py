@@ -14,6 +14,7 @@ from tests.conftest import TEMPLATE, migrate_template
 from tests.embedded_servers import clone_database, drop_database
 from tests.factories.payments import closed_port
 from tests.sandbox_server import running_sandbox
+from tests.security.conftest import production_environment
 from tests.walk.installation import Installation, open_installation, running
 
 STEPS = (
@@ -96,3 +97,9 @@ def test_without_a_sandbox_or_a_console_it_says_so(walk: Any) -> None:
 def test_only_a_gateway_that_there_is(walk: Any) -> None:
     result = walk("barter")
     assert result.exit_code == 2 and "'barter'" in result.output
+
+
+def test_production_refuses_it(walk: Any) -> None:
+    result = walk("stripe", **production_environment())
+    assert result.exit_code == 2
+    assert "never loaded in production" in result.output
