@@ -13,7 +13,7 @@ from app.billing.services.credit_notes import CREDITED
 from app.billing.services.invoices import ISSUED
 from app.ledger.models import JournalEntry
 from app.reports.models import RevenueDay
-from app.reports.rollups import ROLLUPS, Rollup, first_of, sums_between
+from app.reports.rollups import Rollup, first_of, sums_between
 
 GRAIN = ("booked_on", "currency", "service_id", "doctor_id", "location_id")
 SUMS = ("net_minor", "tax_minor", "invoice_count")
@@ -73,4 +73,3 @@ def _booked(kind: str, days: list[date]) -> Any:
 
 
 EARNINGS = Rollup(RevenueDay, (*GRAIN, *SUMS), _of_journal)
-ROLLUPS.append(EARNINGS)

@@ -7,7 +7,8 @@ from sqlalchemy import select
 from app.core.jobs import job
 from app.core.tenant import all_tenants, db, tenant_scope
 from app.core.transaction import unit_of_work
-from app.reports.rollups import DAYS_AT_ONCE, roll_up
+from app.reports.finished_days import sum_up_finished_days
+from app.reports.rollups import DAYS_AT_ONCE
 from app.tenancy.models import Clinic
 
 
@@ -25,7 +26,7 @@ def _sum_up(clinic_id: str) -> int:
     with tenant_scope(clinic_id):
         while True:
             with unit_of_work():
-                days = roll_up()
+                days = sum_up_finished_days()
             done += days
             if days < DAYS_AT_ONCE:
                 return done

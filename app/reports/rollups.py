@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -30,9 +30,6 @@ class Rollup:
     of_journal: Callable[[list[date]], Any]
 
 
-ROLLUPS: list[Rollup] = []
-
-
 def sums_between(rollup: Rollup, first: date, last: date) -> Any:
     """A subquery of the rollup's columns over some days, both included."""
     rolled = select(RolledDay.booked_on).where(RolledDay.booked_on >= first, RolledDay.booked_on <= last)
@@ -44,7 +41,7 @@ def sums_between(rollup: Rollup, first: date, last: date) -> Any:
     return (kept.union_all(rollup.of_journal(open_days)) if open_days else kept).subquery()
 
 
-def roll_up() -> int:
+def roll_up(rollups: Sequence[Rollup]) -> int:
     """Sum up the days of the journal that are over, the oldest first, at most DAYS_AT_ONCE; how many.
 
     The books are locked for a moment: a transaction that began before midnight must have booked before.
@@ -57,7 +54,7 @@ def roll_up() -> int:
     if not wanted:
         return 0
     lock_books()
-    for rollup in ROLLUPS:
+    for rollup in rollups:
         for day in wanted:  # a statement each, which the database answers from indexes
             _keep(rollup, [day])
     db.session.add_all([RolledDay(id=new_id(), booked_on=day) for day in wanted])

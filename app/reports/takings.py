@@ -15,7 +15,7 @@ from app.ledger.accounts import AccountCode
 from app.ledger.models import JournalEntry, JournalLine, LedgerAccount
 from app.payments.models import Payment, PaymentAttempt, Refund
 from app.reports.models import TakingsDay
-from app.reports.rollups import ROLLUPS, Rollup, first_of, sums_between
+from app.reports.rollups import Rollup, first_of, sums_between
 
 TENDERS = (
     AccountCode.CASH,
@@ -100,4 +100,3 @@ def _of_journal(days: list[date]) -> Any:
 
 
 TAKINGS = Rollup(TakingsDay, (*GRAIN, *SUMS), _of_journal)
-ROLLUPS.append(TAKINGS)

@@ -56,13 +56,13 @@ def sum_up(books: Books) -> tuple[int, float]:
     """Sum up the days that are over, as the worker's job does; how many, and in how many seconds."""
     from app.core.tenant import tenant_scope
     from app.core.transaction import unit_of_work
-    from app.reports.rollups import roll_up
+    from app.reports.finished_days import sum_up_finished_days
 
     started, done = time.perf_counter(), 0
     with tenant_scope(books.house.clinic_id):
         while True:
             with unit_of_work():
-                days = roll_up()
+                days = sum_up_finished_days()
             if not days:
                 return done, time.perf_counter() - started
             done += days

@@ -45,7 +45,8 @@ def test_the_loader_fills_the_clinic(installation: Installation, effort: Effort)
 def indexes_and_constraints(connection: Any, tables: Sequence[str] = LOADED) -> list[tuple[str, str]]:
     """Names and definitions; without casts and brackets, which PostgreSQL writes anew whenever it reads one back."""
     statement = """
-        select conname, pg_get_constraintdef(oid) from pg_constraint where conrelid = any(%(tables)s::text[]::regclass[])
+        select conname, pg_get_constraintdef(oid) from pg_constraint
+          where conrelid = any(%(tables)s::text[]::regclass[])
         union all select indexname, indexdef from pg_indexes where tablename = any(%(tables)s::text[])"""
     rows = connection.execute(statement, {"tables": list(tables)})
     return sorted((name, re.sub(r"::[a-z ]+(\[\])?|[()]", "", definition)) for name, definition in rows.fetchall())

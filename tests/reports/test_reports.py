@@ -24,8 +24,8 @@ from app.reports.base import Filters, Report, filters_of
 from app.reports.catalogue import REPORTS, report_named
 from app.reports.catalogue.collections import Takings, takings_by, total_of
 from app.reports.catalogue.revenue import earned_by, total_earned
+from app.reports.finished_days import sum_up_finished_days
 from app.reports.models import RevenueDay, RolledDay, TakingsDay
-from app.reports.rollups import roll_up
 from tests.factories.billing import collect, make_invoice, make_priced_doctor, rupees
 from tests.factories.payments import reread
 
@@ -86,9 +86,9 @@ def test_filters_narrow(money: dict[str, Any]) -> None:
 def test_days_that_are_over_are_summed_up_once_and_change_no_figure(money: dict[str, Any]) -> None:
     before = takings_by(span(), "day"), earned_by(span(), "day")
     with unit_of_work():
-        assert roll_up() == 10  # from the first booking to yesterday
+        assert sum_up_finished_days() == 10  # from the first booking to yesterday
     with unit_of_work():
-        assert roll_up() == 0
+        assert sum_up_finished_days() == 0
     assert today() not in set(db.session.scalars(select(RolledDay.booked_on)))
     kept = db.session.scalar(select(func.sum(TakingsDay.came_minor)))
     assert kept == rupees("1300").minor

@@ -13,8 +13,8 @@ from app.core.transaction import unit_of_work
 from app.ledger.accounts import AccountCode
 from app.ledger.queries import balance
 from app.reports import rollups
+from app.reports.finished_days import sum_up_finished_days
 from app.reports.models import RevenueDay, RolledDay, TakingsDay
-from app.reports.rollups import roll_up
 from tests.factories.billing import collect, make_invoice
 
 pytestmark = pytest.mark.usefixtures("in_clinic")
@@ -28,7 +28,7 @@ def test_a_long_journal_is_summed_up_in_parts(monkeypatch: pytest.MonkeyPatch) -
     done = []
     for _part in range(3):
         with unit_of_work():
-            done.append(roll_up())
+            done.append(sum_up_finished_days())
     assert done == [2, 1, 0]
     assert db.session.scalar(select(func.count()).select_from(RolledDay)) == 3
     assert db.session.scalar(select(func.sum(TakingsDay.came_minor))) == balance(AccountCode.CASH).minor == 18_000
