@@ -97,6 +97,7 @@ def test_a_patients_account_takes_uses_and_gives_back_money(in_clinic: Any, page
 
 def test_a_receipt_of_several_invoices_names_them(in_clinic: Any, pages: Any) -> None:
     from app.billing.services import collect_for_invoices
+
     patient = make_patient()
     one, two = make_invoice("300.00", patient=patient), make_invoice("200.00", patient=patient)
     with unit_of_work():

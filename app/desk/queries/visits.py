@@ -121,9 +121,7 @@ def _rows(on: date, location_id: str | None, doctor_id: str | None) -> Select[An
         .join(Doctor, Doctor.id == Appointment.doctor_id)
         .outerjoin(QueueToken, QueueToken.appointment_id == Appointment.id)
         .outerjoin(Invoice, (Invoice.appointment_id == Appointment.id) & (Invoice.status != InvoiceStatus.VOID))
-        .outerjoin(
-            Coverage, (Coverage.appointment_id == Appointment.id) & (Coverage.status != CoverageStatus.RETURNED)
-        )
+        .outerjoin(Coverage, (Coverage.appointment_id == Appointment.id) & (Coverage.status != CoverageStatus.RETURNED))
         .where(Appointment.starts_at >= first, Appointment.starts_at < last, Appointment.status.not_in(GONE))
         .order_by(Appointment.starts_at, Appointment.id)
         .limit(MOST_VISITS)
