@@ -32,7 +32,7 @@ def test_a_patient_is_found_by_anything_one_knows(desk: Screen, meera: Any, text
 def test_a_patient_is_found_by_record_number_and_shown_with_what_tells_them_apart(desk: Screen, meera: Any) -> None:
     item = desk.page(f"/console/search?q={meera.mrn}").get_json()["items"][0]
     assert item["title"] == "Meera Iyer"
-    assert item["subtitle"] == f"{meera.mrn} · +919845012345 · 20 Jul 1985"
+    assert item["subtitle"] == f"{meera.mrn} · +91 98450 12345 · 20 Jul 1985"
     assert item["url"] == f"/desk/?patient={meera.id}"
 
 

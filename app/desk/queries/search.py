@@ -13,7 +13,7 @@ from app.billing.models import Invoice
 from app.billing.numbering import fiscal_year, numbered
 from app.billing.queries import visible_invoices
 from app.core import clock
-from app.core.formatting import money
+from app.core.formatting import money, phone
 from app.core.principal import may
 from app.core.tenant import db
 from app.core.vocabulary import label_of
@@ -50,7 +50,12 @@ def found_by(text: str) -> list[Found]:
 def _patient(row: Any) -> Found:
     born = format_date(row.date_of_birth, "d MMM yyyy") if row.date_of_birth else None
     name = f"{row.first_name} {row.last_name}".strip()
-    return Found("patient", row.id, name, " · ".join(part for part in (row.mrn, row.phone, born) if part))
+    return Found(
+        "patient",
+        row.id,
+        name,
+        " · ".join(part for part in (row.mrn, phone(row.phone) if row.phone else "", born) if part),
+    )
 
 
 def _invoices(text: str) -> list[Found]:
