@@ -151,7 +151,8 @@ class InvoiceApi(Api):
         """Send the invoice's document by WhatsApp; a draft is opened first."""
         return _send(invoice_id, Channel.WHATSAPP)
 
-    @endpoint("POST", f"{INVOICE}/pay-link", resource="invoice", action="send", status=201, idempotent=True)
+    # Not idempotent: the answer of a key is kept, and a link's secret must not be. Another link does no harm.
+    @endpoint("POST", f"{INVOICE}/pay-link", resource="invoice", action="send", status=201)
     def pay_link(self, invoice_id: str) -> dict[str, Any]:
         """A public, expiring link by which the invoice is paid; a draft is opened first."""
         link, url = make_pay_link(_opened(invoice_id))
