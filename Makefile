@@ -27,7 +27,7 @@ run: setup ## start everything and print the address and the demo log-ins (Ctrl-
 	@exec $(VENV) -m app.embedded run --stop-with-parent
 
 test: ## run all tests (ARGS="tests/billing -k refund" for some of them)
-	@$(BOOTSTRAP) test -n 2 --dist loadfile $(ARGS)
+	@$(BOOTSTRAP) test -n 3 --dist loadfile $(ARGS)
 
 check: setup-dev ## lint, format, types and import layers
 	$(VENV) -m ruff check .

@@ -42,6 +42,7 @@ def settings(servers: tuple[str, str], worker_id: str, tmp_path_factory: pytest.
         "DATABASE_URL": url,
         "REDIS_URL": f"{redis_url}?db={number}",
         "DATA_DIR": str(data_dir),
+        "POOL_WAIT_SECONDS": "30",
         "REDIS_ANSWER_SECONDS": "15",  # a machine that is busy with tests is slow, not away
     }
     os.environ.update(environment)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Integer, and_, case, cast, func, or_, select
+from sqlalchemy import Integer, and_, case, cast, func, literal, or_, select
 from sqlalchemy.orm import aliased
 
 from app.billing.models import Invoice
@@ -72,7 +72,8 @@ def _of_journal(days: list[date]) -> Any:
     came = about == PaymentAttempt.__tablename__
     net = JournalLine.debit_minor - JournalLine.credit_minor
     sign = case((JournalEntry.reverses_id.is_(None), 1), else_=-1)
-    code_of = case(*((JournalLine.account_id == key, code) for key, code in tenders.items()), else_="")
+    codes = [(JournalLine.account_id == key, str(code)) for key, code in tenders.items()]
+    code_of = case(*codes, else_="") if codes else literal("")  # a clinic that never booked has no accounts
     grain = (
         JournalEntry.booked_on.label("booked_on"),
         JournalLine.currency.label("currency"),

@@ -23,7 +23,13 @@ def demo(own_database_app: Any) -> Any:
         yield own_database_app
 
 
-def test_two_clinics_with_a_balanced_year_and_a_log_in_per_role(demo: Any) -> None:
+def test_the_demo_is_a_whole_year_of_two_clinics(demo: Any) -> None:
+    """One load for everything that is asked of it: it takes half a minute."""
+    has_a_balanced_year_and_a_log_in_per_role(demo)
+    has_closed_every_past_day_as_the_console_would_have(demo)
+
+
+def has_a_balanced_year_and_a_log_in_per_role(demo: Any) -> None:
     with all_tenants():
         clinics = db.session.execute(select(Clinic.id, Clinic.name).order_by(Clinic.name)).all()
         assert [row.name for row in clinics] == ["Lakeside Clinic", "Sunrise Clinic"]
@@ -69,7 +75,7 @@ def test_two_clinics_with_a_balanced_year_and_a_log_in_per_role(demo: Any) -> No
         assert db.session.scalar(select(func.count()).select_from(Clinic)) == 2
 
 
-def test_every_past_day_of_the_year_is_closed_as_the_console_would_have_closed_it(demo: Any) -> None:
+def has_closed_every_past_day_as_the_console_would_have(demo: Any) -> None:
     from app.billing.models import CashDrawer, DayClose
     from app.billing.services.cash_desk_movements import cash_in
     from app.billing.services.day_close import state_of_day, totals_of

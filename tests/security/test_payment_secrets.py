@@ -207,6 +207,7 @@ def test_the_search_finds_what_it_looks_for() -> None:
 def test_nothing_secret_is_left_behind(
     shop: Shop, acting: Callable[..., Any], caller: Callable[..., Any], visitor: Callable[..., Any]
 ) -> None:
+    earlier = set(tokens())  # of other tests in this process
     with everything_logged() as lines:
         payment = pay(shop)
         assert payment.status == "COMPLETED"
@@ -216,7 +217,7 @@ def test_nothing_secret_is_left_behind(
         break_down(shop)
         waiting = kept_in_redis()
         run_jobs()
-    known = tokens()
+    known = [token for token in tokens() if token not in earlier]
     assert bool(known) or shop.code in ("razorpay", "stripe")
     rows = stored_rows()
     assert payment.id in rows["payment"] and len(lines) > 10

@@ -67,10 +67,7 @@ class BulkInvoiceRunView(ReadOnlyView):
     list_template = "billing/bulk_list.html"
     show_template = "billing/bulk_show.html"
     related_views = [BulkInvoiceItemView]
-    charts = (
-        Chart("status", lazy_gettext("Runs by status"), lambda: BulkInvoiceRun.status, kind="doughnut"),
-        Chart("rows", lazy_gettext("Rows by status"), lambda: BulkInvoiceItem.status, kind="doughnut"),
-    )
+    charts = (Chart("status", lazy_gettext("Runs by status"), lambda: BulkInvoiceRun.status, kind="doughnut"),)
 
     @row_action("cancel", lazy_gettext("Stop"), confirm=lazy_gettext("Stop? What is issued stays."), multiple=False)
     def cancel(self, run: BulkInvoiceRun) -> Any:

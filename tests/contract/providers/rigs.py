@@ -31,6 +31,8 @@ class Rig:
     wrong: dict[str, Any]
     base_url: Callable[[RunningSandbox], str]
     probe: str = ""  # the call that Test connection makes, where a fault must name it
+    reads_again: int = 1  # how often a harmless read is tried before silence is believed
+    own_walk: str = ""  # where a payment's walk differs from the others', the tests that walk it
     refund: str = ""  # the call that moves money back, where another one comes before it
     told: Callable[[RunningSandbox], dict[str, Any]] = lambda sandbox: {}  # credentials that the sandbox makes up
     recipient: str = ""
@@ -49,6 +51,16 @@ RIGS = {
         },
         wrong={"key_secret": "another-secret"},
         base_url=lambda sandbox: sandbox.razorpay_url,
+    ),
+    "stripe": Rig(
+        simulator="stripe",
+        account={"accountId": "acct_contract", "secretKey": "sk_test_contract", "webhookSecret": "whsec_contract"},
+        credentials={"secret_key": "sk_test_contract", "webhook_secret": "whsec_contract"},
+        wrong={"secret_key": "sk_test_another"},
+        reads_again=3,
+        # A session and its payment have ids of their own, and an intent that was declined goes on as the same one.
+        own_walk="tests/payments/gateways/test_stripe_contract.py",
+        base_url=lambda sandbox: f"{sandbox.base_url}/stripe",
     ),
     "phonepe": Rig(
         simulator="phonepe",
@@ -121,6 +133,12 @@ every_provider = pytest.mark.parametrize("adapter", PROVIDERS, ids=lambda adapte
 TAKING = [gateway for gateway in GATEWAYS if not gateway.capabilities.collects]
 every_gateway = pytest.mark.parametrize("adapter", TAKING, ids=lambda adapter: adapter.code)
 every_channel = pytest.mark.parametrize("adapter", CHANNELS, ids=lambda adapter: adapter.code)
+
+
+def walks_like_the_others(adapter: type[Any]) -> None:
+    own = RIGS[adapter.code].own_walk
+    if own:
+        pytest.skip(f"walked in {own}")
 
 
 def opened(adapter: type[Any], sandbox: RunningSandbox, timeouts: Timeouts = PATIENT, **changes: Any) -> Any:

@@ -20,7 +20,16 @@ from app.payments.gateways.base import (
     RefundRequest,
     RefundState,
 )
-from tests.contract.providers.rigs import CARRIED_OUT, HASTY, RIGS, every_gateway, failure_of, opened, wait_until
+from tests.contract.providers.rigs import (
+    CARRIED_OUT,
+    HASTY,
+    RIGS,
+    every_gateway,
+    failure_of,
+    opened,
+    wait_until,
+    walks_like_the_others,
+)
 from tests.sandbox_server import RunningSandbox
 from tests.scripted_server import Server
 
@@ -44,6 +53,7 @@ def request_for(reference: str, clinic: Server, **changes: Any) -> CheckoutReque
 def test_a_payment_goes_from_the_hosted_page_to_a_verified_fact(
     adapter: type[Gateway[Any]], sandbox: RunningSandbox, clinic: Server
 ) -> None:
+    walks_like_the_others(adapter)
     gateway = opened(adapter, sandbox)
     checkout = gateway.create_checkout(request_for("visit-1", clinic))
     assert gateway.fetch_order(checkout.order_id).state is OrderState.OPEN
@@ -73,6 +83,7 @@ def test_a_payment_goes_from_the_hosted_page_to_a_verified_fact(
 def test_its_webhooks_verify_and_carry_the_payment(
     adapter: type[Gateway[Any]], sandbox: RunningSandbox, clinic: Server
 ) -> None:
+    walks_like_the_others(adapter)
     gateway = opened(adapter, sandbox)
     order_id = gateway.create_checkout(request_for("visit-1", clinic)).order_id
     pressed = sandbox.pay(order_id, gateway=adapter.code)
@@ -95,6 +106,7 @@ def test_its_webhooks_verify_and_carry_the_payment(
 def test_a_failed_attempt_leaves_the_order_payable(
     adapter: type[Gateway[Any]], sandbox: RunningSandbox, clinic: Server
 ) -> None:
+    walks_like_the_others(adapter)
     gateway = opened(adapter, sandbox)
     order_id = gateway.create_checkout(request_for("visit-1", clinic)).order_id
     pressed = sandbox.pay(order_id, "failure", gateway=adapter.code)
@@ -124,6 +136,7 @@ def test_a_failed_payment_that_succeeds_after_all_is_read_as_such(
 
 @every_gateway
 def test_reserved_money_is_captured_once(adapter: type[Gateway[Any]], sandbox: RunningSandbox, clinic: Server) -> None:
+    walks_like_the_others(adapter)
     if not adapter.capabilities.manual_capture:
         pytest.skip("this gateway always captures by itself")
     gateway = opened(adapter, sandbox)
@@ -144,6 +157,7 @@ def test_reserved_money_is_captured_once(adapter: type[Gateway[Any]], sandbox: R
 def test_reserved_money_that_nobody_takes_is_let_go_as_a_void(
     adapter: type[Gateway[Any]], sandbox: RunningSandbox, clinic: Server
 ) -> None:
+    walks_like_the_others(adapter)
     if not adapter.capabilities.manual_capture:
         pytest.skip("this gateway always captures by itself")
     gateway = opened(adapter, sandbox)

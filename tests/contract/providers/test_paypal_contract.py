@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -153,6 +154,7 @@ def test_more_than_was_reserved_is_refused(gateway: PayPal, sandbox: RunningSand
 
 def test_a_reauthorised_reservation_is_captured_by_its_new_id(gateway: PayPal, sandbox: RunningSandbox) -> None:
     payment_id = reserved(gateway, sandbox)
+    time.sleep(1.1)  # PayPal tells when in whole seconds
     path = "/v2/payments/authorizations/{id}/reauthorize"
     renewed = gateway._client.post(path, id=payment_id, key="again", json={}).json_object()
     assert renewed["id"] != payment_id

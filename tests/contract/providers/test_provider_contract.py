@@ -68,7 +68,7 @@ def test_its_test_connection_tells_success_wrong_key_silence_and_nobody_apart(
     rig = RIGS[adapter.code]
     good = opened(adapter, sandbox).test_connection()
     wrong = opened(adapter, sandbox, **rig.wrong).test_connection()
-    sandbox.fault(rig.simulator, "timeout", seconds=1, operation=rig.probe)
+    sandbox.fault(rig.simulator, "timeout", count=rig.reads_again, seconds=1, operation=rig.probe)
     silent = opened(adapter, sandbox, HASTY).test_connection()
     scheme = rig.base_url(sandbox).partition(":")[0]
     nobody = adapter.open(rig.credentials, base_url=RefusingPort().url.replace("http", scheme)).test_connection()
@@ -89,7 +89,9 @@ ADAPTER_FILES = [
     *(file for folder in ADAPTER_FOLDERS for file in sorted(folder.glob("*.py"))),
 ]
 PLAIN_MODULES = {"certifi", "cryptography", "pydantic", "requests", "urllib3"}
-PLAIN_PARTS = ("app.core.http", "app.core.money", "app.core.providers", "app.core.credentials", "app.core.clock")
+PLAIN_PARTS = (
+    "app.core.http", "app.core.ids", "app.core.money", "app.core.providers", "app.core.credentials", "app.core.clock",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("file", ADAPTER_FILES, ids=lambda file: file.name)
