@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 from flask_babel import lazy_gettext as _
-from flask_wtf import FlaskForm
 from wtforms import PasswordField, SelectChoice, SelectField, StringField
 from wtforms.validators import Email, EqualTo, InputRequired, Length, Optional
 
 from app.core.i18n import LANGUAGES
+from app.core.page_form import PageForm
 
 
-class OwnForm(FlaskForm):
-    """Without a token of its own: the edge checks every cookie request's (app/access/edge.py)."""
-
-    class Meta:
-        csrf = False
-
-
-class ProfileForm(OwnForm):
+class ProfileForm(PageForm):
     first_name = StringField(_("First name"), validators=[InputRequired(), Length(max=80)])
     last_name = StringField(_("Last name"), validators=[Length(max=80)])
     email = StringField(
@@ -28,7 +21,7 @@ class ProfileForm(OwnForm):
     )
 
 
-class PasswordForm(OwnForm):
+class PasswordForm(PageForm):
     old_password = PasswordField(
         _("Present password"),
         validators=[InputRequired(), Length(max=128)],

@@ -20,17 +20,11 @@ from wtforms.validators import DataRequired, InputRequired, Length, NumberRange,
 
 from app.billing.models import BulkKind, InstalmentInterval
 from app.catalog.models import Service
+from app.core.page_form import PageForm
 from app.core.views import LookupField
 from app.core.vocabulary import kind_name
 from app.payments.models import TenderKind
 from app.people.models import Patient
-
-
-class PageForm(FlaskForm):
-    """Without a token of its own: the edge checks every cookie request's (app/access/edge.py)."""
-
-    class Meta:
-        csrf = False
 
 
 class CollectForm(PageForm):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 from flask_babel import lazy_gettext as _
-from flask_wtf import FlaskForm
 from sqlalchemy import select
 from wtforms import DateField, SelectChoice, SelectField, TextAreaField
 from wtforms.validators import DataRequired, InputRequired, Length
 
 from app.core import clock
+from app.core.page_form import PageForm
 from app.core.tenant import db
 from app.core.vocabulary import kind_name
 from app.payments.models import ExceptionStatus
@@ -26,13 +26,6 @@ def _accounts() -> list[SelectChoice]:
 
 def _days_ago(days: int) -> object:
     return lambda: clock.today(settings_in_scope().zone) - timedelta(days=days)
-
-
-class PageForm(FlaskForm):
-    """Without a token of its own: the edge checks every cookie request's (app/access/edge.py)."""
-
-    class Meta:
-        csrf = False
 
 
 class ReconcileForm(PageForm):

@@ -81,3 +81,4 @@ def test_a_super_admin_hears_their_own_in_the_clinic_they_are_in(listen: Listen,
     heard = listen(keeper)
     alert(clinic.id, keeper)
     wait_until(lambda: bool(heard))
+    assert len(heard) == 1

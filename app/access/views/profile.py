@@ -10,11 +10,12 @@ from flask_appbuilder import expose
 from flask_babel import gettext as _
 
 from app.access.devices import device_name
-from app.access.forms import OwnForm, PasswordForm, ProfileForm
+from app.access.forms import PasswordForm, ProfileForm
 from app.access.services import change_own_password, own_user, update_user
 from app.access.sessions import list_sessions, revoke_session
 from app.core import rate_limit
 from app.core.errors import AppError, NotFound
+from app.core.page_form import PageForm
 from app.core.principal import current_principal
 from app.core.transaction import unit_of_work
 from app.core.views import ActionView
@@ -74,7 +75,7 @@ class ProfileView(ActionView):
         flash(_("The session has ended."), "success")
         return redirect(PROFILE)
 
-    def _answer(self, form: OwnForm, save: Callable[[], str]) -> Any:
+    def _answer(self, form: PageForm, save: Callable[[], str]) -> Any:
         """Back to the page when it worked; None with the reasons beside the fields when it did not."""
         if not form.validate():
             return None
@@ -98,7 +99,7 @@ class ProfileView(ActionView):
         )
 
 
-def _show_errors(form: OwnForm, error: AppError) -> None:
+def _show_errors(form: PageForm, error: AppError) -> None:
     fields = dict(error.fields or {})
     for name, text in fields.items():
         if name in form:

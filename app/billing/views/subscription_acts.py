@@ -12,7 +12,7 @@ from flask_babel import lazy_gettext
 from wtforms import BooleanField, RadioField, StringField
 from wtforms.validators import InputRequired, Length
 
-from app.billing.forms import PageForm, show_errors
+from app.billing.forms import show_errors
 from app.billing.models import COVERING, Plan, Subscription
 from app.billing.services.plan_changes import change_plan_at_once, change_plan_later
 from app.billing.services.renewals import pending_invoice
@@ -20,6 +20,7 @@ from app.billing.services.subscriptions import cancel_subscription, subscribe
 from app.billing.services.unused import unused_part
 from app.billing.subscription_queries import get_subscription
 from app.core.errors import AppError, Invalid
+from app.core.page_form import PageForm
 from app.core.principal import may, own_patient_id
 from app.core.transaction import unit_of_work
 from app.core.views import ActionView, LookupField

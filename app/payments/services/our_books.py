@@ -105,7 +105,7 @@ def _refunds(provider: str, ids: Iterable[str]) -> dict[Subject, OurSide]:
         .where(Refund.status.in_((RefundStatus.SENT, RefundStatus.SETTLED)))
     )
     return {
-        (SettlementKind.REFUND, str(item.gateway_refund_id)): OurSide(_negative(item.amount), item.payment_id, item.id)
+        (SettlementKind.REFUND, str(item.gateway_refund_id)): OurSide(-item.amount, item.payment_id, item.id)
         for item in db.session.scalars(wanted)
     }
 
@@ -114,13 +114,9 @@ def _disputes(ids: Iterable[str]) -> dict[Subject, OurSide]:
     found: dict[Subject, OurSide] = {}
     for item in db.session.scalars(select(Dispute).where(Dispute.gateway_dispute_id.in_(list(ids)))):
         taken = (SettlementKind.DISPUTE, item.gateway_dispute_id)
-        found[taken] = OurSide(_negative(item.amount), item.payment_id)
+        found[taken] = OurSide(-item.amount, item.payment_id)
         found[SettlementKind.DISPUTE, item.gateway_dispute_id + RETURNED] = OurSide(item.amount, item.payment_id)
     return found
-
-
-def _negative(amount: Money) -> Money:
-    return Money(-amount.minor, amount.currency)
 
 
 def _moved_subjects(account_id: str, start: datetime, end: datetime) -> list[Subject]:

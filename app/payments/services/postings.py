@@ -87,18 +87,18 @@ def correct_fee(attempt: PaymentAttempt, difference: Money, tax: Money, source_k
     lines = [
         *_one_side(AccountCode.GATEWAY_FEES, difference - tax),
         *_one_side(AccountCode.INPUT_TAX, tax),
-        *_one_side(AccountCode.GATEWAY_CLEARING, Money.zero(difference.currency) - difference),
+        *_one_side(AccountCode.GATEWAY_CLEARING, -difference),
     ]
     post("payment.fee.corrected", lines, source=(PaymentAttempt.__tablename__, attempt.id), source_key=source_key)
 
 
 def _either_way(grows: AccountCode, shrinks: AccountCode, amount: Money) -> list[Line]:
-    return [*_one_side(grows, amount), *_one_side(shrinks, Money.zero(amount.currency) - amount)]
+    return [*_one_side(grows, amount), *_one_side(shrinks, -amount)]
 
 
 def _one_side(account: AccountCode, amount: Money) -> list[Line]:
     """A debit, or a credit where the amount is negative."""
-    return [debit(account, amount) if amount.minor >= 0 else credit(account, Money(-amount.minor, amount.currency))]
+    return [debit(account, amount) if amount.minor >= 0 else credit(account, -amount)]
 
 
 def undo_refund(refund: Refund, reason: str) -> None:
