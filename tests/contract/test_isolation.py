@@ -34,6 +34,8 @@ TABLE_OF = {
     "file_id": "stored_file",
     "entry_id": "journal_entry",
     "hold_id": "slot_hold",
+    "leave_id": "doctor_leave",
+    "holiday_id": "availability_exception",
     "visit_id": "appointment",
     "drawer_id": "cash_drawer",
     "handover_id": "drawer_handover",

@@ -13,8 +13,8 @@ from app.core import clock
 from app.core.tenant import db
 from app.core.transaction import unit_of_work
 from app.people.models import Doctor
-from app.scheduling.models import Appointment, AvailabilityException, AvailabilityRule
-from app.scheduling.services import book_appointment
+from app.scheduling.models import Appointment, AvailabilityException, AvailabilityRule, DoctorLeave
+from app.scheduling.services import add_leave, book_appointment
 from app.tenancy.models import Location, Room
 from tests.factories.people import make_doctor, make_patient
 
@@ -52,6 +52,13 @@ def make_exception(doctor: Doctor | None, kind: str, on: date, **overrides: Any)
         item = AvailabilityException(doctor_id=doctor.id if doctor else None, kind=kind, **values)
         db.session.add(item)
     return item
+
+
+def make_doctor_leave(doctor: Doctor | None = None, **overrides: Any) -> DoctorLeave:
+    """Tomorrow, all day."""
+    values = {"starts_at": local(tomorrow(), 0), "ends_at": local(tomorrow() + timedelta(days=1), 0), **overrides}
+    with unit_of_work():
+        return add_leave((doctor or make_doctor()).id, **values)
 
 
 def make_open_doctor(

@@ -1,7 +1,9 @@
 """The verbs of the schedule. Callers commit."""
 
 from app.scheduling.services.availability import (
+    add_leave,
     add_time,
+    cancel_leave,
     remove_time,
     save_exception,
     save_rule,
@@ -29,12 +31,14 @@ from app.scheduling.services.release import PaymentAnswer, ask_before_release
 __all__ = [
     "PaymentAnswer",
     "SlotTaken",
+    "add_leave",
     "add_time",
     "approve_appointment",
     "ask_before_release",
     "book_appointment",
     "cancel_appointment",
     "cancel_as_told",
+    "cancel_leave",
     "check_in",
     "check_patient",
     "complete",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import date, time
+from datetime import date, datetime, time
 from typing import Any
 
 from flask_babel import gettext as _
@@ -15,7 +15,7 @@ from app.core.errors import Invalid, NotFound
 from app.core.ids import new_id
 from app.core.tenant import db
 from app.people.models import Doctor
-from app.scheduling.models import AvailabilityException, AvailabilityRule, ExceptionKind
+from app.scheduling.models import AvailabilityException, AvailabilityRule, DoctorLeave, ExceptionKind
 from app.scheduling.queries.availability import exceptions_from, weekly_hours
 from app.tenancy.models import Location, Room
 from app.tenancy.queries import settings_in_scope
@@ -110,6 +110,28 @@ def _add_exception(
     values = {"kind": kind, "starts_on": starts_on, "ends_on": ends_on or starts_on, **values}
     _check_places([values], "exceptions")
     return _keep(AvailabilityException(doctor_id=doctor_id, **_with_slot(values)))
+
+
+def add_leave(doctor_id: str, starts_at: datetime, ends_at: datetime, *, reason: str = "") -> DoctorLeave:
+    """Keep the doctor's time free of visits from now on; visits that are booked already stay. Raises NotFound, Invalid.
+
+    Bookings under way are waited for: whoever looks for the visits in that time afterwards sees all of them.
+    """
+    if starts_at >= ends_at:
+        raise Invalid(fields={"endsAt": _("Must be after the beginning.")})
+    locked = select(Doctor.id).where(Doctor.id == doctor_id).with_for_update()
+    if db.session.scalar(locked) is None:
+        raise NotFound
+    leave = DoctorLeave(id=new_id(), doctor_id=doctor_id, starts_at=starts_at, ends_at=ends_at, reason=reason.strip())
+    db.session.add(leave)
+    db.session.flush()
+    return leave
+
+
+def cancel_leave(leave: DoctorLeave) -> None:
+    """The doctor is there after all; a second call changes nothing."""
+    leave.cancelled_at = leave.cancelled_at or clock.now()
+    db.session.flush()
 
 
 def _check_doctor(doctor_id: str) -> None:

@@ -1,0 +1,40 @@
+"""Availability, holds and appointments."""
+
+from app.scheduling.models.appointments import (
+    DOCTOR_CONSTRAINT,
+    HOLDING,
+    ROOM_CONSTRAINT,
+    Appointment,
+    AppointmentChange,
+    AppointmentStatus,
+    CancelReason,
+    ChangeKind,
+)
+from app.scheduling.models.availability import (
+    HOLD_CONSTRAINT,
+    AvailabilityException,
+    AvailabilityRule,
+    DoctorLeave,
+    ExceptionKind,
+    SlotHold,
+)
+from app.scheduling.models.seats import ALL_SEATS, wall_clock
+
+__all__ = [
+    "ALL_SEATS",
+    "DOCTOR_CONSTRAINT",
+    "HOLDING",
+    "HOLD_CONSTRAINT",
+    "ROOM_CONSTRAINT",
+    "Appointment",
+    "AppointmentChange",
+    "AppointmentStatus",
+    "AvailabilityException",
+    "AvailabilityRule",
+    "CancelReason",
+    "ChangeKind",
+    "DoctorLeave",
+    "ExceptionKind",
+    "SlotHold",
+    "wall_clock",
+]
