@@ -130,7 +130,7 @@ MATRIX: dict[str, dict[str, str]] = {
     "message":          {"read": "SARFU", "create": "SARF", "resend": "SARF"},
     "notification":     {"read": _STAFF + "P", "update": "SALDNRHTCFIP"},
     "template":         {"read": "SAU", "create": "SA", "update": "SA", "delete": "SA"},
-    "suppression":      {"read": "SAU", "create": "SA", "delete": "SA"},
+    "suppression":      {"read": "SAU", "create": "SA", "clear": "SA"},
     # pharmacy
     "item":             {"read": "SAHIDU", "create": "SAHI", "update": "SAHI", "delete": "SAI"},
     "stock":            {"read": "SAHIU", "create": "SAHI", "update": "SAI"},

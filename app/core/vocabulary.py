@@ -99,6 +99,7 @@ STATUSES: dict[str, tuple[str, Any]] = {
     "DELIVERED": (OK, _("Delivered")),
     "READ": (OK, _("Read")),
     "SUPPRESSED": (MUTE, _("Suppressed")),
+    "CLEARED": (OK, _("Cleared")),
     "RETRYING": (WARN, _("Retrying")),
     "PARKED": (BAD, _("Parked")),
     "DONE": (OK, _("Done")),

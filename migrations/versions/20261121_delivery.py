@@ -1,16 +1,25 @@
-"""How messages are delivered."""
+"""How messages are delivered: suppressed addresses."""
 
 from __future__ import annotations
+
+from alembic import op
+
+from migrations.statements import run_statements
 
 revision = "20261121_delivery"
 down_revision = "20261121_channels"
 branch_labels = None
 depends_on = None
 
+TABLES = ("suppressed_address",)
+
 
 def upgrade() -> None:
-    """Nothing yet."""
+    """New tables only."""
+    run_statements(__file__)
 
 
 def downgrade() -> None:
-    """Nothing yet."""
+    """What was suppressed is sent to again."""
+    for table in TABLES:
+        op.drop_table(table)
