@@ -19,6 +19,7 @@ from app.core.transaction import after_commit, unit_of_work
 from app.events.services import publish
 from app.messaging.channels import channel_with_code
 from app.messaging.channels.base import Attachment, OutgoingMessage, SendReceipt
+from app.messaging.conditions import OVERTAKEN, still_right
 from app.messaging.events import NotificationFailed, NotificationSent
 from app.messaging.models import Channel, Message, MessageAttempt, MessageStatus
 from app.messaging.templates import positional, render_message
@@ -67,6 +68,10 @@ def _claim(message_id: str) -> Claim | None:
         .with_for_update(skip_locked=True)
     )
     if message is None:
+        return None
+    if not still_right(message):
+        message.become(MessageStatus.SUPPRESSED)
+        message.reason = OVERTAKEN
         return None
     if message.channel == Channel.IN_APP:
         _deliver_in_app(message)

@@ -56,6 +56,51 @@ _ALL = (
         },
     ),
     MessageTemplate(
+        "appointment_rescheduled",
+        ("patient", "doctor", "when", "clinic"),
+        {"en": "Your visit with {{ doctor }} was moved", "hi": "{{ doctor }} के साथ आपकी अपॉइंटमेंट का समय बदल गया है"},
+        {
+            "en": "Dear {{ patient }},\n\nyour visit with {{ doctor }} is now on {{ when }}.\n\n{{ clinic }}",
+            "hi": "प्रिय {{ patient }},\n\n{{ doctor }} के साथ आपकी अपॉइंटमेंट अब {{ when }} को है।\n\n{{ clinic }}",
+        },
+    ),
+    MessageTemplate(
+        "appointment_declined",
+        ("patient", "doctor", "when", "clinic"),
+        {
+            "en": "Your request for a visit with {{ doctor }}",
+            "hi": "{{ doctor }} के साथ अपॉइंटमेंट का आपका अनुरोध",
+        },
+        {
+            "en": "Dear {{ patient }},\n\nwe are sorry: {{ doctor }} cannot see you on {{ when }}. Please choose another "
+            "time.\n\n{{ clinic }}",
+            "hi": "प्रिय {{ patient }},\n\nक्षमा करें: {{ doctor }} {{ when }} को आपसे नहीं मिल सकते। कृपया कोई और समय चुनें।"
+            "\n\n{{ clinic }}",
+        },
+    ),
+    MessageTemplate(
+        "appointment_reminder",
+        ("patient", "doctor", "when", "clinic"),
+        {"en": "Reminder: your visit on {{ when }}", "hi": "अनुस्मारक: {{ when }} को आपकी अपॉइंटमेंट"},
+        {
+            "en": "Dear {{ patient }},\n\nwe look forward to your visit with {{ doctor }} on {{ when }}. If you cannot come, "
+            "please tell us in time.\n\n{{ clinic }}",
+            "hi": "प्रिय {{ patient }},\n\n{{ when }} को {{ doctor }} के साथ आपकी अपॉइंटमेंट है। यदि आप नहीं आ सकते, तो कृपया "
+            "समय रहते हमें बताएँ।\n\n{{ clinic }}",
+        },
+    ),
+    MessageTemplate(
+        "slot_offered",
+        ("patient", "doctor", "when", "until", "link", "clinic"),
+        {"en": "A time with {{ doctor }} is free: {{ when }}", "hi": "{{ doctor }} के साथ एक समय खाली हुआ: {{ when }}"},
+        {
+            "en": "Dear {{ patient }},\n\nyou are on our waiting list. {{ doctor }} is free on {{ when }}; we keep this time "
+            "for you until {{ until }}. Take it or pass it on here:\n{{ link }}\n\n{{ clinic }}",
+            "hi": "प्रिय {{ patient }},\n\nआप हमारी प्रतीक्षा सूची में हैं। {{ doctor }} {{ when }} को उपलब्ध हैं; हम यह समय "
+            "{{ until }} तक आपके लिए रखते हैं। यहाँ स्वीकार करें या छोड़ दें:\n{{ link }}\n\n{{ clinic }}",
+        },
+    ),
+    MessageTemplate(
         "invoice_paid",
         ("patient", "number", "amount", "clinic"),
         {"en": "Receipt for invoice {{ number }}", "hi": "इनवॉइस {{ number }} की रसीद"},
