@@ -1,12 +1,19 @@
 """The outbox with its attempts, and what decides whether and how a message leaves."""
 
-from app.messaging.models.outbox import Channel, Message, MessageAttempt, MessageStatus
+from app.messaging.models.outbox import URGENCY, Channel, Message, MessageAttempt, MessageStatus
+from app.messaging.models.rules import CommunicationRules, MessagePreference, MessageSpend
 from app.messaging.models.suppression import SuppressedAddress, SuppressionReason
+from app.messaging.models.wording import ClinicTemplate
 
 __all__ = [
+    "URGENCY",
     "Channel",
+    "ClinicTemplate",
+    "CommunicationRules",
     "Message",
     "MessageAttempt",
+    "MessagePreference",
+    "MessageSpend",
     "MessageStatus",
     "SuppressedAddress",
     "SuppressionReason",

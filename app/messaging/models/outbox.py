@@ -7,7 +7,18 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from sqlalchemy import Index, Integer, String, Text, UniqueConstraint, Uuid, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Index,
+    Integer,
+    SmallInteger,
+    String,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -25,7 +36,7 @@ class Channel(StrEnum):
 
 
 class MessageStatus(StrEnum):
-    """PARKED: it may have been sent, or nobody can send it now; a person decides."""
+    """PARKED: it may have been sent, or nobody can send it now; a person decides. DIGESTED: it left in another one."""
 
     QUEUED = "QUEUED"
     SENDING = "SENDING"
@@ -35,6 +46,11 @@ class MessageStatus(StrEnum):
     FAILED = "FAILED"
     PARKED = "PARKED"
     SUPPRESSED = "SUPPRESSED"
+    DIGESTED = "DIGESTED"
+
+
+# How soon a message leaves: the smaller, the sooner.
+URGENCY: Mapping[str, int] = {"CRITICAL": 0, "HIGH": 1, "NORMAL": 2, "LOW": 3}
 
 
 class Message(Stateful, TenantModel):
@@ -46,6 +62,8 @@ class Message(Stateful, TenantModel):
     __table_args__ = (
         UniqueConstraint("clinic_id", "channel", "dedupe_key", name="uq_message_dedupe"),
         Index("ix_message_due", "next_at", postgresql_where=text("status in ('QUEUED', 'SENDING')")),
+        Index("ix_message_queued", "urgency", "next_at", postgresql_where=text("status = 'QUEUED'")),
+        Index("ix_message_digest", "clinic_id", "digest_id", postgresql_where=text("digest_id is not null")),
         Index("ix_message_clinic_time", "clinic_id", "created_at", "id"),
         Index("ix_message_provider_id", "clinic_id", "provider_message_id"),
         one_of("status", MessageStatus, "ck_message_status"),
@@ -54,13 +72,16 @@ class Message(Stateful, TenantModel):
     __secret_columns__ = frozenset({"recipient", "variables", "subject", "body"})
 
     TRANSITIONS: ClassVar[Mapping[Any, frozenset[Any]]] = {
-        MessageStatus.QUEUED: frozenset({MessageStatus.SENDING, MessageStatus.SUPPRESSED, MessageStatus.FAILED}),
+        MessageStatus.QUEUED: frozenset(
+            {MessageStatus.SENDING, MessageStatus.SUPPRESSED, MessageStatus.FAILED, MessageStatus.DIGESTED}
+        ),
         MessageStatus.SENDING: frozenset(
             {MessageStatus.SENT, MessageStatus.QUEUED, MessageStatus.FAILED, MessageStatus.PARKED}
         ),
         MessageStatus.SENT: frozenset({MessageStatus.DELIVERED, MessageStatus.READ, MessageStatus.FAILED}),
         MessageStatus.DELIVERED: frozenset({MessageStatus.READ}),
         MessageStatus.FAILED: frozenset({MessageStatus.QUEUED, MessageStatus.DELIVERED, MessageStatus.READ}),
+        MessageStatus.SUPPRESSED: frozenset({MessageStatus.QUEUED}),
         MessageStatus.PARKED: frozenset(
             {
                 MessageStatus.QUEUED,
@@ -75,6 +96,7 @@ class Message(Stateful, TenantModel):
     channel: Mapped[str] = mapped_column(String(10), nullable=False)
     status: Mapped[str] = mapped_column(String(10), nullable=False, default=MessageStatus.QUEUED)
     priority: Mapped[str] = mapped_column(String(10), nullable=False, default="NORMAL")
+    urgency: Mapped[int] = mapped_column(SmallInteger, nullable=False, default=2, server_default=text("2"))
     patient_id: Mapped[str | None] = tenant_reference("patient", nullable=True)
     user_id: Mapped[str | None] = mapped_column(Uuid(as_uuid=False))
     recipient: Mapped[str] = mapped_column(String(254), nullable=False)
@@ -90,6 +112,13 @@ class Message(Stateful, TenantModel):
     next_at: Mapped[datetime] = mapped_column(AwareTime, nullable=False, default=clock.now)
     provider: Mapped[str | None] = mapped_column(String(30))
     provider_message_id: Mapped[str | None] = mapped_column(String(200))
+    # When it was asked to leave, where that was not at once.
+    send_at: Mapped[datetime | None] = mapped_column(AwareTime)
+    # It waits for the clinic's digest, or left in that message.
+    gathered: Mapped[bool] = mapped_column(Boolean, nullable=False, default=False, server_default=text("false"))
+    digest_id: Mapped[str | None] = mapped_column(Uuid(as_uuid=False))
+    # Millionths of the clinic's currency, charged when it left.
+    cost_micros: Mapped[int] = mapped_column(BigInteger, nullable=False, default=0, server_default=text("0"))
     sent_at: Mapped[datetime | None] = mapped_column(AwareTime)
     read_at: Mapped[datetime | None] = mapped_column(AwareTime)
     reason: Mapped[str] = mapped_column(String(300), nullable=False, default="")
@@ -111,6 +140,7 @@ class MessageAttempt(TenantModel):
 
     __tablename__ = "message_attempt"
     __audited__ = False
+    __table_args__ = (Index("ix_message_attempt_time", "clinic_id", "created_at"),)
 
     message_id: Mapped[str] = tenant_reference("message")
     provider: Mapped[str] = mapped_column(String(30), nullable=False)
