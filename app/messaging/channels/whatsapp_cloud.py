@@ -25,9 +25,14 @@ from app.messaging.channels.base import (
     DeliveryStatus,
     InboundMessage,
     OutgoingMessage,
+    RecipientFact,
     SendReceipt,
+    Told,
+    Webhook,
+    reached_by,
+    wish_of,
 )
-from app.messaging.channels.whatsapp_errors import outcome_of_code, refusal
+from app.messaging.channels.whatsapp_errors import fact_of_code, outcome_of_code, refusal
 
 UPLOAD_SECONDS = 60.0
 LONGEST_TEXT = 4096
@@ -104,14 +109,28 @@ class WhatsAppCloud(Channel[WhatsAppCredentials]):
             response.malformed()
         return SendReceipt(first["id"], self.safe_text(first.get("message_status") or "accepted"))
 
-    def verify_receipt(self, raw: bytes, headers: Mapping[str, str]) -> list[DeliveryReceipt]:
-        statuses = [item for value in self._verified_values(raw, headers) for item in _objects(value, "statuses")]
-        return [receipt for receipt in map(_receipt, statuses) if receipt]
+    webhook_headers = frozenset({"x-hub-signature-256"})
 
-    def verify_inbound(self, raw: bytes, headers: Mapping[str, str]) -> list[InboundMessage]:
-        """What people wrote: it opens the window for free text, and may be a STOP."""
-        messages = [item for value in self._verified_values(raw, headers) for item in _objects(value, "messages")]
-        return [_inbound(message) for message in messages if isinstance(message.get("id"), str)]
+    def check_webhook(self, webhook: Webhook) -> None:
+        """Raises BadSignature."""
+        given = webhook.header("x-hub-signature-256")
+        secret = self.credentials.app_secret
+        secrets = [secret.get_secret_value()] if secret else []
+        check_hmac_sha256(webhook.raw, given.removeprefix("sha256=") if given.startswith("sha256=") else None, secrets)
+
+    def read_webhook(self, webhook: Webhook) -> Told:
+        """Statuses, and what people wrote: it opens the window for free text, and may be a STOP.
+
+        Only of our own number: an app may serve the numbers of several clinics.
+        """
+        values = [value for value in _values(webhook.raw) if self._is_ours(value)]
+        receipts = [_receipt(item) for value in values for item in _objects(value, "statuses")]
+        messages = [item for value in values for item in _objects(value, "messages")]
+        inbound = [_inbound(message) for message in messages if isinstance(message.get("id"), str)]
+        return Told(tuple(receipt for receipt in receipts if receipt), tuple(inbound))
+
+    def fact_of(self, error: ProviderError) -> RecipientFact | None:
+        return fact_of_code(error.code) if error.outcome is Outcome.PERMANENT_RECIPIENT else None
 
     def answer_challenge(self, params: Mapping[str, str]) -> str:
         """The plain-text answer to Meta's GET with `hub.*` parameters. Raises BadSignature (answer 403)."""
@@ -162,14 +181,6 @@ class WhatsAppCloud(Channel[WhatsAppCredentials]):
         if response.ok:
             return response.json_object()
         raise refusal(response, self.safe_text, hide or [])
-
-    def _verified_values(self, raw: bytes, headers: Mapping[str, str]) -> Iterator[dict[str, Any]]:
-        """The changes about our own number in a signed body; an app may serve the numbers of several clinics."""
-        given = {name.lower(): value for name, value in headers.items()}.get("x-hub-signature-256", "")
-        secret = self.credentials.app_secret
-        secrets = [secret.get_secret_value()] if secret else []
-        check_hmac_sha256(raw, given.removeprefix("sha256=") if given.startswith("sha256=") else None, secrets)
-        return (value for value in _values(raw) if self._is_ours(value))
 
     def _is_ours(self, value: dict[str, Any]) -> bool:
         metadata = value.get("metadata")
@@ -223,13 +234,16 @@ def _receipt(status: dict[str, Any]) -> DeliveryReceipt | None:
     if known is None or not isinstance(status.get("id"), str):
         return None
     code = next((error.get("code") for error in _objects(status, "errors")), None)
+    outcome = outcome_of_code(code) if isinstance(code, int) else None
+    recipient_failed = outcome is Outcome.PERMANENT_RECIPIENT
     return DeliveryReceipt(
         provider_message_id=status["id"],
         status=known,
         at=unix_time(status.get("timestamp")),
         reference=str(status.get("biz_opaque_callback_data") or ""),
         error_code="" if code is None else str(code),
-        outcome=outcome_of_code(code) if isinstance(code, int) else None,
+        outcome=outcome,
+        fact=fact_of_code(str(code)) if recipient_failed else reached_by(known),
     )
 
 
@@ -244,4 +258,5 @@ def _inbound(message: dict[str, Any]) -> InboundMessage:
         at=unix_time(message.get("timestamp")),
         kind=kind,
         text=str(text or ""),
+        fact=wish_of(str(text or "")),
     )

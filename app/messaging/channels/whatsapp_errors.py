@@ -7,6 +7,7 @@ from typing import Any
 
 from app.core.http import HttpResponse
 from app.core.providers import MALFORMED, Outcome, ProviderError
+from app.messaging.channels.base import RecipientFact
 
 WINDOW_CLOSED = "131047"  # free text is over; the same words may go as a template
 DAY = 24 * 3600.0
@@ -33,6 +34,15 @@ _MISSING_OBJECT = 33  # as a subcode: the business number does not exist or is n
 def outcome_of_code(code: int) -> Outcome | None:
     """The outcome of an error code; None for one that is not known."""
     return _OUTCOMES.get(code)
+
+
+# Refusals that are about this number and say nothing against it: our own number, a test list, marketing only.
+_NOT_AGAINST_THE_NUMBER = frozenset({"131021", "131030", "131050"})
+
+
+def fact_of_code(code: str) -> RecipientFact | None:
+    """What a refused recipient says about the number."""
+    return None if code in _NOT_AGAINST_THE_NUMBER else RecipientFact.INVALID
 
 
 def refusal(
