@@ -87,3 +87,19 @@ class AppointmentCancelled(AppointmentEvent):
 
 class AppointmentNoShow(AppointmentEvent):
     type: ClassVar[str] = "appointment.no_show"
+
+
+class FollowUpCreated(AppointmentEvent):
+    """A visit was booked that follows another one."""
+
+    type: ClassVar[str] = "appointment.follow_up.created"
+
+    follow_up_of_id: str
+
+
+class AppointmentReminderDue(AppointmentEvent):
+    """It is time to remind of a visit: `hours` before it begins."""
+
+    type: ClassVar[str] = "appointment.reminder.due"
+
+    hours: int

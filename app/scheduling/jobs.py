@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 
 from app.core import clock
 from app.core.jobs import job
@@ -12,6 +12,8 @@ from app.core.tenant import all_tenants, db, tenant_scope
 from app.core.transaction import unit_of_work
 from app.scheduling.models import SlotHold
 from app.scheduling.services.release import due_for_release, may_be_released, release_if_still_unpaid
+from app.scheduling.services.reminders import due_reminders, give_reminder
+from app.tenancy.models import Clinic
 
 log = logging.getLogger(__name__)
 
@@ -42,3 +44,23 @@ def sweep_slot_holds() -> int:
     """Delete holds that are void; they stopped counting when they expired."""
     with all_tenants(), unit_of_work():
         return int(db.session.execute(delete(SlotHold).where(SlotHold.expires_at <= clock.now())).rowcount)
+
+
+@job("notification", attempts=1, timeout=600, every=60)
+def remind_of_visits() -> int:
+    """Give out the reminders that are due, each in a transaction of its own; how many."""
+    with all_tenants():
+        clinics = list(db.session.scalars(select(Clinic.id).where(Clinic.archived.is_(False))))
+    return sum(_remind_clinic(clinic_id) for clinic_id in clinics)
+
+
+def _remind_clinic(clinic_id: str) -> int:
+    done = 0
+    with tenant_scope(clinic_id):
+        for appointment_id, hours in due_reminders():
+            try:
+                with unit_of_work():
+                    done += give_reminder(appointment_id, hours)
+            except Exception:
+                log.exception("a reminder could not be given out")
+    return done

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from app.core.money import exponent
 
 DAY_LIST = r"^\s*(\d{1,3}(\s*,\s*\d{1,3})*)?\s*$"
+MAX_TRAVEL_MINUTES = 240
+LONGEST_REMINDER_HOURS = 168
 N_ = str  # marks a text for extraction; the screen that shows it translates it
 
 
@@ -38,6 +40,9 @@ class ClinicSettings(BaseModel):
     hold_minutes: int = Field(5, title=N_("Slot hold (minutes)"), ge=1, le=30)
     book_ahead_days: int = Field(180, title=N_("Bookable ahead (days)"), ge=1, le=730)
     slot_minutes: int = Field(15, title=N_("Usual slot length (minutes)"), ge=5, le=240)
+    travel_minutes: int = Field(
+        30, title=N_("Travel before and after a home visit (minutes)"), ge=0, le=MAX_TRAVEL_MINUTES
+    )
     pay_link_days: int = Field(14, title=N_("Pay links are valid for (days)"), ge=1, le=90)
     desk_discount_percent: int = Field(10, title=N_("Discount of the desk without approval (%)"), ge=0, le=100)
     finance_discount_percent: int = Field(25, title=N_("Discount of finance without approval (%)"), ge=0, le=100)
@@ -55,6 +60,20 @@ class ClinicSettings(BaseModel):
         "1, 3, 5, 7", title=N_("Reminders of unpaid subscriptions after (days)"), pattern=DAY_LIST, max_length=60
     )
     dunning_cancel_days: int = Field(14, title=N_("Unpaid subscriptions are cancelled after (days)"), ge=1, le=365)
+    visit_reminder_hours: str = Field(
+        "24, 2", title=N_("Remind of visits before they begin (hours)"), pattern=DAY_LIST, max_length=60
+    )
+    waiting_offer_minutes: int = Field(30, title=N_("A freed slot is kept for whoever waits (minutes)"), ge=5, le=1440)
+    no_show_fee_percent: int = Field(0, title=N_("Fee for not coming (% of the visit's price; 0: none)"), ge=0, le=100)
+    late_cancel_fee_percent: int = Field(
+        0, title=N_("Fee for cancelling late (% of the visit's price; 0: none)"), ge=0, le=100
+    )
+    late_cancel_fee_hours: int = Field(
+        24, title=N_("Cancelling is late when less than this before (hours)"), ge=1, le=168
+    )
+    deposit_percent: int = Field(
+        0, title=N_("Deposit when patients book themselves (% of the visit's price; 0: none)"), ge=0, le=100
+    )
     late_cancel_hours: int = Field(
         0, title=N_("Covered visits cancelled less than this before are used up (hours)"), ge=0, le=168
     )
@@ -90,6 +109,18 @@ class ClinicSettings(BaseModel):
     def instalment_steps(self) -> tuple[int, ...]:
         """Days after an instalment's due date, ascending; zero is that date."""
         return _days(self.instalment_notice_days)
+
+    @property
+    def visit_reminders(self) -> tuple[int, ...]:
+        """Hours before a visit at which its patient is reminded, the last one first."""
+        return tuple(hours for hours in _days(self.visit_reminder_hours) if hours)
+
+    @field_validator("visit_reminder_hours")
+    @classmethod
+    def _within_a_week(cls, text: str) -> str:
+        if any(hours > LONGEST_REMINDER_HOURS for hours in _days(text)):
+            raise ValueError(f"at most {LONGEST_REMINDER_HOURS} hours before")
+        return text
 
     @field_validator("zone")
     @classmethod

@@ -1,6 +1,10 @@
-"""Visits in depth."""
+"""Visits in depth: follow-ups and reminders."""
 
 from __future__ import annotations
+
+from alembic import op
+
+from migrations.statements import run_statements
 
 revision = "20261121_visits"
 down_revision = "20261121_availability"
@@ -9,8 +13,11 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Nothing yet."""
+    """New tables only: the table of visits, which is large, stays as it is."""
+    run_statements(__file__)
 
 
 def downgrade() -> None:
-    """Nothing yet."""
+    """The visits stay; what links and reminds of them is gone."""
+    for table in ("appointment_reminder", "follow_up"):
+        op.drop_table(table)

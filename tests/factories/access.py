@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import count
 from typing import Any
 
+from flask import g
+
 from app.access.models import LoginSession, Member, User
 from app.access.passwords import hash_password
 from app.access.tokens import make_access_token
@@ -80,3 +82,10 @@ def make_session(user: User, clinic_id: str | None = None) -> str:
         )
         db.session.add(session)
     return session_id
+
+
+def set_settings(clinic_id: str, **settings: Any) -> None:
+    """The clinic's settings; what is not named has its default. The test's own context forgets what it knew."""
+    with all_tenants(), unit_of_work():
+        db.session.get_one(Clinic, clinic_id).settings_json = settings
+    g.pop("clinic_settings", None)

@@ -6,6 +6,7 @@ from typing import Any
 
 from flask_babel import gettext as _
 
+from app.catalog.queries import NoPrice, VisitPrice
 from app.core.api import Api, endpoint
 from app.core.errors import Invalid
 from app.core.paging import page
@@ -17,21 +18,25 @@ from app.scheduling.api.bodies import (
     Explanation,
     Move,
     NewAppointment,
+    NewFollowUp,
     NewHold,
 )
-from app.scheduling.api.shapes import show_appointment, show_hold, show_row
+from app.scheduling.api.shapes import show_appointment, show_follow_up, show_hold, show_row
 from app.scheduling.models import Appointment
 from app.scheduling.queries import appointment_rows, get_appointment, lock_appointment
 from app.scheduling.services import (
     approve_appointment,
     book_appointment,
+    book_follow_up,
     cancel_as_told,
     complete,
     confirm_appointment,
     decline_appointment,
     drop_hold,
+    find_visit_before,
     hold_slot,
     no_show,
+    price_of_follow_up,
     reschedule,
     start,
     update_notes,
@@ -78,7 +83,7 @@ class AppointmentApi(Api):
         """One visit."""
         visit = get_appointment(appointment_id)
         names = {"doctorName": visit.doctor.name, "patientName": visit.patient.name}
-        return {**show_appointment(visit), **names}
+        return {**show_appointment(visit), **names, "followUpOf": find_visit_before(visit.id)}
 
     @endpoint("PUT", VISIT, resource="appointment", action="update", body=AppointmentChanges)
     def update(self, appointment_id: str, body: AppointmentChanges) -> dict[str, Any]:
@@ -153,6 +158,21 @@ class AppointmentApi(Api):
         no_show(visit, body.reason)
         return show_appointment(visit)
 
+    @endpoint(
+        "POST",
+        f"{VISIT}/follow-up",
+        resource="appointment",
+        action="follow-up",
+        body=NewFollowUp,
+        status=201,
+        idempotent=True,
+    )
+    def follow_up(self, appointment_id: str, body: NewFollowUp) -> dict[str, Any]:
+        """Book the visit after this one, linked to it and at the price of follow-ups where the clinic has one."""
+        before = lock_appointment(appointment_id)
+        made = book_follow_up(before, **body.model_dump())
+        return show_follow_up(made, before.id, _price(made, before))
+
     @endpoint("POST", "/slot-holds", resource="appointment", action="create", body=NewHold, status=201, idempotent=True)
     def hold(self, body: NewHold) -> dict[str, Any]:
         """Keep a slot while a form is filled; it ends by itself."""
@@ -170,3 +190,10 @@ def _patient_of(body: NewAppointment) -> str:
     if patient_id is None:
         raise Invalid(fields={"patientId": _("Say for whom the visit is.")})
     return patient_id
+
+
+def _price(made: Appointment, before: Appointment) -> VisitPrice | None:
+    try:
+        return price_of_follow_up(made, before)
+    except NoPrice:
+        return None

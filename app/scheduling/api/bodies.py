@@ -57,6 +57,17 @@ class Move(Body):
     reason: str = Field("", max_length=200)
 
 
+class NewFollowUp(Body):
+    """What is left out is as in the visit before."""
+
+    starts_at: Moment
+    type: AppointmentType | None = None
+    doctor_id: Id | None = None
+    location_id: Id | None = None
+    notes: str = Field("", max_length=2000)
+    overbook_reason: str = Field("", max_length=200, description="Books beside a taken slot; needs the permission.")
+
+
 class Cancellation(Body):
     """`reason` is a code of CancelReason; other words count as OTHER and are kept as the note."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import time
 from typing import Any
 
+from app.catalog.queries import VisitPrice
 from app.scheduling.models import Appointment, AvailabilityException, AvailabilityRule, SlotHold
 
 
@@ -29,6 +30,16 @@ def show_appointment(visit: Appointment) -> dict[str, Any]:
         "cancelledAt": visit.cancelled_at,
         "cancelledReason": visit.cancelled_reason,
     }
+
+
+def show_follow_up(visit: Appointment, before_id: str, price: VisitPrice | None) -> dict[str, Any]:
+    """A follow-up with its link and, where the clinic prices such visits, its price before tax."""
+    cost = {
+        "price": price.unit_price.to_json() if price else None,
+        "currency": price.unit_price.currency if price else None,
+        "followUpPrice": price is not None and price.follow_up,
+    }
+    return {**show_appointment(visit), "followUpOf": before_id, **cost}
 
 
 def show_row(row: Any) -> dict[str, Any]:

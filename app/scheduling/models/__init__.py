@@ -18,6 +18,8 @@ from app.scheduling.models.availability import (
     ExceptionKind,
     SlotHold,
 )
+from app.scheduling.models.follow_ups import FollowUp
+from app.scheduling.models.reminders import AppointmentReminder
 from app.scheduling.models.seats import ALL_SEATS, wall_clock
 
 __all__ = [
@@ -28,6 +30,7 @@ __all__ = [
     "ROOM_CONSTRAINT",
     "Appointment",
     "AppointmentChange",
+    "AppointmentReminder",
     "AppointmentStatus",
     "AvailabilityException",
     "AvailabilityRule",
@@ -35,6 +38,7 @@ __all__ = [
     "ChangeKind",
     "DoctorLeave",
     "ExceptionKind",
+    "FollowUp",
     "SlotHold",
     "wall_clock",
 ]

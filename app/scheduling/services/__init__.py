@@ -11,6 +11,12 @@ from app.scheduling.services.availability import (
     set_weekly_hours,
 )
 from app.scheduling.services.booking import book_appointment, check_patient, reschedule, retake_slot
+from app.scheduling.services.follow_ups import (
+    book_follow_up,
+    find_visit_before,
+    follow_ups_of,
+    price_of_follow_up,
+)
 from app.scheduling.services.holds import drop_hold, hold_slot
 from app.scheduling.services.lifecycle import (
     approve_appointment,
@@ -36,6 +42,7 @@ __all__ = [
     "approve_appointment",
     "ask_before_release",
     "book_appointment",
+    "book_follow_up",
     "cancel_appointment",
     "cancel_as_told",
     "cancel_leave",
@@ -45,9 +52,12 @@ __all__ = [
     "confirm_appointment",
     "decline_appointment",
     "drop_hold",
+    "find_visit_before",
+    "follow_ups_of",
     "hold_slot",
     "needs_payment",
     "no_show",
+    "price_of_follow_up",
     "remove_time",
     "reschedule",
     "retake_slot",
