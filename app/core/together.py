@@ -37,9 +37,14 @@ def insert_together(*rows: Base) -> None:
     session.connection().execute(statement, named)
     for row in rows:
         make_transient_to_detached(row)
-        session.add(row)
-        for function in _told:
-            function(session, row)
+        told_of(session, row)
+
+
+def told_of(session: Session, row: Base) -> None:
+    """Take a detached row, which went in by a plain statement, into the session, and tell whoever hears of inserts."""
+    session.add(row)
+    for function in _told:
+        function(session, row)
 
 
 def _values(row: Base) -> dict[str, Any]:
