@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,10 +14,23 @@ from app.core.tenant import db
 @contextmanager
 def recorded_statements() -> Iterator[list[str]]:
     """The statements of all engines of the application, without BEGIN and COMMIT."""
-    sent: list[str] = []
+    with _heard(lambda statement, _values: statement) as sent:
+        yield sent
 
-    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        sent.append(statement)
+
+@contextmanager
+def recorded_values() -> Iterator[list[Any]]:
+    """What was sent with these statements."""
+    with _heard(lambda _statement, values: values) as sent:
+        yield sent
+
+
+@contextmanager
+def _heard(kept: Callable[[str, Any], Any]) -> Iterator[list[Any]]:
+    sent: list[Any] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, values: Any, *_rest: Any) -> None:
+        sent.append(kept(statement, values))
 
     engines = list(db.engines.values())
     for engine in engines:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,10 +11,10 @@ from sqlalchemy import Connection, create_engine, text
 from app.core.row_security import APP_ROLE
 from app.core.tenant import db
 from app.scheduling.models import Appointment
-from app.scheduling.queries import appointment_rows
-from app.scheduling.queries.slots import BUSY_WITH_ROOMS, NOBODY
+from app.scheduling.queries import appointment_rows, slots
 from tests.factories.people import make_doctor, make_patient
-from tests.factories.scheduling import local, make_appointment, tomorrow
+from tests.factories.scheduling import make_appointment, tomorrow
+from tests.statements import recorded_statements, recorded_values
 
 pytestmark = pytest.mark.usefixtures("in_clinic")
 
@@ -78,12 +77,16 @@ def test_lists_of_visits_use_their_index(crowded: tuple[Connection, Appointment]
     assert "Seq Scan on appointment" not in plan
 
 
-def test_what_is_busy_is_found_by_doctor_and_time(crowded: tuple[Connection, Appointment]) -> None:
+@pytest.mark.parametrize("days", [1, 14])
+def test_slots_are_found_by_doctor_and_time_in_one_query(
+    crowded: tuple[Connection, Appointment], in_clinic: Any, days: int
+) -> None:
+    """What the session sends, planned as the application's role: all hours and all that is taken, by their indexes."""
     connection, visit = crowded
-    first = local(tomorrow(), 0)
-    last = first + timedelta(days=7)
-    values = {"first": first, "last": last, "begins": first, "ends": last, "now": first, "doctor": visit.doctor_id}
-    asked = BUSY_WITH_ROOMS.params(rooms=[visit.location_id], moving=NOBODY, asker=NOBODY, **values)
-    plan = plan_of(connection, asked)
+    with recorded_statements() as sent, recorded_values() as values:
+        slots(visit.doctor_id, tomorrow(), days, "IN_PERSON")
+    assert len(sent) == 1, "\n".join(sent)
+    plan = "\n".join(connection.exec_driver_sql(f"explain {sent[0]}", values[0]).scalars())
     assert "ix_appointment_doctor_time" in plan, plan
+    assert "ix_appointment_room_time" in plan, plan
     assert "Seq Scan on appointment" not in plan
