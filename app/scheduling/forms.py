@@ -4,16 +4,32 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask import url_for
 from flask_babel import get_locale
 from flask_babel import lazy_gettext as _
-from wtforms import Field, SelectChoice, SelectField, SelectMultipleField
+from wtforms import Field, SelectChoice, SelectField, SelectMultipleField, StringField, TextAreaField
+from wtforms.validators import InputRequired, Length
 from wtforms.widgets import CheckboxInput, ListWidget
 
+from app.core.form_fields import LocalDateTimeField
+from app.core.page_form import PageForm
+from app.core.views import LookupField
 from app.core.vocabulary import kind_name
-from app.people.models import AppointmentType
-from app.scheduling.models import ExceptionKind
+from app.people.models import AppointmentType, Doctor
+from app.scheduling.models import CancelReason, ExceptionKind
+from app.tenancy.models import Location
 
 EXCEPTION_KINDS = {ExceptionKind.REMOVE: _("Closed"), ExceptionKind.ADD: _("Extra hours")}
+
+
+CANCEL_REASONS = {
+    CancelReason.PATIENT_REQUEST: _("The patient asked for it"),
+    CancelReason.PATIENT_UNWELL: _("The patient is unwell"),
+    CancelReason.DOCTOR_UNAVAILABLE: _("The doctor is not available"),
+    CancelReason.CLINIC_CLOSED: _("The clinic is closed"),
+    CancelReason.BOOKED_IN_ERROR: _("Booked in error"),
+    CancelReason.OTHER: _("Another reason"),
+}
 
 
 def weekday_name(number: int | str) -> str:
@@ -61,3 +77,59 @@ def kind_field(label: Any) -> SelectField:
 def id_of(field: Field) -> str | None:
     """The id of the row that a look-up holds."""
     return field.data.id if field.data is not None else None
+
+
+def doctor_field(label: Any, **options: Any) -> LookupField:
+    """A doctor of the clinic."""
+    return LookupField(label, model=Doctor, url=lambda: url_for("AppointmentView.lookup", column="doctor"), **options)
+
+
+def location_field(label: Any, **options: Any) -> LookupField:
+    """A location of the clinic."""
+    return LookupField(
+        label, model=Location, url=lambda: url_for("AppointmentView.lookup", column="location"), **options
+    )
+
+
+def _overbook_field() -> StringField:
+    return StringField(
+        _("Reason for overbooking"),
+        validators=[Length(max=200)],
+        description=_("Fill in only to book beside a taken slot."),
+    )
+
+
+class CancelForm(PageForm):
+    """Why a visit is called off, as a code that reports count."""
+
+    reason = SelectField(
+        _("Reason"),
+        choices=lambda: [SelectChoice(value=str(code), label=text) for code, text in CANCEL_REASONS.items()],
+    )
+    note = StringField(_("Note"), validators=[Length(max=250)])
+
+
+class ExplainForm(PageForm):
+    """A step that may be explained."""
+
+    reason = TextAreaField(_("Reason"), validators=[Length(max=200)])
+
+
+class MoveForm(PageForm):
+    """Another time, perhaps with another doctor or elsewhere."""
+
+    starts_at = LocalDateTimeField(_("When"), validators=[InputRequired()])
+    doctor = doctor_field(_("Doctor"), validators=[InputRequired()])
+    location = location_field(_("Location"), description=_("Empty: wherever the doctor is at that time."))
+    reason = StringField(_("Reason"), validators=[Length(max=200)])
+
+
+class FollowUpForm(PageForm):
+    """The visit after this one."""
+
+    starts_at = LocalDateTimeField(_("When"), validators=[InputRequired()])
+    type = type_field(_("Kind"))
+    doctor = doctor_field(_("Doctor"), validators=[InputRequired()])
+    location = location_field(_("Location"), description=_("Empty: wherever the doctor is at that time."))
+    notes = TextAreaField(_("Notes"), validators=[Length(max=2000)])
+    overbook_reason = _overbook_field()

@@ -6,15 +6,16 @@ from datetime import date, datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import Select, bindparam, func, select
 
 from app.core.errors import NotFound
 from app.core.paging import Rows
 from app.core.principal import find_principal, own_patient_id
 from app.core.tenant import db
 from app.people.models import Doctor, Patient
-from app.scheduling.models import Appointment, AppointmentChange
+from app.scheduling.models import Appointment, AppointmentChange, AppointmentStatus
 from app.scheduling.queries.slots import local_bounds
+from app.tenancy.queries import settings_in_scope
 
 LISTED = (
     Appointment.id,
@@ -134,3 +135,20 @@ def history_of(appointment_id: str) -> list[AppointmentChange]:
     """Every change of a visit, oldest first."""
     wanted = select(AppointmentChange).where(AppointmentChange.appointment_id == appointment_id)
     return list(db.session.scalars(wanted.order_by(AppointmentChange.created_at, AppointmentChange.id)))
+
+
+MOST_REQUESTS = 200
+
+
+def requests_waiting() -> list[Appointment]:
+    """Visits that wait for approval, the next one first."""
+    wanted = visible(select(Appointment).where(Appointment.status == AppointmentStatus.REQUESTED))
+    return list(db.session.scalars(wanted.order_by(Appointment.starts_at, Appointment.id).limit(MOST_REQUESTS)))
+
+
+def count_requests() -> int | None:
+    """For the menu; None where nothing waits or the clinic approves nothing."""
+    if not settings_in_scope().approval_required:
+        return None
+    wanted = visible(select(func.count()).where(Appointment.status == AppointmentStatus.REQUESTED))
+    return int(db.session.scalar(wanted) or 0) or None

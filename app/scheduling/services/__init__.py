@@ -19,6 +19,7 @@ from app.scheduling.services.follow_ups import (
 )
 from app.scheduling.services.holds import drop_hold, hold_slot
 from app.scheduling.services.lifecycle import (
+    PATIENTS_REASONS,
     approve_appointment,
     cancel_appointment,
     cancel_as_told,
@@ -35,6 +36,7 @@ from app.scheduling.services.placing import SlotTaken, slot_json
 from app.scheduling.services.release import PaymentAnswer, ask_before_release
 
 __all__ = [
+    "PATIENTS_REASONS",
     "PaymentAnswer",
     "SlotTaken",
     "add_leave",

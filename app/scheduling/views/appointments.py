@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 from flask import url_for
 from flask_appbuilder.models.sqla.filters import BaseFilter
-from flask_babel import format_datetime, gettext
+from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from sqlalchemy import Date, Integer, cast, func, select
 from wtforms import StringField, TextAreaField
@@ -27,20 +25,22 @@ from app.people.models import AppointmentType
 from app.people.queries import search_patients
 from app.scheduling.forms import id_of, type_field
 from app.scheduling.models import Appointment, AppointmentChange, CancelReason
-from app.scheduling.queries import lock_appointment, visible
+from app.scheduling.queries import find_appointment, lock_appointment, visible
 from app.scheduling.services import (
-    SlotTaken,
     approve_appointment,
     book_appointment,
     cancel_appointment,
     complete,
     confirm_appointment,
     decline_appointment,
+    find_visit_before,
+    follow_ups_of,
     no_show,
     reschedule,
     start,
     update_notes,
 )
+from app.scheduling.views.refusals import told_what_is_free
 from app.tenancy.models import Location
 from app.tenancy.queries import settings_in_scope
 
@@ -97,17 +97,6 @@ class OwnLocation(BaseFilter):
         return query.filter(Appointment.location_id == location_id) if location_id else query
 
 
-@contextmanager
-def _told_what_is_free() -> Iterator[None]:
-    """A form cannot show alternatives as data: the refusal says them in words."""
-    try:
-        yield
-    except SlotTaken as taken:
-        free = ", ".join(format_datetime(slot["startsAt"], "d MMM, HH:mm") for slot in taken.extra["alternatives"])
-        words = gettext("Next free: %(times)s.", times=free) if free else gettext("Nothing is free soon.")
-        raise SlotTaken(f"{taken.message} {words}", **taken.extra) from None
-
-
 def _form_fields(*names: str) -> dict[str, Any]:
     fields = {
         "type": type_field(LABELS["type"]),
@@ -135,6 +124,13 @@ def _lately() -> Any:
 
 def _local(starts_at: Any) -> Any:
     return func.timezone(settings_in_scope().zone, starts_at)
+
+
+def _linked_visits(appointment_id: str) -> dict[str, Any]:
+    """What a visit follows, and what follows it."""
+    before_id = find_visit_before(appointment_id)
+    before = find_appointment(before_id) if before_id else None
+    return {"before": before, "after": follow_ups_of(appointment_id)}
 
 
 class AppointmentChangeView(ReadOnlyView):
@@ -186,6 +182,8 @@ class AppointmentView(CrudView):
     label_columns = LABELS
     formatters_columns = {"type": kind_name}
     related_views = [AppointmentChangeView]
+    show_template = "scheduling/appointment_show.html"
+    extra_args = {"linked_visits": _linked_visits}
     exclude_route_methods = frozenset({"download", "delete"})  # a visit is cancelled, and stays
     method_permission_name = {"edit": "reschedule"}
     charts = (
@@ -213,7 +211,7 @@ class AppointmentView(CrudView):
     edit_form_extra_fields = _form_fields("starts_at", "location", "notes")
 
     def add_item(self, form: Any) -> Appointment:
-        with _told_what_is_free():
+        with told_what_is_free():
             return book_appointment(
                 patient_id=form.patient.data.id,
                 doctor_id=form.doctor.data.id,
@@ -232,7 +230,7 @@ class AppointmentView(CrudView):
         doctor_id, location_id = form.doctor.data.id, id_of(form.location)
         wanted = (form.starts_at.data, doctor_id, location_id or visit.location_id)
         if wanted != (visit.starts_at, visit.doctor_id, visit.location_id):
-            with _told_what_is_free():
+            with told_what_is_free():
                 reschedule(visit, form.starts_at.data, doctor_id=doctor_id, location_id=location_id)
 
     @row_action("approve", _("Approve"))
@@ -240,7 +238,7 @@ class AppointmentView(CrudView):
         approve_appointment(lock_appointment(visit.id))
         return gettext("Approved.")
 
-    @row_action("decline", _("Decline"), confirm=_("Decline this request?"))
+    @row_action("decline", _("Decline"), confirm=_("Decline this request?"), single=False)
     def decline(self, visit: Appointment) -> str:
         decline_appointment(lock_appointment(visit.id))
         return gettext("Declined.")
@@ -260,12 +258,12 @@ class AppointmentView(CrudView):
         complete(lock_appointment(visit.id))
         return gettext("Completed.")
 
-    @row_action("no-show", _("No-show"), confirm=_("Mark as not shown up?"))
+    @row_action("no-show", _("No-show"), confirm=_("Mark as not shown up?"), single=False)
     def no_show(self, visit: Appointment) -> str:
         no_show(lock_appointment(visit.id))
         return gettext("Marked as no-show.")
 
-    @row_action("cancel", _("Cancel"), confirm=_("Cancel this visit?"))
+    @row_action("cancel", _("Cancel"), confirm=_("Cancel this visit?"), single=False)
     def cancel(self, visit: Appointment) -> str:
         cancel_appointment(lock_appointment(visit.id), CancelReason.OTHER)
         return gettext("Cancelled.")
