@@ -69,6 +69,13 @@ def worker(arguments: Sequence[str], environment: Mapping[str, str], directory: 
 
 
 @contextmanager
+def program(arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> Iterator[Running]:
+    """`python <arguments>`."""
+    with _started(arguments, environment, log) as process:
+        yield Running(process)
+
+
+@contextmanager
 def _started(arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
     with log.open("ab") as output:
         process = subprocess.Popen(

@@ -17,6 +17,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue, Retry
 from rq.job import Job as RqJob
+from rq.job import JobStatus
 
 from app.core.logging import bound, flush
 from app.core.redis_guard import guarded_redis
@@ -118,6 +119,25 @@ class Job(Generic[P, R]):
             log.warning("job %s could not be queued; the sweeper will find its row", self.name)
             return False
         return True
+
+    def queued_fields(self) -> dict[str, Any]:
+        """The hash that RQ keeps of this job without arguments once it is queued: everybody's, tried once.
+
+        For whoever queues it together with something else, in one command to Redis.
+        """
+        made = RqJob.create(
+            self.name,
+            connection=redis_connection(),
+            timeout=self.timeout,
+            result_ttl=0,
+            failure_ttl=604800,
+            status=JobStatus.QUEUED,
+            origin=f"{self.queue}-queue",
+            meta={CLINIC: None},
+        )
+        made.enqueued_at = made.created_at
+        fields: dict[str, Any] = made.to_dict()
+        return fields
 
     def _clinic_of(self, *args: P.args, **kwargs: P.kwargs) -> str | None:
         """Whose work it is: the clinic that the job is told, else the one in scope; None for everybody's."""

@@ -8,24 +8,72 @@ from typing import Any
 
 import orjson
 from sqlalchemy import insert, update
+from sqlalchemy.orm import Session, make_transient_to_detached
 
 from app.core import clock
 from app.core.errors import Conflict
 from app.core.ids import new_id
 from app.core.principal import find_principal
 from app.core.tenant import db, require_clinic
+from app.core.together import told_of
 from app.core.transaction import after_commit
-from app.events.base import LISTENERS, REACTIONS, Event, Listener, matches
-from app.events.models import DeliveryStatus, EventDelivery, EventRecord
+from app.events.base import LISTENERS, REACTIONS, Event, Listener, Priority, matches
+from app.events.models import DeliveryStatus, EventDelivery, EventRecord, overdue_at
+from app.events.waking import Waiting
+
+Heard = tuple[EventRecord, Listener, str]  # with the delivery's id
+
+_PLAIN_COLUMNS = (
+    "id", "clinic_id", "type", "category", "priority", "version", "source", "user_id", "subject_id", "payload_hash",
+    "audit_entry_id",
+)  # fmt: skip
+URGENT = frozenset({Priority.CRITICAL, Priority.HIGH})
+
+
+# The event and its deliveries in one round trip, past the mapper: most transactions publish, some publish a lot.
+_TELL = """
+insert into event (id, clinic_id, type, category, priority, version, source, occurred_at, user_id, subject_id, payload,
+  payload_hash, details, audit_entry_id, created_at, updated_at)
+values (cast(%(id)s as uuid), cast(%(clinic_id)s as uuid), %(type)s, %(category)s, %(priority)s, %(version)s,
+  %(source)s, %(now)s, cast(%(user_id)s as uuid), cast(%(subject_id)s as uuid), cast(%(payload)s as jsonb),
+  %(payload_hash)s, cast(%(details)s as jsonb), cast(%(audit_entry_id)s as uuid), %(now)s, %(now)s)
+"""
+_HAND_OVER = """
+insert into event_delivery (id, clinic_id, event_id, listener, status, attempts, next_at, created_at, updated_at)
+select heard.id, cast(%(clinic_id)s as uuid), cast(%(id)s as uuid), heard.listener, 'PENDING', 0, %(next_at)s,
+  %(now)s, %(now)s
+from unnest(cast(%(delivery_ids)s as uuid[]), cast(%(listeners)s as text[])) as heard(id, listener)
+"""
+_TELL_AND_HAND_OVER = f"with told as ({_TELL}) {_HAND_OVER}"  # noqa: S608 - constants
 
 
 def publish(event: Event, *, clinic_id: str | None = None, **details: Any) -> EventRecord:
     """Record the event with the change that made it. `clinic_id` is needed only where no clinic is in scope."""
+    session = db.session()
+    session.flush()  # what the event tells of comes before it
     record = event_record(event, clinic_id, **details)
-    db.session.add(record)
-    db.session.flush()
-    announce({record: event})
+    heard = [(record, listener, new_id()) for listener in listeners_of(record.type)]
+    _write(session, record, heard)
+    make_transient_to_detached(record)
+    told_of(session, record)
+    _react(event)
+    _wake_later(heard)
     return record
+
+
+def _write(session: Session, record: EventRecord, heard: Sequence[Heard]) -> None:
+    values = {
+        **{name: getattr(record, name) for name in _PLAIN_COLUMNS},
+        "now": record.occurred_at,
+        "payload": orjson.dumps(record.payload).decode(),
+        "details": orjson.dumps(record.details).decode(),
+    }
+    connection = session.connection()
+    if heard:
+        deliveries = {"delivery_ids": [item[2] for item in heard], "listeners": [item[1].name for item in heard]}
+        connection.exec_driver_sql(_TELL_AND_HAND_OVER, {**values, **deliveries, "next_at": overdue_at()})
+    else:
+        connection.exec_driver_sql(_TELL, values)
 
 
 def publish_all(events: Sequence[Event]) -> None:
@@ -39,10 +87,22 @@ def publish_all(events: Sequence[Event]) -> None:
 def announce(written: Mapping[EventRecord, Event]) -> None:
     """Run the reactions to events whose records are in the database, and hand them to their listeners."""
     for event in written.values():
-        for pattern, handler in REACTIONS:
-            if matches(pattern, event.type):
-                handler(event)
-    _deliver_later(*written)
+        _react(event)
+    heard = [(record, listener, new_id()) for record in written for listener in listeners_of(record.type)]
+    if heard:
+        db.session.execute(insert(EventDelivery), [_delivery(*item) for item in heard])
+        _wake_later(heard)
+
+
+def listeners_of(event_type: str) -> list[Listener]:
+    """Who hears events of that type in a worker."""
+    return [listener for listener in LISTENERS.values() if listener.hears(event_type)]
+
+
+def _react(event: Event) -> None:
+    for pattern, handler in REACTIONS:
+        if matches(pattern, event.type):
+            handler(event)
 
 
 def event_record(event: Event, clinic_id: str | None = None, **details: Any) -> EventRecord:
@@ -63,30 +123,29 @@ def event_record(event: Event, clinic_id: str | None = None, **details: Any) -> 
         payload=payload,
         payload_hash=hashlib.sha256(orjson.dumps(payload, option=orjson.OPT_SORT_KEYS)).hexdigest(),
         details=details,
+        audit_entry_id=new_id(),
     )
 
 
-def _deliver_later(*records: EventRecord) -> None:
-    heard = [(record, listener) for record in records for listener in LISTENERS.values() if listener.hears(record.type)]
-    if not heard:
-        return
-    rows = [_delivery(record, listener) for record, listener in heard]
-    db.session.execute(insert(EventDelivery), rows)
-    by_queue: dict[str, list[str]] = {}
-    for row, (_record_heard, listener) in zip(rows, heard, strict=True):
-        by_queue.setdefault(listener.queue, []).append(row["id"])
-    after_commit(lambda: _wake(by_queue))
+def _delivery(record: EventRecord, listener: Listener, delivery_id: str) -> dict[str, Any]:
+    return {"id": delivery_id, "clinic_id": record.clinic_id, "event_id": record.id, "listener": listener.name}
 
 
-def _delivery(record: EventRecord, listener: Listener) -> dict[str, Any]:
-    return {"id": new_id(), "clinic_id": record.clinic_id, "event_id": record.id, "listener": listener.name}
+def _wake_later(heard: Sequence[Heard]) -> None:
+    """Once this is durable, tell the relay; urgent events go before what waits."""
+    by_queue: dict[tuple[str, bool], list[Waiting]] = {}
+    for record, listener, delivery_id in heard:
+        waiting = by_queue.setdefault((listener.queue, record.priority in URGENT), [])
+        waiting.append(Waiting(record.clinic_id, delivery_id))
+    if by_queue:
+        after_commit(lambda: _wake(by_queue))
 
 
-def _wake(by_queue: dict[str, list[str]]) -> None:
+def _wake(by_queue: Mapping[tuple[str, bool], Sequence[Waiting]]) -> None:
     from app.events.jobs import wake_relay
 
-    for queue, delivery_ids in by_queue.items():
-        wake_relay(queue, delivery_ids)
+    for (queue, urgent), waiting in by_queue.items():
+        wake_relay(queue, waiting, urgent=urgent)
 
 
 def replay_delivery(delivery: EventDelivery) -> None:
@@ -99,6 +158,5 @@ def replay_delivery(delivery: EventDelivery) -> None:
         .values(status=DeliveryStatus.PENDING, attempts=0, next_at=clock.now(), error=None, finished_at=None)
     )
     listener = LISTENERS.get(delivery.listener)
-    queue = listener.queue if listener else "event"
-    delivery_id = delivery.id
-    after_commit(lambda: _wake({queue: [delivery_id]}))
+    queue, waiting = listener.queue if listener else "event", Waiting(delivery.clinic_id, delivery.id)
+    after_commit(lambda: _wake({(queue, False): [waiting]}))

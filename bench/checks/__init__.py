@@ -7,6 +7,7 @@ from collections.abc import Callable
 from bench.checks.booking import booking
 from bench.checks.bulk import bulk
 from bench.checks.console import console_pages
+from bench.checks.events import events
 from bench.checks.intake import intake
 from bench.checks.loader import loader
 from bench.checks.memory import memory
@@ -30,6 +31,7 @@ CHECKS: dict[str, Check] = {
     "search": patient_search,
     "intake": intake,
     "transition": transition,
+    "events": events,
     "bulk": bulk,
     "paper": paper,
     "revenue": revenue,

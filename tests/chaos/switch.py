@@ -47,12 +47,14 @@ class KillSwitch:
 def armed(pipe: BinaryIO, kill_at: int) -> Iterator[None]:
     """The process is mortal inside; nothing of the product knows of it."""
     from app.core.tenant import db
+    from app.events import jobs
 
     switch = KillSwitch(pipe, kill_at)
     targets: list[tuple[Any, str, Callable[..., str]]] = [
         (requests.Session, "send", _call),
         (smtplib.SMTP, "data", lambda *_: "mail"),
         (Queue, "enqueue_call", lambda *_, **__: "wake-up"),
+        (jobs, "add_waiting", lambda *_, **__: "wake-up of the relay"),
         (SimpleWorker, "perform_job", lambda _worker, job, *_: f"job {job.func_name.rpartition('.')[2]}"),
         *((engine.dialect, "do_commit", _commit) for engine in db.engines.values()),
     ]

@@ -13,8 +13,9 @@ from app.core.ids import new_id
 from app.core.jobs import clinic_of, queue_named, redis_connection
 from app.core.tenant import all_tenants, tenant_scope
 from app.core.transaction import unit_of_work
-from app.events.jobs import relay_documents, sweep_deliveries
+from app.events.jobs import sweep_deliveries
 from app.payments.jobs import check_payment
+from app.reports.jobs import sum_up_days
 from tests.factories.access import bearer, make_user
 
 HTML = {"Accept": "text/html"}
@@ -81,9 +82,9 @@ def test_a_job_knows_whose_it_is(app_context: Any, clinic: Any, other_clinic: An
     with all_tenants(), unit_of_work():
         check_payment.enqueue(clinic.id, new_id())
     with tenant_scope(other_clinic.id), unit_of_work():
-        relay_documents.enqueue([new_id()])
+        sum_up_days.enqueue()
     with all_tenants(), unit_of_work():
         sweep_deliveries.enqueue()
     assert [clinic_of(job) for job in queued("payment")] == [clinic.id]
-    assert [clinic_of(job) for job in queued("invoice-pdf")] == [other_clinic.id]
+    assert [clinic_of(job) for job in queued("report")] == [other_clinic.id]
     assert [clinic_of(job) for job in queued("event")] == [None]

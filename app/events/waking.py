@@ -1,0 +1,121 @@
+"""What waits for the relay: a list in Redis for each queue, and one job that empties it.
+
+A job for each event would cost more than the event. So a publisher adds its deliveries to the list and queues the job
+only when none is on its way, both in one command. An emptied Redis loses wake-ups, no deliveries: the sweeper finds
+their rows.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, NamedTuple
+
+from redis.exceptions import RedisError
+from rq.job import Job as RqJob
+from rq.utils import utcformat
+
+from app.core.ids import new_id
+from app.core.jobs import Job, queue_named
+from app.core.round_trip import ask
+
+log = logging.getLogger(__name__)
+
+# A relay that was queued and never began (an emptied queue, a killed worker) is forgotten after these.
+ON_ITS_WAY_SECONDS = 5
+AT_ONCE = 1000  # names in one command: Lua unpacks no more than some thousands
+_COMMANDS = {False: "RPUSH", True: "LPUSH"}
+
+# Keys: the list, the mark of a relay on its way, the job's hash, RQ's set of queues, RQ's queue.
+# Arguments: how names are added, how long the mark lasts, the job's id, how many names; the names; the job's fields.
+_ADD_AND_WAKE = """
+local many = tonumber(ARGV[4])
+if many > 0 then redis.call(ARGV[1], KEYS[1], unpack(ARGV, 5, 4 + many)) end
+if not redis.call('SET', KEYS[2], '1', 'NX', 'EX', ARGV[2]) then return 0 end
+redis.call('HSET', KEYS[3], unpack(ARGV, 5 + many))
+redis.call('SADD', KEYS[4], KEYS[5])
+redis.call('RPUSH', KEYS[5], ARGV[3])
+return 1
+"""
+
+
+class Waiting(NamedTuple):
+    """A delivery, and whose it is."""
+
+    clinic_id: str
+    delivery_id: str
+
+
+def add_waiting(relay: Job[..., Any], deliveries: Sequence[Waiting], *, urgent: bool = False) -> bool:
+    """Put deliveries on the relay's list, urgent ones in front, and queue the relay unless one is on its way.
+
+    Whether it was queued: no matter to whoever publishes, not even when Redis is away.
+    """
+    names = [f"{item.clinic_id} {item.delivery_id}" for item in deliveries]
+    try:
+        queued = [
+            _add(relay, names[start : start + AT_ONCE], _COMMANDS[urgent])
+            for start in range(0, max(len(names), 1), AT_ONCE)
+        ]
+    except RedisError:
+        log.warning("deliveries could not be handed to the relay; the sweeper will find their rows")
+        return False
+    return any(queued)
+
+
+def _add(relay: Job[..., Any], names: list[str], command: str) -> bool:
+    job_id, queue = new_id(), queue_named(relay.queue)
+    keys = _list(relay.queue), _on_its_way(relay.queue), RqJob.key_for(job_id), queue.redis_queues_keys, queue.key
+    told = command, ON_ITS_WAY_SECONDS, job_id, len(names), *names, *_fields(relay.name), *_queued_now()
+    (queued,) = ask(("EVAL", _ADD_AND_WAKE, len(keys), *keys, *told))
+    return bool(queued)
+
+
+@cache
+def _fields(name: str) -> tuple[Any, ...]:
+    """What is the same of every relay's job, as HSET takes it."""
+    from app.core.jobs import JOBS
+
+    return tuple(part for pair in JOBS[name].queued_fields().items() for part in pair)
+
+
+def _queued_now() -> tuple[str, str, str, str]:
+    """The job's times; of a field that is set twice the last one counts."""
+    moment = utcformat(datetime.now(UTC))
+    return "created_at", moment, "enqueued_at", moment
+
+
+def begin_relay(queue: str) -> None:
+    """From now on a publisher has to queue the next job: this one may have looked already. Raises RedisError."""
+    ask(("DEL", _on_its_way(queue)))
+
+
+def take_waiting(queue: str, most: int) -> dict[str, list[str]]:
+    """The next deliveries by clinic, off the list. Raises RedisError."""
+    (names,) = ask(("LPOP", _list(queue), most))
+    found: dict[str, list[str]] = {}
+    for name in names or ():
+        waiting = Waiting(*name.decode().split(" ", 1))
+        found.setdefault(waiting.clinic_id, []).append(waiting.delivery_id)
+    return found
+
+
+def count_waiting(queue: str) -> int:
+    """How long the list is. Raises RedisError."""
+    (length,) = ask(("LLEN", _list(queue)))
+    return int(length)
+
+
+def forget_waiting(queue: str) -> None:
+    """Empty the list. Raises RedisError."""
+    ask(("DEL", _list(queue), _on_its_way(queue)))
+
+
+def _list(queue: str) -> str:
+    return f"relay:{queue}"
+
+
+def _on_its_way(queue: str) -> str:
+    return f"relay:{queue}:on-its-way"
