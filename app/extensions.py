@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from flask_appbuilder import AppBuilder
-from flask_migrate import Migrate
 from flask_wtf.csrf import CSRFProtect
 
 from app.core.tenant import db
 
-migrate = Migrate()
 csrf = CSRFProtect()
 appbuilder = AppBuilder(update_perms=False)
 
-__all__ = ["appbuilder", "csrf", "db", "migrate"]
+__all__ = ["appbuilder", "csrf", "db"]

@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import click
 from flask import Flask
 from flask_socketio import SocketIO
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -97,13 +98,20 @@ def flask_config(settings: Settings) -> dict[str, Any]:
     }
 
 
+def _bind_migrations(app: Flask) -> None:
+    """`flask db`; no other process needs Alembic."""
+    from flask_migrate import Migrate
+
+    Migrate(app, db, directory=str(ROOT / "migrations"))
+
+
 def _bind_extensions(app: Flask, slices: tuple[str, ...]) -> None:
     """`slices`: those whose screens and API are served."""
     from app.access import edge
     from app.access.roles import role_may
     from app.access.security import SecurityManager
     from app.desk.home import HomeView
-    from app.extensions import appbuilder, csrf, migrate
+    from app.extensions import appbuilder, csrf
 
     settings = get_settings()
 
@@ -134,7 +142,8 @@ def _bind_extensions(app: Flask, slices: tuple[str, ...]) -> None:
     for part in (navigation, list_view, widgets, openapi, styleguide):
         part.init_app(app)
     app.jinja_env.globals.update(may=may, current_principal=find_principal)
-    migrate.init_app(app, db, directory=str(ROOT / "migrations"))
+    if click.get_current_context(silent=True):
+        _bind_migrations(app)
     _bind_sockets(app)
 
 

@@ -6,7 +6,7 @@ import hmac
 from collections.abc import Iterator
 from typing import Any
 
-from flask import Blueprint, Flask, Response, current_app, request
+from flask import Blueprint, Flask, Response, request
 from prometheus_client.core import GaugeMetricFamily, Metric
 from redis.exceptions import RedisError
 from rq import Worker
@@ -19,6 +19,7 @@ from app.core.errors import Forbidden
 from app.core.jobs import QUEUES, queue_named, redis_connection
 from app.core.tenant import db
 from config import get_settings
+from migrations.history import newest_revision
 
 LOOPBACK = ("127.0.0.1", "::1")
 
@@ -112,13 +113,8 @@ def _workers() -> bool:
 
 def _migrations() -> bool:
     """Whether the database stands at the newest migration of this code."""
-    from alembic.config import Config
-    from alembic.script import ScriptDirectory
-
-    config = Config()
-    config.set_main_option("script_location", current_app.extensions["migrate"].directory)
     try:
         at = db.session.scalar(text("select version_num from alembic_version"))
     except SQLAlchemyError:
         return False
-    return bool(at == ScriptDirectory.from_config(config).get_current_head())
+    return bool(at == newest_revision())

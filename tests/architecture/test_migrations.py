@@ -12,6 +12,7 @@ from alembic.script import ScriptDirectory
 from flask_appbuilder import Model
 from sqlalchemy import create_engine, text
 
+from migrations.history import newest_revision
 from tests.schema import MIGRATIONS
 
 
@@ -19,6 +20,10 @@ def script() -> ScriptDirectory:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     return ScriptDirectory.from_config(config)
+
+
+def test_the_newest_migration_is_known_without_alembic() -> None:
+    assert newest_revision() == script().get_current_head()
 
 
 def test_the_migrations_make_what_the_models_say(settings: Any) -> None:
