@@ -68,6 +68,7 @@ MATRIX: dict[str, dict[str, str]] = {
     "patient":          {"read": _STAFF + "P", "create": "SADNR", "update": "SADNR", "delete": "SA", "merge": "SAR", "import": "SA", "export": "SA"},
     "doctor":           {"read": _STAFF + "P", "create": "SA", "update": "SA", "delete": "SA"},
     "availability":     {"read": _STAFF + "P", "create": "SALD", "update": "SALD", "delete": "SALD"},
+    "holiday":          {"read": _STAFF + "P", "create": "SAL", "update": "SAL", "delete": "SAL"},
     # catalogue
     "service":          {"read": _STAFF + "P", "create": "SAF", "update": "SAF", "delete": "SA"},
     "tax":              {"read": "SAFCRU", "create": "SAF", "update": "SAF", "delete": "SA"},
@@ -95,6 +96,7 @@ MATRIX: dict[str, dict[str, str]] = {
                          "void": "FAS"},
     "credit_note":      {"read": _MONEY_READ, "create": "FAS"},
     "invoice_approval": {"read": "RFASCLU", "approve": "FAS", "reject": "FAS"},
+    "visit_fee":        {"read": "RFASCLU"},
     "write_off":        {"create": "FAS", "reverse": "FAS"},
     "patient_credit":   {"read": _MONEY_READ, "create": "RFAS", "apply": "RFAS", "refund": "RFAS"},
     "bulk_invoice":     {"read": "FASCU", "create": "FAS", "cancel": "FAS"},

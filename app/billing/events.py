@@ -156,3 +156,18 @@ class PaymentLeftOver(Event):
     invoice_id: str
     amount_minor: int
     currency: str
+
+
+class VisitFeeCharged(Event):
+    """A fee is owed for a visit that nobody came to, or that was called off late. Amounts are in minor units."""
+
+    type: ClassVar[str] = "billing.visit_fee.charged"
+    category: ClassVar[Category] = Category.BILLING
+    subject: ClassVar[str] = "visit_fee_id"
+
+    visit_fee_id: str
+    appointment_id: str
+    invoice_id: str
+    kind: str
+    total_minor: int
+    currency: str

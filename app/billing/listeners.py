@@ -16,14 +16,16 @@ from app.billing.events import (
     PaidAppointmentCancelled,
     PaymentLeftOver,
     PaymentPlanDefaulted,
+    VisitFeeCharged,
     VisitUnpriced,
 )
 from app.billing.models import Invoice, InvoiceApproval, InvoiceStatus, PaymentPlan, Subscription
-from app.billing.notices import DESK_ROLES, alert_staff, tell_paid, tell_refunded, tell_user
+from app.billing.notices import DESK_ROLES, alert_staff, ask_for_fee, tell_paid, tell_refunded, tell_user
 from app.billing.papers import moment_text
 from app.billing.services.files import ensure_pdf
 from app.billing.services.pay_links import revoke_links
 from app.billing.services.receipts import find_receipt
+from app.billing.services.visit_fees import settle_fee
 from app.billing.subscription_events import SubscriptionCancelled, SubscriptionCreated, SubscriptionPaymentDue
 from app.billing.subscription_notices import confirm_subscription, tell_cancelled, tell_payment_due
 from app.core.formatting import money
@@ -88,6 +90,14 @@ def _abandon(about: ColumnElement[bool]) -> None:
     for payment_id in db.session.scalars(waiting).all():
         with suppress(CannotVoid):  # paid between the look and the lock: its money is taken care of
             abandon_payment(payment_id)
+
+
+@listens_to(VisitFeeCharged, queue="notification")
+def settle_charged_fee(event: VisitFeeCharged) -> None:
+    """What was paid for the visit pays the fee; the patient is asked for what is still due."""
+    invoice = settle_fee(event.visit_fee_id)
+    if invoice.amount_due:
+        ask_for_fee(invoice, event.visit_fee_id)
 
 
 @listens_to(PaymentRefunded, queue="notification")

@@ -51,6 +51,17 @@ def send_invoice(invoice: Invoice, channel: Channel) -> Message | None:
     return _send(invoice, channel, to, "invoice_paid", invoice.amount_paid, document.id, key)
 
 
+def ask_for_fee(invoice: Invoice, visit_fee_id: str) -> None:
+    """A missed or late visit's fee with a pay link, once per channel."""
+    if wants_peace(invoice.patient):
+        return
+    document = ensure_pdf(invoice.id)
+    _link, address = make_pay_link(invoice)
+    for channel, to in addresses(invoice.patient):
+        key = f"visit-fee:{visit_fee_id}"
+        _send(invoice, channel, to, "invoice_due", invoice.amount_due, document.id, key, link=address)
+
+
 def tell_refunded(patient: Patient, amount: Money, number: str, refund_id: str) -> None:
     """The patient has the money back."""
     if wants_peace(patient):

@@ -1,8 +1,9 @@
 """Invariants across slices, kept inside the publisher's transaction.
 
 A completed payment settles its invoice and confirms its visit; a settled refund is credited; a visit that was held is
-billed, one that was called off owes nothing and gives its place in a quota back; a paid bill begins its period. What
-came and went is noted for its drawer and for the close of the day.
+billed, one that was called off owes nothing and gives its place in a quota back; missing a visit or calling it off late
+costs the clinic's fee; a paid bill begins its period. What came and went is noted for its drawer and for the day's
+close.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from app.billing.services.coverage import confirm_if_covered, settle_coverage
 from app.billing.services.credit_notes import credit_refund
 from app.billing.services.renewals import begin_paid_period
 from app.billing.services.settlement import take_payment
+from app.billing.services.visit_fees import charge_for_late_cancelling, charge_for_missing
 from app.billing.services.visits import bill_completed_visit, settle_cancelled_visit
 from app.core.money import Money
 from app.core.tenant import db
@@ -24,6 +26,7 @@ from app.scheduling.events import (
     AppointmentCancelled,
     AppointmentCompleted,
     AppointmentDeclined,
+    AppointmentNoShow,
 )
 from app.scheduling.models import CancelReason
 
@@ -70,6 +73,17 @@ def settle_on_cancellation(event: AppointmentCancelled) -> None:
 @reacts_to(AppointmentCancelled)
 def return_quota(event: AppointmentCancelled) -> None:
     settle_coverage(event.appointment_id, event.reason)
+
+
+@reacts_to(AppointmentCancelled)
+def charge_late_cancelling(event: AppointmentCancelled) -> None:
+    """After the visit's own invoice and its place in a quota are settled."""
+    charge_for_late_cancelling(event.appointment_id, event.reason)
+
+
+@reacts_to(AppointmentNoShow)
+def charge_missing(event: AppointmentNoShow) -> None:
+    charge_for_missing(event.appointment_id)
 
 
 @reacts_to(AppointmentDeclined)

@@ -134,6 +134,8 @@ KINDS: dict[str, Any] = {
     "VIDEO_CALL": _("Video"),
     "HOME_VISIT": _("Home visit"),
     "FOLLOW_UP": _("Follow-up"),
+    "MISSED": _("Missed visit"),
+    "LATE_CANCEL": _("Cancelled late"),
     "FEMALE": _("Female"),
     "MALE": _("Male"),
     "OTHER": _("Other"),

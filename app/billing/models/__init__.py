@@ -28,6 +28,7 @@ from app.billing.models.subscription import (
     SubscriptionPeriod,
     SubscriptionStatus,
 )
+from app.billing.models.visit_fee import FeeKind, VisitFee
 
 __all__ = [
     "CASH_DESK_RULES",
@@ -54,6 +55,7 @@ __all__ = [
     "DayClose",
     "DrawerHandover",
     "DrawerStatus",
+    "FeeKind",
     "HandoverStatus",
     "Instalment",
     "InstalmentInterval",
@@ -74,4 +76,5 @@ __all__ = [
     "Subscription",
     "SubscriptionPeriod",
     "SubscriptionStatus",
+    "VisitFee",
 ]

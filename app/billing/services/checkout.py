@@ -8,6 +8,7 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 
 from app.billing.models import Invoice, InvoiceStatus, Receipt
+from app.billing.services.deposits import missing_to_confirm
 from app.billing.services.discounts import check_discount_stands
 from app.billing.services.invoices import lock_invoice
 from app.billing.services.receipts import find_receipt
@@ -58,9 +59,22 @@ def begin_visit_payment(
 ) -> Payment:
     """A payment of what is due for a visit; `start_checkout` opens its hosted page after the commit.
 
-    Raises NotPayable, AlreadyPaid, NoPrice, Invalid for another amount or an unknown provider.
+    Where a deposit confirms the visit, it is asked for unless the caller names all that is due. Raises NotPayable,
+    AlreadyPaid, NoPrice, Invalid for another amount or an unknown provider.
     """
-    return _begin(_invoice_of_visit(appointment.id), provider, amount)
+    invoice = _invoice_of_visit(appointment.id)
+    deposit = _deposit(lock_visit(appointment.id), invoice)
+    if deposit is not None and amount in (None, deposit):
+        return _begin(invoice, provider, None, deposit)
+    return _begin(invoice, provider, amount)
+
+
+def _deposit(appointment: Appointment, invoice: Invoice) -> Money | None:
+    """What is to be paid now, where that is less than what is due."""
+    if appointment.status != AppointmentStatus.SCHEDULED:
+        return None
+    missing = missing_to_confirm(appointment, invoice)
+    return missing if 0 < missing.minor < invoice.amount_due.minor else None
 
 
 def begin_invoice_payment(

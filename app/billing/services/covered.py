@@ -28,6 +28,11 @@ def is_covered(appointment_id: str) -> bool:
     return find_coverage(appointment_id) is not None
 
 
+def was_covered(appointment_id: str) -> bool:
+    """Whether a subscription ever paid for the visit, also where its place was given back."""
+    return db.session.scalar(select(Coverage.id).where(Coverage.appointment_id == appointment_id).limit(1)) is not None
+
+
 def covered_visits(appointment_ids: Sequence[str]) -> set[str]:
     """Those of many visits that a subscription pays for."""
     wanted = select(Coverage.appointment_id).where(

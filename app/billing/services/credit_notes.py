@@ -83,6 +83,19 @@ def credit_lines(
     return _credit(invoice, parts, reason)
 
 
+def credit_rest(invoice: Invoice, reason: str) -> CreditNote | None:
+    """Take back all that is left of a locked invoice (see `lock_for_credit`); what was paid is the patient's credit.
+
+    None where nothing is left. Raises Conflict for an invoice that is not open.
+    """
+    _check_creditable(invoice)
+    left = Money(invoice.total_minor - invoice.credited_minor, invoice.currency)
+    if left.minor <= 0:
+        return None
+    _release(invoice, Money(invoice.paid_minor, invoice.currency))
+    return _credit(invoice, parts_of_amount(invoice, left), reason)
+
+
 def lock_for_credit(invoice_id: str) -> Invoice:
     """Everything that a correction of what was paid changes, in the order of all locks: payments, visit, invoice."""
     paying = select(InvoiceAllocation.payment_id).where(InvoiceAllocation.invoice_id == invoice_id)

@@ -12,6 +12,7 @@ from sqlalchemy.orm import aliased
 from app.billing.events import AppointmentBooked, LatePayment, PaidAppointmentCancelled, VisitUnpriced
 from app.billing.models import Invoice, InvoiceStatus
 from app.billing.services.covered import VisitCovered, is_covered
+from app.billing.services.deposits import missing_to_confirm
 from app.billing.services.discounts import discount_stands
 from app.billing.services.invoices import draft_invoice, lock_invoice, open_invoice, void_invoice
 from app.billing.services.lines import NewLine
@@ -123,7 +124,8 @@ def may_take_money(appointment: Appointment, invoice: Invoice, payment: Payment)
     """Whether a payment still has a visit to pay for. A released one takes its slot back if the money is enough."""
     if appointment.status not in CALLED_OFF:
         return True
-    enough = payment.captured_minor - payment.refunded_minor >= invoice.amount_due.minor > 0
+    came = payment.captured_minor - payment.refunded_minor
+    enough = bool(invoice.amount_due) and came >= missing_to_confirm(appointment, invoice).minor
     return was_released(appointment) and enough and retake_slot(appointment)
 
 
@@ -132,12 +134,17 @@ def tell_late_payment(appointment: Appointment, invoice: Invoice, payment: Payme
 
 
 def confirm_paid_visit(appointment: Appointment, invoice: Invoice, payment: Payment) -> None:
-    """A paid invoice confirms its SCHEDULED visit, once."""
-    if invoice.status != InvoiceStatus.PAID:
+    """A paid invoice confirms its SCHEDULED visit, once; so does a deposit, where the clinic asks for one."""
+    waits = appointment.status == AppointmentStatus.SCHEDULED
+    if invoice.status != InvoiceStatus.PAID and not (waits and _deposit_is_paid(appointment, invoice)):
         return
     if appointment.status == AppointmentStatus.SCHEDULED:
         confirm_appointment(appointment)
     publish(AppointmentBooked(appointment_id=appointment.id, invoice_id=invoice.id, payment_id=payment.id))
+
+
+def _deposit_is_paid(appointment: Appointment, invoice: Invoice) -> bool:
+    return bool(invoice.paid_minor) and not missing_to_confirm(appointment, invoice)
 
 
 def bill_completed_visit(appointment_id: str) -> Invoice | None:

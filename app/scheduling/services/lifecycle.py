@@ -36,13 +36,18 @@ PATIENTS_REASONS = frozenset({CancelReason.PATIENT_REQUEST, CancelReason.PATIENT
 
 
 def needs_payment(doctor_id: str, type: str, *, booked_by_patient: bool) -> bool:
-    """Whether a visit must be paid before it is confirmed, and is released if it is not."""
-    if not booked_by_patient or type not in PREPAID_TYPES:
+    """Whether a visit must be paid, or a deposit for it, before it is confirmed, and is released if it is not."""
+    if not booked_by_patient or not (type in PREPAID_TYPES or settings_in_scope().deposit_percent):
         return False
     try:
         return price_of_visit(doctor_id, type).unit_price.minor > 0
     except NoPrice:
         return False
+
+
+def needs_full_payment(appointment: Appointment) -> bool:
+    """Whether no deposit is enough for it."""
+    return appointment.type in PREPAID_TYPES
 
 
 def ask_for_payment(appointment: Appointment) -> None:
