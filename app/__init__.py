@@ -19,6 +19,8 @@ SLICES = (
     "tenancy",
     "access",
     "audit",
+    "integrations",
+    "jobs",
     "ledger",
     "messaging",
     "payments",

@@ -63,6 +63,9 @@ MATRIX: dict[str, dict[str, str]] = {
     "audit_entry":      {"read": "SAU", "verify": "SAU"},
     "event":            {"read": "SAU", "replay": "SA"},
     "job":              {"read": "SAU", "retry": "SA"},
+    "job_run":          {"read": "SAFCU", "create": "SAF", "cancel": "SAF", "download": "SAF"},
+    "admin_home":       {"read": "SAU"},
+    "webhook_endpoint": {"read": "SAU", "create": "SA", "update": "SA", "delete": "SA", "test": "SA", "resend": "SA"},
     "webhook":          {"read": "SAFCU", "replay": "SAF"},
     # people
     "patient":          {"read": _STAFF + "P", "create": "SADNR", "update": "SADNR", "delete": "SA", "merge": "SAR", "import": "SA", "export": "SA"},

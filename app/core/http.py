@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 from urllib.parse import quote, urlsplit
 
 import requests
+from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError, NewConnectionError
 
 from app.core.credentials import InvalidCredentials
@@ -112,12 +113,19 @@ class HttpClient:
     """
 
     def __init__(
-        self, base_url: str, *, headers: Mapping[str, str] | None = None, timeouts: Timeouts | None = None
+        self,
+        base_url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeouts: Timeouts | None = None,
+        address: str = "",
     ) -> None:
+        """`address`: the IP address to connect to, whatever the host's name resolves to by now."""
         self.base_url = checked_base_url(base_url, ("http", "https"))
         self.host = urlsplit(self.base_url).netloc
+        self._address = address
         self._headers = dict(headers or {})
-        self._timeouts = timeouts or Timeouts()
+        self.timeouts = timeouts or Timeouts()
 
     def get(
         self,
@@ -128,7 +136,7 @@ class HttpClient:
         attempts: int = 1,
     ) -> HttpResponse:
         """Ask without changing anything; `attempts` > 1 repeats a failure at once, with a short pause."""
-        call = _Call("GET", path, ids or {}, query, {}, {}, True, self._timeouts.read)
+        call = _Call("GET", path, ids or {}, query, {}, {}, True, self.timeouts.read)
         for attempt in range(1, attempts):
             try:
                 response = self._send(call)
@@ -146,7 +154,7 @@ class HttpClient:
         *,
         ids: Mapping[str, str] | None = None,
         json: Mapping[str, Any] | None = None,
-        data: Mapping[str, Any] | None = None,
+        data: Mapping[str, Any] | bytes | None = None,
         files: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
         harmless: bool = False,
@@ -155,7 +163,7 @@ class HttpClient:
         """Send once. `harmless` says that doing it twice costs nothing, so that no answer means retry, not unknown."""
         body = {"json": json, "data": data, "files": files}
         return self._send(
-            _Call("POST", path, ids or {}, None, body, headers or {}, harmless, read_timeout or self._timeouts.read)
+            _Call("POST", path, ids or {}, None, body, headers or {}, harmless, read_timeout or self.timeouts.read)
         )
 
     def __repr__(self) -> str:
@@ -179,10 +187,13 @@ class HttpClient:
 
     def _exchange(self, call: _Call) -> HttpResponse:
         with requests.Session() as session:
-            session.trust_env = not is_loopback(self.base_url)  # a proxy cannot reach our own machine
+            # A proxy cannot reach our own machine, and would resolve a name by itself.
+            session.trust_env = not (self._address or is_loopback(self.base_url))
+            if self._address:
+                session.mount("https://", _NamedAdapter(urlsplit(self.base_url).hostname or ""))
             prepared = self._prepare(session, call)
             options = session.merge_environment_settings(prepared.url, {}, True, None, None)
-            timeout = (self._timeouts.connect, call.read_timeout)
+            timeout = (self.timeouts.connect, call.read_timeout)
             try:
                 answer = session.send(prepared, timeout=timeout, allow_redirects=False, **options)
             except (requests.RequestException, HTTPError, OSError) as error:
@@ -192,13 +203,35 @@ class HttpClient:
 
     def _prepare(self, session: requests.Session, call: _Call) -> requests.PreparedRequest:
         headers = {"Accept": "application/json", "Accept-Encoding": "identity", **self._headers, **call.headers}
-        url = self.base_url + _filled(call.path, call.ids)
+        if self._address:
+            headers = {**headers, "Host": self.host}
+        url = _at(self.base_url, self._address) + _filled(call.path, call.ids)
         request = requests.Request(call.method, url, params=call.query, headers=headers, auth=_as_it_is, **call.body)
         try:
             return session.prepare_request(request)
         except (requests.RequestException, ValueError):
             text = "The request could not be built: check the credentials for odd characters."
             raise ProviderError(Outcome.PERMANENT_ACCOUNT, "invalid_request", text) from None
+
+
+class _NamedAdapter(HTTPAdapter):
+    """Speaks TLS with a host that is called by its address: certificate and SNI are those of its name."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        super().init_poolmanager(*args, server_hostname=self._name, assert_hostname=self._name, **options)
+
+
+def _at(url: str, address: str) -> str:
+    """The URL with the address in place of its host's name."""
+    if not address:
+        return url
+    parts = urlsplit(url)
+    host = f"[{address}]" if ":" in address else address
+    return parts._replace(netloc=f"{host}:{parts.port}" if parts.port else host).geturl()
 
 
 def basic_auth(user: str, password: str) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -76,12 +76,16 @@ class Listener:
 
 
 REACTIONS: list[tuple[str, Handler]] = []
+# Called with the records of whatever is published, in the publisher's transaction.
+OBSERVERS: list[Callable[[Sequence[Any]], None]] = []
 LISTENERS: dict[str, Listener] = {}
 
 
 @cache
 def matches(pattern: str, event_type: str) -> bool:
-    """`ehr.**` hears everything below ehr; `ehr.*.created` one level; a plain name itself."""
+    """`ehr.**` hears everything below ehr; `ehr.*.created` one level; a plain name itself; `**` everything."""
+    if pattern == "**":
+        return True
     if pattern.endswith(".**"):
         return event_type.startswith(pattern[:-2])
     parts, wanted = event_type.split("."), pattern.split(".")

@@ -17,7 +17,7 @@ from app.core.principal import find_principal
 from app.core.tenant import db, require_clinic
 from app.core.together import told_of
 from app.core.transaction import after_commit
-from app.events.base import LISTENERS, REACTIONS, Event, Listener, Priority, matches
+from app.events.base import LISTENERS, OBSERVERS, REACTIONS, Event, Listener, Priority, matches
 from app.events.models import DeliveryStatus, EventDelivery, EventRecord, overdue_at
 from app.events.waking import Waiting
 
@@ -57,6 +57,7 @@ def publish(event: Event, *, clinic_id: str | None = None, **details: Any) -> Ev
     make_transient_to_detached(record)
     told_of(session, record)
     _react(event)
+    _observe([record])
     _wake_later(heard)
     return record
 
@@ -88,6 +89,7 @@ def announce(written: Mapping[EventRecord, Event]) -> None:
     """Run the reactions to events whose records are in the database, and hand them to their listeners."""
     for event in written.values():
         _react(event)
+    _observe(list(written))
     heard = [(record, listener, new_id()) for record in written for listener in listeners_of(record.type)]
     if heard:
         db.session.execute(insert(EventDelivery), [_delivery(*item) for item in heard])
@@ -125,6 +127,11 @@ def event_record(event: Event, clinic_id: str | None = None, **details: Any) -> 
         details=details,
         audit_entry_id=new_id(),
     )
+
+
+def _observe(records: Sequence[EventRecord]) -> None:
+    for observer in OBSERVERS:
+        observer(records)
 
 
 def _delivery(record: EventRecord, listener: Listener, delivery_id: str) -> dict[str, Any]:

@@ -1,6 +1,10 @@
-"""Background work that can be seen."""
+"""Long work that people order and watch, and webhooks to the clinics' own systems."""
 
 from __future__ import annotations
+
+from alembic import op
+
+from migrations.statements import run_statements
 
 revision = "20261121_job_runs"
 down_revision = "20261121_delivery"
@@ -9,8 +13,10 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Nothing yet."""
+    run_statements(__file__)
 
 
 def downgrade() -> None:
-    """Nothing yet."""
+    """Runs, their problems, endpoints and their log are lost; what was done stays done."""
+    for table in ("job_problem", "job_run", "webhook_delivery", "webhook_endpoint"):
+        op.drop_table(table)

@@ -1,0 +1,1 @@
+"""A clinic's own systems: they hear of its events through signed webhooks."""

@@ -1,0 +1,1 @@
+"""Screens of long work, queues and workers."""
