@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from flask_babel import gettext as _
 from sqlalchemy import select
@@ -11,9 +12,12 @@ from sqlalchemy.dialects.postgresql import insert
 from app.core import clock
 from app.core.errors import Conflict
 from app.core.ids import new_id
+from app.core.principal import find_principal
 from app.core.tenant import db, require_clinic
 from app.messaging.channels.base import DeliveryReceipt, DeliveryStatus
-from app.messaging.models import Channel, Message, MessageStatus
+from app.messaging.models import URGENCY, Channel, Message, MessageStatus
+from app.messaging.routing import priority_of, template_switched_off
+from app.messaging.rules import rules_in_scope
 from app.messaging.templates import TEMPLATES
 
 PROGRESS = {
@@ -22,6 +26,10 @@ PROGRESS = {
     DeliveryStatus.READ: MessageStatus.READ,
     DeliveryStatus.FAILED: MessageStatus.FAILED,
 }
+
+
+AGAIN = (MessageStatus.FAILED, MessageStatus.PARKED, MessageStatus.SUPPRESSED)
+SWITCHED_OFF = "The clinic has switched this off."
 
 
 def queue_message(
@@ -35,14 +43,18 @@ def queue_message(
     user_id: str | None = None,
     attachments: Sequence[str] = (),
     language: str = "en",
-    priority: str = "NORMAL",
+    priority: str | None = None,
     event_id: str | None = None,
+    send_at: datetime | None = None,
 ) -> Message:
     """Put a message into the outbox; a second call with the same dedupe key gives the first one back.
 
-    `to` is an e-mail address, an E.164 number or, in-app, a user id. Raises KeyError for a template that does not
-    exist.
+    `to` is an e-mail address, an E.164 number or, in-app, a user id; `priority` is that of the template's route unless
+    one is named. What a clinic switched off is kept as SUPPRESSED, unless a person asks for it. Raises KeyError for a
+    template that does not exist.
     """
+    priority = priority or priority_of(template)
+    off = find_principal() is None and template_switched_off(template, channel, rules_in_scope())
     missing = [name for name in TEMPLATES[template].variables if name not in variables]
     if missing:
         raise KeyError(f"message template {template} needs {', '.join(missing)}")
@@ -59,14 +71,18 @@ def queue_message(
         attachment_ids=list(attachments),
         language=language,
         priority=priority,
+        urgency=URGENCY[priority],
         event_id=event_id,
-        status=MessageStatus.QUEUED,
+        send_at=send_at,
+        next_at=send_at or clock.now(),
+        status=MessageStatus.SUPPRESSED if off else MessageStatus.QUEUED,
+        reason=SWITCHED_OFF if off else "",
     )
     made = db.session.execute(
         statement.on_conflict_do_nothing(index_elements=["clinic_id", "channel", "dedupe_key"]).returning(Message.id)
     ).scalar()
     message = _with_key(channel, dedupe_key)
-    if made:
+    if made and not off and (send_at is None or send_at <= clock.now()):
         _wake(message)
     return message
 
@@ -78,17 +94,17 @@ def _with_key(channel: str, dedupe_key: str) -> Message:
 
 
 def _wake(message: Message) -> None:
-    from app.messaging.jobs import sender_for
+    from app.messaging.jobs import wake_later
 
-    sender_for(message.channel).enqueue(message.clinic_id, message.id)
+    wake_later(message.channel)
 
 
 def resend_message(message: Message) -> None:
-    """Send again what failed or was parked; a person decides that it may arrive twice. Raises Conflict otherwise."""
-    if message.status not in (MessageStatus.FAILED, MessageStatus.PARKED):
-        raise Conflict(_("Only failed and parked messages can be sent again."))
+    """Send again what failed, was parked or held back; a person decides that it may arrive twice. Raises Conflict."""
+    if message.status not in AGAIN:
+        raise Conflict(_("Only failed, parked and suppressed messages can be sent again."))
     message.become(MessageStatus.QUEUED)
-    message.attempts, message.next_at, message.reason = 0, clock.now(), ""
+    message.attempts, message.next_at, message.reason, message.gathered = 0, clock.now(), "", False
     _wake(message)
 
 

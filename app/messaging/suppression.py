@@ -19,6 +19,7 @@ from app.core.crypto import derive_key
 from app.core.errors import Conflict
 from app.core.ids import new_id
 from app.core.tenant import db, require_clinic
+from app.messaging.channels.base import RecipientFact
 from app.messaging.models.outbox import Channel
 from app.messaging.models.suppression import SuppressedAddress, SuppressionReason
 from config import get_settings
@@ -100,6 +101,18 @@ def clear_suppression(row: SuppressedAddress) -> None:
     if not row.active:
         raise Conflict(_("This address is not suppressed any more."))
     row.cleared_at, row.soft_failures = clock.now(), 0
+
+
+def learn(channel: str, address: str, fact: str, *, source: str = "") -> None:
+    """Take in what a provider said about an address (`RecipientFact`)."""
+    if fact == RecipientFact.REACHED:
+        note_reached(channel, address)
+    elif fact == RecipientFact.UNREACHABLE:
+        note_unreachable(channel, address, source=source)
+    elif fact == RecipientFact.OPTED_IN:
+        allow_again(channel, address)
+    else:
+        suppress(channel, address, SuppressionReason(fact.upper()), source=source)
 
 
 def _row(channel: str, address: str, reason: SuppressionReason) -> SuppressedAddress:

@@ -1,37 +1,13 @@
-"""What our messages say, by name and language. WhatsApp sends the approved template of the same name with
-`variables` in order.
+"""What our messages say by default, by name and language. WhatsApp sends the approved template of the same name with
+`variables` in order. A clinic's own wording is in app/messaging/wording.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache, lru_cache
-from typing import Any
 
-from flask import render_template
-from jinja2 import StrictUndefined
-from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-DEFAULT_LANGUAGE = "en"
-
-
-@dataclass(frozen=True)
-class MessageTemplate:
-    """`subject` and `text` by language, in Jinja over `variables`."""
-
-    name: str
-    variables: tuple[str, ...]
-    subject: Mapping[str, str]
-    text: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Rendered:
-    subject: str
-    text: str
-    html: str
-
+from app.messaging.house_templates import HOUSE
+from app.messaging.rendering import MessageTemplate, Rendered, in_language, mail_html, render
 
 _ALL = (
     MessageTemplate(
@@ -272,43 +248,13 @@ _ALL = (
         },
     ),
 )
-TEMPLATES = {template.name: template for template in _ALL}
-_environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)  # noqa: S701 plain text
-
-
-@cache
-def _inliner() -> Any:
-    """Loaded by the first message: most processes write none."""
-    import css_inline
-
-    return css_inline.CSSInliner(load_remote_stylesheets=False)
+TEMPLATES = {template.name: template for template in (*_ALL, *HOUSE)}
 
 
 def render_message(name: str, language: str, variables: Mapping[str, str]) -> Rendered:
-    """Subject, plain text and HTML. Raises KeyError for an unknown template, jinja2.UndefinedError for a missing
-    variable.
+    """Subject, plain text and HTML of the default wording. Raises KeyError for an unknown template, RefusedTemplate
+    for a missing variable.
     """
     template = TEMPLATES[name]
-    subject = _fill(_in_language(template.subject, language), variables)
-    text = _fill(_in_language(template.text, language), variables)
-    html = render_template("messaging/email.html", subject=subject, paragraphs=text.split("\n\n"), language=language)
-    return Rendered(subject, text, _inliner().inline(html))
-
-
-def _in_language(texts: Mapping[str, str], language: str) -> str:
-    return texts.get(language.partition("_")[0]) or texts[DEFAULT_LANGUAGE]
-
-
-@lru_cache(maxsize=256)
-def _compiled(source: str) -> object:
-    return _environment.from_string(source)
-
-
-def _fill(source: str, variables: Mapping[str, str]) -> str:
-    return str(_compiled(source).render(**variables))  # type: ignore[attr-defined]
-
-
-def positional(name: str, variables: Mapping[str, str]) -> dict[str, str]:
-    """The variables by position, as an approved WhatsApp template wants them: one line, no runs of spaces."""
-    names = TEMPLATES[name].variables
-    return {str(position): " ".join(str(variables[key]).split()) for position, key in enumerate(names, 1)}
+    subject, text = render(in_language(template.subject, language), in_language(template.text, language), variables)
+    return Rendered(subject, text, mail_html(subject, text, language))

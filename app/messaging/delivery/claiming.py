@@ -1,0 +1,210 @@
+"""What becomes of a due message: it is claimed for a call, waits for something, or is not to be sent at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from sqlalchemy import select, update
+
+from app.core import clock
+from app.core.files import StoredFile
+from app.core.ids import new_id
+from app.core.sockets import push, user_room
+from app.core.tenant import db, require_clinic
+from app.messaging.channels import channel_with_code
+from app.messaging.channels.base import Attachment, OutgoingMessage
+from app.messaging.conditions import OVERTAKEN, still_right
+from app.messaging.delivery.facts import Facts, Wait
+from app.messaging.delivery.states import give_up, sent
+from app.messaging.files import file_url
+from app.messaging.models import Channel, Message, MessageAttempt, MessageStatus
+from app.messaging.rendering import Rendered
+from app.messaging.spend import charge
+from app.messaging.strict_jinja import RefusedTemplate
+from app.messaging.wording import Wording, approved_name, approved_variables, render_for, wording_of
+from app.tenancy.providers import ResolvedAccount
+from app.tenancy.queries import clinic_in_scope
+from config import get_settings
+
+# Longer than any provider call may take (wire notes 0.2: 60 s for a media upload, twice over), for a whole batch.
+LEASE = timedelta(seconds=300)
+NO_PROVIDER = "No provider is set up for this channel."
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What is needed for one call, free of the session."""
+
+    clinic_id: str
+    message_id: str
+    attempt_id: str
+    account: ResolvedAccount = field(repr=False)
+    message: OutgoingMessage
+    probe: bool = False
+
+
+def claim_batch(message_ids: Sequence[str]) -> list[Claim]:
+    """Claim the due ones of these messages of the clinic in scope; rows that another process holds are passed over."""
+    wanted = select(Message).where(
+        Message.id.in_(message_ids),
+        Message.status == MessageStatus.QUEUED,
+        Message.next_at <= clock.now(),
+        Message.gathered.is_(False),
+    )
+    order = Message.urgency, Message.next_at, Message.id
+    messages = db.session.scalars(wanted.order_by(*order).with_for_update(skip_locked=True)).all()
+    if not messages:
+        return []
+    facts = Facts.about(messages)
+    claims = [claim for message in messages if (claim := _take_up(message, facts)) is not None]
+    _let_others_wait(facts)
+    return claims
+
+
+def _take_up(message: Message, facts: Facts) -> Claim | None:
+    if not still_right(message):
+        _suppress(message, OVERTAKEN)
+        return None
+    why_not = facts.why_not(message)
+    if why_not:
+        _suppress(message, why_not)
+        return None
+    if message.channel == Channel.IN_APP:
+        _deliver_in_app(message)
+        return None
+    wait = facts.wait(message)
+    if wait is not None:
+        _wait(message, wait)
+        return None
+    return _claim(message, facts)
+
+
+def _claim(message: Message, facts: Facts) -> Claim | None:
+    if not facts.accounts(message.channel):
+        give_up(message, MessageStatus.FAILED, NO_PROVIDER)
+        return None
+    found = facts.next_account(message, ())
+    if isinstance(found, Wait):
+        _wait(message, found)
+        return None
+    account, probe = found
+    return _start(message, account, probe, facts)
+
+
+def _start(message: Message, account: ResolvedAccount, probe: bool, facts: Facts) -> Claim | None:
+    try:
+        rendered, wording = render_for(message)
+    except RefusedTemplate as error:
+        give_up(message, MessageStatus.FAILED, f"The text could not be made: {error}")
+        return None
+    if not charge(message, facts.rules, facts.zone):
+        _wait(message, facts.cap_wait(message))
+        return None
+    message.subject, message.body = rendered.subject[:300], rendered.text
+    message.become(MessageStatus.SENDING)
+    message.attempts += 1
+    message.next_at = clock.now() + LEASE
+    return _attempt(message, account, probe, _outgoing(message, rendered, wording))
+
+
+def _attempt(message: Message, account: ResolvedAccount, probe: bool, outgoing: OutgoingMessage) -> Claim:
+    """The row that tells, should this process die, that the call may have been made."""
+    message.provider = account.provider
+    attempt = MessageAttempt(id=new_id(), message_id=message.id, provider=account.provider, account_id=account.id)
+    db.session.add(attempt)
+    return Claim(require_clinic(), message.id, attempt.id, account, _addressed(message, outgoing, account), probe)
+
+
+def fall_back(message: Message, claim: Claim, facts: Facts) -> Claim | None:
+    """The same attempt through the next account of the channel that may be called; None when there is none."""
+    found = facts.next_account(message, _had_their_turn(claim, facts))
+    if isinstance(found, Wait):
+        return None
+    account, probe = found
+    message.next_at = clock.now() + LEASE
+    return _attempt(message, account, probe, claim.message)
+
+
+def _had_their_turn(claim: Claim, facts: Facts) -> tuple[str, ...]:
+    """Accounts are tried in their order: everything up to the one that just failed had its turn."""
+    order = [account.id for account in facts.accounts(claim.account.channel)]
+    last = order.index(claim.account.id) if claim.account.id in order else len(order) - 1
+    return tuple(order[: last + 1])
+
+
+def _outgoing(message: Message, rendered: Rendered, wording: Wording) -> OutgoingMessage:
+    by_template = message.channel == Channel.WHATSAPP
+    return OutgoingMessage(
+        delivery_id=message.id,
+        to=message.recipient,
+        subject=rendered.subject,
+        text=rendered.text,
+        html=rendered.html,
+        variables=approved_variables(message, wording) if by_template else {},
+        attachments=_attachments(message),
+        sender=clinic_in_scope().name,
+        language=message.language,
+    )
+
+
+def _addressed(message: Message, outgoing: OutgoingMessage, account: ResolvedAccount) -> OutgoingMessage:
+    """With what depends on the provider: the name of its template, where its receipts go, files that it fetches."""
+    receipts = f"{get_settings().base_url}/api/messaging/{account.provider}/webhook?clinicId={message.clinic_id}"
+    changed = replace(outgoing, receipt_url=receipts)
+    if message.channel == Channel.WHATSAPP:
+        wording = wording_of(message.template, message.channel, message.language)
+        changed = replace(changed, template=approved_name(message, wording, account.provider))
+    if channel_with_code(account.provider).capabilities.files_by_link and message.attachment_ids:
+        linked = zip(outgoing.attachments, message.attachment_ids, strict=True)
+        changed = replace(changed, attachments=tuple(replace(item, url=file_url(key)) for item, key in linked))
+    return changed
+
+
+def _attachments(message: Message) -> tuple[Attachment, ...]:
+    found = [db.session.get_one(StoredFile, file_id) for file_id in message.attachment_ids]
+    return tuple(Attachment(item.name, item.mime_type, bytes(item.content)) for item in found)
+
+
+def _deliver_in_app(message: Message) -> None:
+    """Nothing leaves the house: shown at once where the person looks, kept for when they do."""
+    try:
+        rendered, _wording = render_for(message)
+    except RefusedTemplate as error:
+        give_up(message, MessageStatus.FAILED, f"The text could not be made: {error}")
+        return
+    message.subject, message.body = rendered.subject[:300], rendered.text
+    message.become(MessageStatus.SENDING)
+    message.attempts += 1
+    sent(message)
+    push("alert", {"id": message.id, "title": message.subject}, user_room(message.clinic_id, message.recipient))
+
+
+def _suppress(message: Message, reason: str) -> None:
+    message.become(MessageStatus.SUPPRESSED)
+    message.reason = reason[:300]
+
+
+def _wait(message: Message, wait: Wait) -> None:
+    message.next_at, message.reason = wait.until, wait.reason[:300]
+    message.gathered = wait.digest
+
+
+def _let_others_wait(facts: Facts) -> None:
+    """What holds up one message of a channel holds up all that are not more urgent: they need not be looked at."""
+    now = clock.now()
+    for channel, (wait, urgency) in facts.held_up.items():
+        others = (
+            select(Message.id)
+            .where(
+                Message.channel == channel,
+                Message.status == MessageStatus.QUEUED,
+                Message.next_at <= now,
+                Message.urgency >= urgency,
+                Message.gathered.is_(False),
+            )
+            .with_for_update(skip_locked=True)
+        )
+        changed = update(Message).where(Message.id.in_(others)).values(next_at=wait.until, reason=wait.reason[:300])
+        db.session.execute(changed.execution_options(synchronize_session=False))

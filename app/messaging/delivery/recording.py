@@ -1,0 +1,108 @@
+"""What is known after a call, written down: sent, again later, by the next account, given up, or parked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from app.core import clock, metrics
+from app.core.providers import Outcome, ProviderError
+from app.core.tenant import db
+from app.core.transaction import after_commit
+from app.messaging.alerts import alert_members
+from app.messaging.channels.base import SendReceipt
+from app.messaging.delivery.calling import Answer
+from app.messaging.delivery.claiming import Claim, fall_back
+from app.messaging.delivery.facts import Facts
+from app.messaging.delivery.states import give_up, sent
+from app.messaging.models import Message, MessageAttempt, MessageStatus
+from app.messaging.spend import give_back
+from app.messaging.suppression import learn
+
+MAX_ATTEMPTS = 3
+BACKOFF_BASE_SECONDS = 2
+QUOTA_WAIT = timedelta(hours=1)
+UNCLEAR = "The provider gave no clear answer: it may have been sent."
+STOPPED = "A worker stopped while sending: it may have been sent."
+# Not carried out, and nothing is wrong with the message: another account may do it.
+NEXT_ACCOUNT = frozenset({Outcome.RETRY, Outcome.RETRY_LATER, Outcome.PERMANENT_ACCOUNT})
+UNCLEAR_SENDS = metrics.Counter(
+    "clinic_messages_unclear", "Calls to message providers that may or may not have sent, by channel", ["channel"]
+)
+
+
+def record(answers: Sequence[Answer]) -> list[Claim]:
+    """Write down how calls of the clinic in scope ended; the claims of those that a fallback account takes over."""
+    messages = [
+        db.session.get_one(Message, answer.claim.message_id, with_for_update=True)
+        for answer in sorted(answers, key=lambda item: item.claim.message_id)
+    ]
+    facts, by_id = Facts.about(messages), {message.id: message for message in messages}
+    found = [_record_one(by_id[answer.claim.message_id], answer, facts) for answer in answers]
+    return [claim for claim in found if claim is not None]
+
+
+def _record_one(message: Message, answer: Answer, facts: Facts) -> Claim | None:
+    attempt = db.session.get_one(MessageAttempt, answer.claim.attempt_id)
+    attempt.finished_at = clock.now()
+    outcome = answer.outcome
+    if isinstance(outcome, SendReceipt):
+        attempt.outcome, attempt.text = "ok", outcome.answer[:500]
+        attempt.provider_message_id = outcome.provider_message_id
+        message.provider_message_id = outcome.provider_message_id
+        if message.can_become(MessageStatus.SENT):  # a receipt may have been faster
+            sent(message)
+        return None
+    attempt.outcome, attempt.code, attempt.text = str(outcome.outcome), outcome.code[:60], outcome.message[:500]
+    if answer.fact is not None:
+        learn(message.channel, message.recipient, answer.fact, source=f"{answer.claim.account.provider}:{outcome.code}")
+    if answer.opened:
+        _alert(answer, outcome)
+    return _failed(message, answer.claim, outcome, facts) if message.status == MessageStatus.SENDING else None
+
+
+def _failed(message: Message, claim: Claim, error: ProviderError, facts: Facts) -> Claim | None:
+    reason = f"{error.code}: {error.message}"
+    if error.outcome is Outcome.UNKNOWN:
+        _count_unclear(message)
+        give_up(message, MessageStatus.PARKED, UNCLEAR)
+        return None
+    if error.outcome in NEXT_ACCOUNT and (taken_over := fall_back(message, claim, facts)) is not None:
+        return taken_over
+    give_back(message, facts.zone)
+    if error.outcome is Outcome.RETRY_LATER:
+        _again(message, QUOTA_WAIT, reason)
+        message.attempts -= 1  # a quota is no failed attempt
+    elif error.outcome is Outcome.RETRY and message.attempts < MAX_ATTEMPTS:
+        seconds = max(error.retry_after or 0, BACKOFF_BASE_SECONDS**message.attempts)
+        _again(message, timedelta(seconds=seconds), reason)
+    else:
+        give_up(message, MessageStatus.FAILED, reason)
+    return None
+
+
+def _again(message: Message, wait: timedelta, reason: str) -> None:
+    message.become(MessageStatus.QUEUED)
+    message.next_at = clock.now() + wait
+    message.reason = reason[:300]
+
+
+def _count_unclear(message: Message) -> None:
+    channel = str(message.channel)
+    after_commit(lambda: UNCLEAR_SENDS.inc(channel=channel))
+
+
+def _alert(answer: Answer, error: ProviderError) -> None:
+    """The admins hear of a breaker that opened, at most once an hour per account."""
+    account = answer.claim.account
+    about = {"provider": account.label or account.provider, "channel": account.channel, "why": error.message}
+    alert_members("provider_refused", about, f"provider-refused:{account.id}:{clock.now():%Y%m%d%H}")
+
+
+def park_abandoned(message: Message) -> None:
+    """A worker died between claim and record: nobody knows whether the message left, so it is not repeated."""
+    for attempt in message.tries:
+        if attempt.outcome == "started":
+            attempt.outcome, attempt.text, attempt.finished_at = str(Outcome.UNKNOWN), STOPPED, clock.now()
+    _count_unclear(message)
+    give_up(message, MessageStatus.PARKED, STOPPED)
