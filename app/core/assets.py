@@ -26,6 +26,7 @@ NPM_FILES: dict[str, tuple[str, ...]] = {
     "@fontsource-variable/noto-sans": ("files/*-wght-normal.woff2",),
     "@fontsource-variable/noto-sans-devanagari": ("files/*-wght-normal.woff2",),
     "chart.js": ("dist/chart.umd.min.js",),
+    "fullcalendar": ("index.global.min.js",),
     "htmx.org": ("dist/htmx.min.js",),
     "socket.io-client": ("dist/socket.io.esm.min.js",),
     "swagger-ui-dist": ("swagger-ui.css", "swagger-ui-bundle.js"),

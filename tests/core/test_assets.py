@@ -64,6 +64,7 @@ def test_every_listed_package_is_installed_and_served(app: Any, visitor: Any) ->
         "@fontsource-variable/noto-sans": "files/noto-sans-latin-wght-normal.woff2",
         "@fontsource-variable/noto-sans-devanagari": "files/noto-sans-devanagari-devanagari-wght-normal.woff2",
         "chart.js": "dist/chart.umd.min.js",
+        "fullcalendar": "index.global.min.js",
         "htmx.org": "dist/htmx.min.js",
         "socket.io-client": "dist/socket.io.esm.min.js",
         "swagger-ui-dist": "swagger-ui.css",

@@ -47,7 +47,7 @@ from app.tenancy.queries import settings_in_scope
 
 SHOWN_MOVEMENTS = 50
 
-describe_item("DrawerView", shortcut="g c")
+describe_item("DrawerView", shortcut="g w")
 
 
 class CashDeskPages(ActionView):

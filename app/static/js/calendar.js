@@ -1,0 +1,107 @@
+// The calendar's page: draws its data, moves and books through the API, follows what others do.
+import { Dialogs } from "./calendar_dialogs.js";
+import { Grid } from "./calendar_grid.js";
+import { Keys } from "./calendar_keys.js";
+import { Moves } from "./calendar_moves.js";
+import { say } from "./calendar_words.js";
+import { element } from "./dom.js";
+import { getJson } from "./http.js";
+import { live } from "./live.js";
+import { later } from "./pieces.js";
+import { toast } from "./toast.js";
+
+const MINUTE = 60_000;
+const scroll = document.querySelector("[data-calendar]");
+const { zone, moves: mayMove, books: mayBook, source, script } = scroll.dataset;
+const dayOf = new Intl.DateTimeFormat("en-CA", { timeZone: zone, year: "numeric", month: "2-digit", day: "2-digit" });
+let data = JSON.parse(document.getElementById("calendar-data").textContent);
+let hands = 0; // how many reasons there are not to redraw: a visit in somebody's hand, a question
+let missed = false;
+
+const again = later(reload, 250);
+const moves = new Moves({ zone, changed: reload });
+const dialogs = new Dialogs({ moves, changed: reload });
+const keys = new Keys(scroll, { find: () => data.visits, move: (id) => mayMove && dialogs.openVisit(id, { moving: true }) });
+const grid = new Grid(scroll.querySelector("[data-grid]"), {
+  moves: Boolean(mayMove),
+  open: (visit) => dialogs.openVisit(visit.id),
+  dragging: (on) => hold(on),
+  dropped: onDrop,
+  picked: (slot) => mayBook && slot && dialogs.openBooking(slot),
+  drawn: (id, element) => keys.drawn(id, element),
+});
+
+await load(script);
+draw();
+showNow();
+followOthers();
+setInterval(reload, 5 * MINUTE); // the line of the present moves on
+document.querySelector("[data-book]")?.addEventListener("click", () => dialogs.openBooking(data.columns[0]));
+document.querySelector("[data-calendar-filters]").addEventListener("change", (event) => event.target.matches("[type=checkbox]") || event.currentTarget.requestSubmit());
+
+function load(address) {
+  return new Promise((resolve, reject) => {
+    const tag = element("script", { src: address });
+    tag.addEventListener("load", resolve);
+    tag.addEventListener("error", reject);
+    document.head.append(tag);
+  });
+}
+
+async function reload() {
+  if (hands) return void (missed = true);
+  missed = false;
+  const now = await getJson(source + location.search).catch(() => null);
+  if (!now || hands) return;
+  const known = new Map(data.visits.map((visit) => [visit.id, JSON.stringify(visit)]));
+  grid.fresh = new Set(now.visits.filter((visit) => known.get(visit.id) !== JSON.stringify(visit)).map((visit) => visit.id));
+  data = now;
+  draw();
+}
+
+function draw() {
+  keys.beforeDrawing(data.visits);
+  grid.show(data);
+}
+
+function hold(on) {
+  hands += on ? 1 : -1;
+  if (!hands && missed) again();
+}
+
+async function onDrop(visit, slot) {
+  const column = data.columns[visit.column];
+  const before = { at: visit.at, locationId: visit.locationId, doctorId: column.doctorId, words: `${column.spoken}, ${visit.from}` };
+  const stays = slot && slot.at === visit.at && slot.doctorId === column.doctorId;
+  hold(true);
+  let moved = false;
+  try {
+    if (!slot) toast(say("closed"), "bad");
+    else if (!stays) moved = await moves.ask(visit, before, slot);
+  } catch (problem) {
+    toast(Object.values(problem.details?.fields ?? {})[0] || problem.message, "bad");
+  }
+  if (!moved) draw();
+  hold(false);
+}
+
+// A change concerns the page when the visit is on it, or comes onto it.
+function followOthers() {
+  const chosen = new URLSearchParams(location.search).getAll("doctor").filter(Boolean);
+  const concerns = ({ id, doctorId, startsAt }) =>
+    data.visits.some((visit) => visit.id === id) ||
+    (data.days.includes(dayOf.format(new Date(startsAt))) && (!chosen.length || chosen.includes(doctorId)));
+  live.join("subscribe", { topic: "appointments" });
+  live.on("appointment", (change) => concerns(change) && again());
+  let connected = false;
+  document.addEventListener("live:connected", () => {
+    if (connected) again();
+    connected = true;
+  });
+}
+
+// The page opens where the day is now.
+function showNow() {
+  const line = scroll.querySelector(".now-line") ?? scroll.querySelector("[data-visit]");
+  if (line) scroll.scrollTop += line.getBoundingClientRect().top - scroll.getBoundingClientRect().top - scroll.clientHeight / 3;
+}
