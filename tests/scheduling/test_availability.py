@@ -10,15 +10,19 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from app.core import clock
+from app.core.errors import Invalid
 from app.core.ids import new_id
 from app.core.tenant import all_tenants, db, tenant_scope
 from app.core.transaction import unit_of_work
-from app.scheduling.queries import slots
+from app.scheduling.queries import find_leave, slots
+from app.scheduling.services import cancel_leave
 from app.tenancy.models import Clinic
+from tests.factories.catalog import make_price, make_service
 from tests.factories.people import make_doctor
 from tests.factories.scheduling import (
     ZONE,
     make_appointment,
+    make_doctor_leave,
     make_exception,
     make_location,
     make_open_doctor,
@@ -111,11 +115,84 @@ def test_a_location_of_another_clinic_is_unknown(other_clinic: Clinic, caller: C
 
 
 @pytest.mark.parametrize(
-    ("role", "status"), [("CLINIC_ADMIN", 200), ("DOCTOR", 200), ("RECEPTIONIST", 403), ("PATIENT", 403)]
+    ("role", "status"), [("CLINIC_ADMIN", 200), ("DOCTOR", 403), ("RECEPTIONIST", 403), ("PATIENT", 403)]
 )
 def test_who_may_change_hours(caller: Callable[..., Any], role: str, status: int) -> None:
     path = f"/doctors/{make_doctor().id}/availability"
     assert caller(role).put(path, json={"weekly": []}).status_code == status
+
+
+def test_a_doctor_changes_their_own_hours_only(caller: Callable[..., Any]) -> None:
+    own, other = make_open_doctor(), make_open_doctor()
+    doctor, nothing = caller("DOCTOR", doctor_id=own.id), {"weekly": [], "exceptions": []}
+    assert doctor.put(f"/doctors/{own.id}/availability", json=nothing).json["weekly"] == []
+    assert doctor.put(f"/doctors/{other.id}/availability", json=nothing).status_code == 403
+    assert len(doctor.get(f"/doctors/{other.id}/availability").json["weekly"]) == 7
+
+
+def test_leave_takes_the_time_with_its_buffers_and_gives_it_back(caller: Callable[..., Any]) -> None:
+    doctor = morning_doctor()
+    make_price(make_service(buffer_before_minutes=5), "500")
+    ends = datetime.combine(tomorrow(), time(9, 15), ZONE)
+    leave = make_doctor_leave(doctor, ends_at=ends, reason="Court")
+    assert starts(doctor, tomorrow()) == ["09:30", "09:45"]
+    shown = caller("RECEPTIONIST").get(f"/doctors/{doctor.id}/availability").json["leave"]
+    assert [(item["id"], datetime.fromisoformat(item["endsAt"])) for item in shown] == [(leave.id, ends)]
+    with unit_of_work():
+        cancel_leave(db.session.merge(leave))
+    assert starts(doctor, tomorrow()) == ["09:00", "09:15", "09:30", "09:45"]
+    assert find_leave(doctor.id, ends - timedelta(days=1), ends) == []
+
+
+def test_leave_that_ends_before_it_begins_is_refused() -> None:
+    now = clock.now()
+    with pytest.raises(Invalid):
+        make_doctor_leave(starts_at=now, ends_at=now)
+
+
+def test_the_way_to_a_home_visit_is_kept_free(clinic: Clinic) -> None:
+    doctor = make_doctor(types=["IN_PERSON", "HOME_VISIT"])
+    make_rule(doctor, make_location(), tomorrow().weekday(), closes=time(11))
+    make_appointment(doctor, starts_at=datetime.combine(tomorrow(), time(9), ZONE))
+    assert starts(doctor, tomorrow())[0] == "09:15"
+    assert starts(doctor, tomorrow(), type="HOME_VISIT")[0] == "09:45"
+
+
+def test_an_overbooked_visit_keeps_its_time_when_the_other_is_cancelled(
+    caller: Callable[..., Any], acting: Callable[..., Any]
+) -> None:
+    doctor = morning_doctor()
+    first = make_appointment(doctor, starts_at=datetime.combine(tomorrow(), time(9), ZONE))
+    with acting("CLINIC_ADMIN"):
+        make_appointment(doctor, starts_at=first.starts_at, overbook_reason="Urgent")
+    caller("RECEPTIONIST").delete(f"/appointments/{first.id}")
+    assert starts(doctor, tomorrow()) == ["09:15", "09:30", "09:45"]
+
+
+def test_holidays_over_the_api(caller: Callable[..., Any]) -> None:
+    doctor, day, admin = make_open_doctor(), tomorrow(), caller("CLINIC_ADMIN")
+    added = admin.post("/holidays", json={"startsOn": str(day), "reason": "Pongal"})
+    assert (added.status_code, added.json["endsOn"], added.json["opens"]) == (201, str(day), None)
+    assert starts(doctor, day) == []
+    path = f"/holidays/{added.json['id']}"
+    afternoon = {"startsOn": str(day), "opens": "12:00", "closes": "23:59", "reason": "Pongal"}
+    assert admin.put(path, json=afternoon).json["opens"] == "12:00"
+    assert starts(doctor, day)[-1] == "11:45"
+    listed = caller("PATIENT").get(f"/holidays?from={day}&to={day}").json["items"]
+    assert [item["reason"] for item in listed] == ["Pongal"]
+    assert caller("PATIENT").get(f"/holidays?from={day + timedelta(days=1)}").json["items"] == []
+    assert admin.delete(path).status_code == 204
+    assert len(starts(doctor, day)) > 90
+    assert admin.put(path, json=afternoon).status_code == 404
+
+
+def test_holidays_are_for_whoever_runs_the_clinic(caller: Callable[..., Any]) -> None:
+    doctor = make_open_doctor()
+    own = make_exception(doctor, "REMOVE", tomorrow())
+    statuses = {role: caller(role).post("/holidays", json={"startsOn": str(tomorrow())}).status_code
+                for role in ("LOCATION_HEAD", "DOCTOR", "RECEPTIONIST", "PATIENT")}  # fmt: skip
+    assert statuses == {"LOCATION_HEAD": 201, "DOCTOR": 403, "RECEPTIONIST": 403, "PATIENT": 403}
+    assert caller("CLINIC_ADMIN").delete(f"/holidays/{own.id}").status_code == 404
 
 
 def test_slots_have_the_documented_shape(caller: Callable[..., Any]) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from app.core import clock
 from app.core.api import Api, endpoint
 from app.people.queries import get_doctor
 from app.scheduling.api.bodies import AvailabilityPlan, SlotQuery
-from app.scheduling.api.shapes import show_exception, show_rule
-from app.scheduling.queries import exceptions_from, slots, weekly_hours
+from app.scheduling.api.shapes import show_exception, show_leave, show_rule
+from app.scheduling.queries import exceptions_from, find_leave, local_bounds, slots, weekly_hours
 from app.scheduling.services import set_exceptions, set_weekly_hours, slot_json
 from app.tenancy.queries import settings_in_scope
+
+LEAVE_AHEAD = timedelta(days=3 * 365)
 
 
 class AvailabilityApi(Api):
@@ -28,7 +31,7 @@ class AvailabilityApi(Api):
 
     @endpoint("GET", "/doctors/<id:doctor_id>/availability", resource="availability", action="read")
     def availability(self, doctor_id: str) -> dict[str, Any]:
-        """The doctor's weekly hours, and exceptions from today on."""
+        """The doctor's weekly hours, and from today on their exceptions, holidays and leave."""
         return _show(get_doctor(doctor_id).id)
 
     @endpoint(
@@ -46,7 +49,9 @@ class AvailabilityApi(Api):
 
 def _show(doctor_id: str) -> dict[str, Any]:
     today = clock.today(settings_in_scope().zone)
+    begins, _ = local_bounds(today, today)
     return {
         "weekly": [show_rule(rule) for rule in weekly_hours(doctor_id)],
         "exceptions": [show_exception(item) for item in exceptions_from(doctor_id, today)],
+        "leave": [show_leave(item) for item in find_leave(doctor_id, begins, begins + LEAVE_AHEAD)],
     }

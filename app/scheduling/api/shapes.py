@@ -6,7 +6,7 @@ from datetime import time
 from typing import Any
 
 from app.catalog.queries import VisitPrice
-from app.scheduling.models import Appointment, AvailabilityException, AvailabilityRule, SlotHold
+from app.scheduling.models import Appointment, AvailabilityException, AvailabilityRule, DoctorLeave, SlotHold
 
 
 def show_appointment(visit: Appointment) -> dict[str, Any]:
@@ -85,6 +85,24 @@ def show_exception(item: AvailabilityException) -> dict[str, Any]:
         **_hours(item),
         "reason": item.reason,
     }
+
+
+def show_holiday(item: Any) -> dict[str, Any]:
+    """A row of holidays(), or the exception itself."""
+    return {
+        "id": item.id,
+        "startsOn": item.starts_on,
+        "endsOn": item.ends_on,
+        "opens": _wall_clock(item.opens),
+        "closes": _wall_clock(item.closes),
+        "locationId": item.location_id,
+        "reason": item.reason,
+    }
+
+
+def show_leave(leave: DoctorLeave) -> dict[str, Any]:
+    """Why a doctor is away is not for everybody who may book."""
+    return {"id": leave.id, "startsAt": leave.starts_at, "endsAt": leave.ends_at}
 
 
 def _hours(row: AvailabilityRule | AvailabilityException) -> dict[str, Any]:

@@ -3,16 +3,48 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import TypeVar
 
-from sqlalchemy import or_, select
+from sqlalchemy import Select, or_, select
 
+from app.core.errors import NotFound
 from app.core.tenant import db
-from app.scheduling.models import AvailabilityException, AvailabilityRule, DoctorLeave
+from app.scheduling.models import AvailabilityException, AvailabilityRule, DoctorLeave, ExceptionKind
+
+Row = TypeVar("Row")
 
 
 def weekly_hours(doctor_id: str) -> list[AvailabilityRule]:
     wanted = select(AvailabilityRule).where(AvailabilityRule.doctor_id == doctor_id)
     return list(db.session.scalars(wanted.order_by(AvailabilityRule.weekday, AvailabilityRule.opens)))
+
+
+def get_rule(rule_id: str) -> AvailabilityRule:
+    """Raises NotFound."""
+    return _one(select(AvailabilityRule).where(AvailabilityRule.id == rule_id))
+
+
+def get_exception(exception_id: str) -> AvailabilityException:
+    """A doctor's own, or a holiday. Raises NotFound."""
+    return _one(select(AvailabilityException).where(AvailabilityException.id == exception_id))
+
+
+def get_holiday(holiday_id: str) -> AvailabilityException:
+    """Raises NotFound, also for an exception of one doctor."""
+    return _one(holidays().where(AvailabilityException.id == holiday_id))
+
+
+def holidays() -> Select[tuple[AvailabilityException]]:
+    """Days on which the clinic, or one of its locations, is closed."""
+    table = AvailabilityException
+    return select(table).where(table.doctor_id.is_(None), table.kind == ExceptionKind.REMOVE)
+
+
+def _one(wanted: Select[tuple[Row]]) -> Row:
+    found = db.session.scalar(wanted)
+    if found is None:
+        raise NotFound
+    return found
 
 
 def exceptions_from(doctor_id: str, day: date) -> list[AvailabilityException]:

@@ -11,8 +11,9 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 
 from app.core import clock
-from app.core.errors import Invalid, NotFound
+from app.core.errors import Forbidden, Invalid, NotFound
 from app.core.ids import new_id
+from app.core.principal import find_principal, may
 from app.core.tenant import db
 from app.people.models import Doctor
 from app.scheduling.models import AvailabilityException, AvailabilityRule, DoctorLeave, ExceptionKind
@@ -27,6 +28,7 @@ EXCEPTION_COLUMNS = ("kind", "starts_on", "ends_on", "opens", "closes", "locatio
 def set_weekly_hours(doctor_id: str, plan: Sequence[dict[str, Any]]) -> list[AvailabilityRule]:
     """Replace a doctor's weekly hours; booked visits stay as they are. Raises NotFound, Invalid."""
     _check_doctor(doctor_id)
+    check_keeper(doctor_id)
     _check_places(plan, "weekly")
     _refuse_overlaps(plan)
     for rule in weekly_hours(doctor_id):
@@ -39,6 +41,7 @@ def set_weekly_hours(doctor_id: str, plan: Sequence[dict[str, Any]]) -> list[Ava
 def set_exceptions(doctor_id: str, plan: Sequence[dict[str, Any]]) -> list[AvailabilityException]:
     """Replace a doctor's exceptions from today on; the clinic's holidays stay. Raises NotFound, Invalid."""
     _check_doctor(doctor_id)
+    check_keeper(doctor_id)
     _check_places(plan, "exceptions")
     today = clock.today(settings_in_scope().zone)
     for item in exceptions_from(doctor_id, today):
@@ -51,8 +54,9 @@ def set_exceptions(doctor_id: str, plan: Sequence[dict[str, Any]]) -> list[Avail
 
 
 def save_rule(rule: AvailabilityRule) -> AvailabilityRule:
-    """Add or change one weekly rule. Raises Invalid."""
+    """Add or change one weekly rule. Raises Invalid, Forbidden."""
     with db.session.no_autoflush:  # what is being checked is not yet fit to be written
+        check_keeper(rule.doctor_id)
         values = _values_of(rule, RULE_COLUMNS)
         others = [_values_of(item, RULE_COLUMNS) for item in weekly_hours(rule.doctor_id) if item.id != rule.id]
         _check_places([values], "weekly")
@@ -61,10 +65,27 @@ def save_rule(rule: AvailabilityRule) -> AvailabilityRule:
 
 
 def save_exception(item: AvailabilityException) -> AvailabilityException:
-    """Add or change one exception. Raises Invalid."""
+    """Add or change one exception. Raises Invalid, Forbidden."""
     with db.session.no_autoflush:
+        check_keeper(item.doctor_id)
         _check_places([_values_of(item, EXCEPTION_COLUMNS)], "exceptions")
         return _keep(item)
+
+
+def delete_hours(row: AvailabilityRule | AvailabilityException) -> None:
+    """Take out weekly hours, an exception or a holiday; booked visits stay as they are. Raises Forbidden."""
+    check_keeper(row.doctor_id)
+    db.session.delete(row)
+    db.session.flush()
+
+
+def check_keeper(doctor_id: str | None) -> None:
+    """A doctor keeps their own hours only; holidays (no doctor) are for whoever may keep those. Raises Forbidden."""
+    principal = find_principal()
+    if doctor_id is None and principal is not None and not may("holiday", "create"):
+        raise Forbidden
+    if doctor_id and principal and principal.role == "DOCTOR" and principal.doctor_id != doctor_id:
+        raise Forbidden(_("Only your own hours are yours to change."))
 
 
 def _values_of(row: Any, names: Sequence[str]) -> dict[str, Any]:
@@ -107,6 +128,7 @@ def _add_exception(
 ) -> AvailabilityException:
     if doctor_id:
         _check_doctor(doctor_id)
+    check_keeper(doctor_id)
     values = {"kind": kind, "starts_on": starts_on, "ends_on": ends_on or starts_on, **values}
     _check_places([values], "exceptions")
     return _keep(AvailabilityException(doctor_id=doctor_id, **_with_slot(values)))
