@@ -1,0 +1,1 @@
+"""The JSON API of messages: receipts, accounts, notifications and wishes, files for providers."""
