@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.core.errors import AppError
 from app.core.principal import Principal, acting_as
+from app.core.push_order import PushOrder
 from app.core.round_trip import ask
 from app.core.tenant import tenant_scope
 from app.core.transaction import after_commit, unit_of_work
@@ -63,8 +64,25 @@ def push(name: str, data: dict[str, Any], *rooms: str) -> None:
 class LiveManager(RedisManager):
     """Tells other processes through the shared connection: the manager's own one would wait for a hung Redis.
 
-    Clients of this process have heard it before.
+    Clients of this process have heard it before. What belongs to a stream is delivered in the stream's order.
     """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._order = PushOrder(self._deliver, self._later)
+
+    def _handle_emit(self, message: Any) -> None:
+        self._order.take(message)
+
+    def _deliver(self, message: Any) -> None:
+        super()._handle_emit(message)
+
+    def _later(self, seconds: float, function: Callable[[], None]) -> None:
+        def wait() -> None:
+            self.server.sleep(seconds)
+            function()
+
+        self.server.start_background_task(wait)
 
     def _publish(self, data: Any) -> None:
         try:

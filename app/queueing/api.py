@@ -11,7 +11,22 @@ from app.core.principal import own_patient_id
 from app.queueing.models import PriorityClass, QueueToken
 from app.queueing.queries import QueueState, board_state, my_tokens, queue_state
 from app.queueing.queries.queues import patient_names, position_of
-from app.queueing.services import arrive, call_next, done, hold, issue_walk_in, leave, put_back, recall, serve, skip
+from app.queueing.services import (
+    arrive,
+    call_next,
+    call_token,
+    done,
+    hold,
+    issue_walk_in,
+    leave,
+    put_back,
+    recall,
+    resume,
+    serve,
+    skip,
+    transfer,
+    undo,
+)
 
 Id = Annotated[str, StringConstraints(to_lower=True, pattern="^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
 Priority = Literal["EMERGENCY", "ELDERLY", "DISABLED", "BOOKED", "WALK_IN"]
@@ -33,6 +48,12 @@ class Call(Body):
 
 
 class Note(Body):
+    note: str = Field("", max_length=200)
+
+
+class Transfer(Body):
+    doctor_id: Id
+    location_id: Id | None = Field(None, description="Where the patient is now, unless given.")
     note: str = Field("", max_length=200)
 
 
@@ -92,6 +113,11 @@ class QueueApi(Api):
         """A token for a patient without a visit."""
         return _show(issue_walk_in(doctor_id, body.location_id, body.patient_id, PriorityClass[body.priority]))
 
+    @endpoint("POST", f"{TOKEN}/call", resource="queue", action="call")
+    def call(self, token_id: str) -> dict[str, Any]:
+        """Call one who waits out of turn."""
+        return _show(call_token(token_id))
+
     @endpoint("POST", f"{TOKEN}/recall", resource="queue", action="call")
     def recall(self, token_id: str) -> dict[str, Any]:
         """Call the same patient again."""
@@ -106,6 +132,21 @@ class QueueApi(Api):
     def hold(self, token_id: str, body: Note) -> dict[str, Any]:
         """The patient waits for something else first."""
         return _show(hold(token_id, body.note))
+
+    @endpoint("POST", f"{TOKEN}/resume", resource="queue", action="update")
+    def resume(self, token_id: str) -> dict[str, Any]:
+        """A held patient waits again, in the old place."""
+        return _show(resume(token_id))
+
+    @endpoint("POST", f"{TOKEN}/transfer", resource="queue", action="update", body=Transfer)
+    def transfer(self, token_id: str, body: Transfer) -> dict[str, Any]:
+        """Send a patient to another doctor's queue; answers the token that they have there."""
+        return _show(transfer(token_id, body.doctor_id, body.location_id, body.note))
+
+    @endpoint("POST", f"{TOKEN}/undo", resource="queue", action="update")
+    def undo(self, token_id: str) -> dict[str, Any]:
+        """Take the last move back, with what the same click did to other tokens."""
+        return _show(undo(token_id))
 
     @endpoint("POST", f"{TOKEN}/return", resource="queue", action="update")
     def put_back(self, token_id: str) -> dict[str, Any]:
@@ -140,22 +181,13 @@ def _show(token: QueueToken) -> dict[str, Any]:
         "appointmentId": token.appointment_id,
         "patientId": token.patient_id,
         "calls": token.calls,
+        "cameFromId": token.came_from_id,
     }
 
 
 def _show_mine(token: QueueToken, state: QueueState, doctor: str) -> dict[str, Any]:
-    return {
-        "id": token.id,
-        "number": token.number,
-        "status": token.status,
-        "position": state.positions.get(token.id),
-        "waitMinutes": state.wait_of(token.id),
-        "current": state.current,
-        "doctorId": token.doctor_id,
-        "doctorName": doctor,
-        "locationId": token.location_id,
-        "appointmentId": token.appointment_id,
-    }
+    """As the socket's event "token" tells it, with the doctor's name."""
+    return {**state.of_patient(token), "doctorName": doctor}
 
 
 def _show_with_names(state: QueueState) -> dict[str, Any]:

@@ -17,24 +17,33 @@ class TokenEvent(Event):
     doctor_id: str
     location_id: str
     appointment_id: str | None
+    patient_id: str | None = None
     number: str
     status: str
 
     @classmethod
-    def about(cls, token: Any) -> Any:
+    def about(cls, token: Any, **more: Any) -> Any:
         """The event of this kind for a token row."""
         return cls(
             token_id=token.id,
             doctor_id=token.doctor_id,
             location_id=token.location_id,
             appointment_id=token.appointment_id,
+            patient_id=token.patient_id,
             number=token.number,
             status=token.status,
+            **more,
         )
 
 
 class TokenIssued(TokenEvent):
     type: ClassVar[str] = "queue.token.issued"
+
+
+class TokenNext(TokenEvent):
+    """Nobody who waits is before this patient any more; told once per token."""
+
+    type: ClassVar[str] = "queue.token.next"
 
 
 class TokenCalled(TokenEvent):
@@ -69,3 +78,18 @@ class TokenServed(TokenEvent):
 
 class TokenLeft(TokenEvent):
     type: ClassVar[str] = "queue.token.left"
+
+
+class TokenTransferred(TokenEvent):
+    """The patient waits for another doctor, or elsewhere, with a token of that queue."""
+
+    type: ClassVar[str] = "queue.token.transferred"
+
+    to_token_id: str
+    to_doctor_id: str
+
+
+class TokenUndone(TokenEvent):
+    """The last move was taken back; `status` is what the token is again."""
+
+    type: ClassVar[str] = "queue.token.undone"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from enum import IntEnum, StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from sqlalchemy import CheckConstraint, Date, Index, Integer, SmallInteger, String, UniqueConstraint, Uuid
+from sqlalchemy import CheckConstraint, Date, Index, Integer, SmallInteger, String, UniqueConstraint, Uuid, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core import clock
@@ -48,6 +49,8 @@ class MoveKind(StrEnum):
     SERVING = "SERVING"
     SERVED = "SERVED"
     LEFT = "LEFT"
+    TRANSFERRED = "TRANSFERRED"
+    UNDONE = "UNDONE"
 
 
 _T = TokenStatus
@@ -56,10 +59,15 @@ _T = TokenStatus
 IN_FRONT = (_T.CALLED, _T.SERVING)
 # Still in the house: what boards and desks show.
 PRESENT = (_T.WAITING, _T.CALLED, _T.SERVING, _T.HELD, _T.SKIPPED)
+# Through with this queue, whatever came before.
+_OUT = (_T.SERVED, _T.LEFT, _T.TRANSFERRED)
 
 
 class DoctorQueue(TenantModel):
-    """One doctor's queue at one location on one day. Its row is the queue's lock; `moves` tells old pushes from new."""
+    """One doctor's queue at one location on one day. Its row is the queue's lock; `moves` tells old pushes from new.
+
+    It also knows the doctor's pace: what patients took on earlier days, and how many took how long today.
+    """
 
     __tablename__ = "doctor_queue"
     __table_args__ = (
@@ -74,6 +82,9 @@ class DoctorQueue(TenantModel):
     letter: Mapped[str] = mapped_column(String(3), nullable=False)
     last_number: Mapped[int] = mapped_column(Integer, nullable=False, default=0)
     moves: Mapped[int] = mapped_column(Integer, nullable=False, default=0)
+    usual_seconds: Mapped[int | None] = mapped_column(Integer)
+    served: Mapped[int] = mapped_column(Integer, nullable=False, default=0, server_default="0")
+    served_seconds: Mapped[int] = mapped_column(Integer, nullable=False, default=0, server_default="0")
 
     doctor: Mapped[Doctor] = tenant_relationship("Doctor", "DoctorQueue.doctor_id")
     location: Mapped[Location] = tenant_relationship("Location", "DoctorQueue.location_id")
@@ -90,18 +101,24 @@ class QueueToken(Stateful, TenantModel):
         one_of("status", TokenStatus, "ck_queue_token_status"),
         CheckConstraint("priority between 0 and 4", name="ck_queue_token_priority"),
         UniqueConstraint("clinic_id", "queue_id", "sequence", name="uq_queue_token_sequence"),
-        UniqueConstraint("clinic_id", "appointment_id", name="uq_queue_token_appointment"),
+        Index(
+            "uq_queue_token_visit",
+            "clinic_id",
+            "appointment_id",
+            unique=True,
+            postgresql_where=text("status <> 'TRANSFERRED'"),
+        ),
         Index("ix_queue_token_doctor_day", "clinic_id", "doctor_id", "queued_on", "status"),
         Index("ix_queue_token_location_day", "clinic_id", "location_id", "queued_on", "status"),
         Index("ix_queue_token_patient_day", "clinic_id", "patient_id", "queued_on"),
     )
 
     TRANSITIONS: ClassVar = {
-        _T.WAITING: frozenset({_T.CALLED, _T.SERVING, _T.HELD, _T.SKIPPED, _T.SERVED, _T.LEFT}),
-        _T.CALLED: frozenset({_T.CALLED, _T.SERVING, _T.WAITING, _T.HELD, _T.SKIPPED, _T.SERVED, _T.LEFT}),
+        _T.WAITING: frozenset({_T.CALLED, _T.SERVING, _T.HELD, _T.SKIPPED, *_OUT}),
+        _T.CALLED: frozenset({_T.CALLED, _T.SERVING, _T.WAITING, _T.HELD, _T.SKIPPED, *_OUT}),
         _T.SERVING: frozenset({_T.SERVED, _T.HELD, _T.WAITING}),
-        _T.HELD: frozenset({_T.WAITING, _T.CALLED, _T.SERVING, _T.SERVED, _T.LEFT}),
-        _T.SKIPPED: frozenset({_T.WAITING, _T.CALLED, _T.SERVING, _T.SERVED, _T.LEFT}),
+        _T.HELD: frozenset({_T.WAITING, _T.CALLED, _T.SERVING, *_OUT}),
+        _T.SKIPPED: frozenset({_T.WAITING, _T.CALLED, _T.SERVING, *_OUT}),
     }
 
     queue_id: Mapped[str] = tenant_reference("doctor_queue")
@@ -120,6 +137,10 @@ class QueueToken(Stateful, TenantModel):
     finished_at: Mapped[datetime | None] = mapped_column(AwareTime)
     calls: Mapped[int] = mapped_column(Integer, nullable=False, default=0)
     handled_by_id: Mapped[str | None] = mapped_column(Uuid(as_uuid=False))
+    # When they first stood at the head of those who wait: they hear of it once.
+    next_at: Mapped[datetime | None] = mapped_column(AwareTime)
+    # The token in the queue that they came from.
+    came_from_id: Mapped[str | None] = tenant_reference("queue_token", nullable=True)
 
     queue: Mapped[DoctorQueue] = tenant_relationship("DoctorQueue", "QueueToken.queue_id")
     doctor: Mapped[Doctor] = tenant_relationship("Doctor", "QueueToken.doctor_id")
@@ -147,8 +168,38 @@ class QueueMove(TenantModel):
     to_status: Mapped[str] = mapped_column(String(12), nullable=False)
     user_id: Mapped[str | None] = mapped_column(Uuid(as_uuid=False))
     note: Mapped[str] = mapped_column(String(200), nullable=False, default="")
+    # Moves of one click belong together and are undone together.
+    action_id: Mapped[str | None] = mapped_column(Uuid(as_uuid=False))
+    # What the move changed of the token, as it was before.
+    before: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    # The move that this one takes back.
+    undoes_id: Mapped[str | None] = tenant_reference("queue_move", nullable=True)
 
     token: Mapped[QueueToken] = tenant_relationship("QueueToken", "QueueMove.token_id")
 
     def __str__(self) -> str:
         return self.kind
+
+
+class Kiosk(TenantModel):
+    """A screen at the door where patients check themselves in. Its link is its right to do so, until it is revoked."""
+
+    __tablename__ = "kiosk"
+    __table_args__ = (UniqueConstraint("token_hash", name="uq_kiosk_token_hash"),)
+    __secret_columns__ = ("token_hash",)
+
+    name: Mapped[str] = mapped_column(String(80), nullable=False)
+    location_id: Mapped[str] = tenant_reference("location")
+    token_hash: Mapped[str] = mapped_column(String(64), nullable=False)
+    last_used_at: Mapped[datetime | None] = mapped_column(AwareTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(AwareTime)
+
+    location: Mapped[Location] = tenant_relationship("Location", "Kiosk.location_id")
+
+    @property
+    def open(self) -> bool:
+        """Whether its link still works."""
+        return self.revoked_at is None
+
+    def __str__(self) -> str:
+        return self.name

@@ -77,6 +77,17 @@ class ClinicSettings(BaseModel):
     late_cancel_hours: int = Field(
         0, title=N_("Covered visits cancelled less than this before are used up (hours)"), ge=0, le=168
     )
+    queue_ageing_minutes: int = Field(
+        15, title=N_("Waiting this long moves a patient up one class in the queue (minutes)"), ge=5, le=120
+    )
+    queue_longest_minutes: int = Field(
+        120, title=N_("After this wait nobody is called before a patient (minutes)"), ge=30, le=480
+    )
+    queue_warn_minutes: int = Field(15, title=N_("A wait is shown as long after (minutes)"), ge=1, le=240)
+    queue_late_minutes: int = Field(30, title=N_("A wait is shown as too long after (minutes)"), ge=2, le=480)
+    board_voices: str = Field(
+        "en, hi", title=N_("Languages of the waiting room's voice, in order"), pattern="^(en|hi)( *, *(en|hi))?$"
+    )
     cash_drawer_required: bool = Field(False, title=N_("Cash is only taken into an open drawer"))
     cash_difference_tolerance: Decimal = Field(
         Decimal(10), title=N_("Cash differences above this need a second person"), ge=0

@@ -39,8 +39,11 @@ def test_check_in_gives_a_token(caller: Callable[..., Any]) -> None:
     token = answer.json["token"]
     assert (answer.json["status"], token["number"], token["position"]) == ("CHECKED_IN", "A-01", 1)
     assert moves_of(token["id"]) == ["ISSUED"]
-    event = db.session.scalars(select(EventRecord).where(EventRecord.subject_id == token["id"])).one()
-    assert (event.type, event.payload["number"]) == ("queue.token.issued", "A-01")
+    told = db.session.scalars(select(EventRecord).where(EventRecord.subject_id == token["id"]).order_by(EventRecord.id))
+    assert [(event.type, event.payload["number"]) for event in told] == [
+        ("queue.token.issued", "A-01"),
+        ("queue.token.next", "A-01"),
+    ]
 
 
 def test_a_second_check_in_answers_the_same_token(caller: Callable[..., Any]) -> None:
@@ -147,6 +150,8 @@ STEPS = {
     "skip": {"WAITING", "CALLED"},
     "hold": {"WAITING", "CALLED", "SERVING"},
     "return": {"CALLED", "SERVING", "HELD", "SKIPPED"},
+    "resume": {"HELD"},
+    "call": {"WAITING"},
     "serve": {"WAITING", "CALLED", "HELD", "SKIPPED"},
     "done": {"WAITING", "CALLED", "SERVING", "HELD", "SKIPPED"},
     "leave": {"WAITING", "CALLED", "HELD", "SKIPPED"},

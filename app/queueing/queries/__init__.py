@@ -1,5 +1,6 @@
 """Reading queues: who waits where, and what a waiting room may know of it."""
 
+from app.queueing.queries.order import waiting_order
 from app.queueing.queries.queues import (
     QueueState,
     board_state,
@@ -7,7 +8,6 @@ from app.queueing.queries.queues import (
     get_token,
     my_tokens,
     queue_state,
-    waiting_order,
 )
 
 __all__ = [

@@ -7,20 +7,20 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy import select
 
 from app.core import clock
 from app.core.errors import NotFound
 from app.core.principal import own_patient_id
 from app.core.tenant import db
 from app.people.models import Doctor, Patient
-from app.queueing.models import IN_FRONT, PRESENT, DoctorQueue, QueueToken, TokenStatus
+from app.queueing.models import IN_FRONT, PRESENT, DoctorQueue, QueueMove, QueueToken, TokenStatus
+from app.queueing.queries.order import waiting_order
+from app.queueing.queries.pace import minutes_left, pace_of
 from app.tenancy.models import Location, Room
 from app.tenancy.queries import settings_in_scope
 
-# What one patient takes, in minutes, as far as an estimate believes it.
-SHORTEST, LONGEST = 2.0, 60.0
+MOST_MISSED = 200
 
 TOKEN_COLUMNS = (
     QueueToken.id,
@@ -34,6 +34,7 @@ TOKEN_COLUMNS = (
     QueueToken.location_id,
     QueueToken.appointment_id,
     QueueToken.patient_id,
+    QueueToken.next_at,
 )
 
 
@@ -50,6 +51,7 @@ class QueueState:
     revision: int
     day: date
     pace: float  # minutes
+    left: float  # minutes that the patient in front will still take
 
     def to_json(self) -> dict[str, Any]:
         """What everybody may see: numbers, no names (SPEC QUE-3). A state of a later day, or revision, is newer."""
@@ -61,6 +63,8 @@ class QueueState:
             "calls": self.calls,
             "day": self.day.isoformat(),
             "revision": self.revision,
+            "previous": None,  # a push of a change names the revision that it follows
+            "stream": f"{self.doctor_id}:{self.location_id or '*'}:{self.day}",
         }
 
     def _token(self, row: Any) -> dict[str, Any]:
@@ -72,21 +76,26 @@ class QueueState:
         }
 
     def wait_of(self, token_id: str) -> int | None:
-        """Minutes until a waiting token is called, at the doctor's pace of today."""
+        """Minutes until a waiting token is called, at the doctor's own pace."""
         place = self.positions.get(token_id)
-        if not place:
-            return None
-        before = place if self.current else place - 1
-        return round(before * self.pace)
+        return round(self.left + (place - 1) * self.pace) if place else None
+
+    def of_patient(self, row: Any) -> dict[str, Any]:
+        """What the patient of a row is told."""
+        return {
+            "id": row.id,
+            "doctorId": row.doctor_id,
+            "locationId": row.location_id,
+            "appointmentId": row.appointment_id,
+            **self._token(row),
+            "current": self.current,
+            "day": self.day.isoformat(),
+            "revision": self.revision,
+        }
 
 
 def today() -> date:
     return clock.today(settings_in_scope().zone)
-
-
-def waiting_order() -> tuple[InstrumentedAttribute[Any], ...]:
-    """Who is called first: by class of need, then by arrival. The one place that knows."""
-    return QueueToken.priority, QueueToken.arrived_at, QueueToken.sequence
 
 
 def queue_state(doctor_id: str, location_id: str | None = None) -> QueueState:
@@ -103,28 +112,16 @@ def state_of(doctor_id: str, location_id: str | None = None) -> QueueState:
 
 def states_of(doctor_id: str, *location_ids: str | None) -> list[QueueState]:
     """The queue at each of the locations (None: all of them), read once."""
+    wanted = select(DoctorQueue).where(DoctorQueue.doctor_id == doctor_id, DoctorQueue.queued_on == today())
+    queues = db.session.scalars(wanted.execution_options(populate_existing=True)).all()
+    return states_among(queues, doctor_id, *location_ids)
+
+
+def states_among(queues: Sequence[DoctorQueue], doctor_id: str, *location_ids: str | None) -> list[QueueState]:
+    """As states_of, for queues that were read already: one statement however many look on."""
     rows = db.session.execute(_tokens(doctor_id)).all()
-    moves = select(DoctorQueue.location_id, DoctorQueue.moves).where(
-        DoctorQueue.doctor_id == doctor_id, DoctorQueue.queued_on == today()
-    )
-    counted = {row.location_id: row.moves for row in db.session.execute(moves)}
-    pace = _pace_of(doctor_id)
-    return [_state(doctor_id, location_id, rows, counted, pace) for location_id in location_ids]
-
-
-def _pace_of(doctor_id: str) -> float:
-    """Minutes that the doctor takes for a patient today; the usual slot until somebody was served."""
-    taken = func.extract("epoch", QueueToken.finished_at - QueueToken.called_at) / 60
-    average = db.session.scalar(
-        select(func.avg(taken)).where(
-            QueueToken.doctor_id == doctor_id,
-            QueueToken.queued_on == today(),
-            QueueToken.status == TokenStatus.SERVED,
-            QueueToken.called_at.is_not(None),
-        )
-    )
-    usual = settings_in_scope().slot_minutes
-    return usual if average is None else min(max(float(average), SHORTEST), LONGEST)
+    pace = pace_of(queues)
+    return [_state(doctor_id, location_id, rows, queues, pace) for location_id in location_ids]
 
 
 def _tokens(doctor_id: str) -> Any:
@@ -136,7 +133,7 @@ def _tokens(doctor_id: str) -> Any:
 
 
 def _state(
-    doctor_id: str, location_id: str | None, rows: Sequence[Any], moves: dict[str, int], pace: float
+    doctor_id: str, location_id: str | None, rows: Sequence[Any], queues: Sequence[DoctorQueue], pace: float
 ) -> QueueState:
     here = tuple(row for row in rows if location_id in (None, row.location_id))
     waiting = [row for row in here if row.status == TokenStatus.WAITING]
@@ -149,10 +146,27 @@ def _state(
         positions={row.id: 0 for row in in_front} | {row.id: place for place, row in enumerate(waiting, 1)},
         current=latest.number if latest else None,
         calls=latest.calls if latest else 0,
-        revision=sum(count for place, count in moves.items() if location_id in (None, place)),
+        revision=sum(queue.moves for queue in queues if location_id in (None, queue.location_id)),
         day=today(),
         pace=pace,
+        left=minutes_left(pace, latest.called_at if latest else None),
     )
+
+
+def missed_moves(doctor_id: str, count: int) -> list[dict[str, Any]]:
+    """The last moves in the doctor's queues of today, oldest first, numbers only: what a screen missed while away."""
+    wanted = (
+        select(QueueToken.number, QueueMove.kind, QueueMove.to_status, QueueMove.created_at)
+        .join(QueueToken, QueueToken.id == QueueMove.token_id)
+        .where(QueueToken.doctor_id == doctor_id, QueueToken.queued_on == today())
+        .order_by(QueueMove.id.desc())
+        .limit(min(max(count, 0), MOST_MISSED))
+    )
+    moves = [
+        {"number": row.number, "move": row.kind, "status": row.to_status, "at": row.created_at.isoformat()}
+        for row in db.session.execute(wanted)
+    ]
+    return moves[::-1]
 
 
 def patient_names(state: QueueState) -> dict[str, str]:
@@ -173,7 +187,12 @@ def get_token(token_id: str) -> QueueToken:
 
 
 def find_token_of(appointment_id: str) -> QueueToken | None:
-    return db.session.scalar(select(QueueToken).where(QueueToken.appointment_id == appointment_id))
+    """The token that a visit's patient has now: not those of queues that they were sent on from."""
+    return db.session.scalar(
+        select(QueueToken).where(
+            QueueToken.appointment_id == appointment_id, QueueToken.status != TokenStatus.TRANSFERRED
+        )
+    )
 
 
 def position_of(token: QueueToken) -> int | None:

@@ -1,12 +1,26 @@
 """The verbs of the live queue. Callers commit."""
 
 from app.queueing.services.arrival import arrive
-from app.queueing.services.calling import call_next, done, hold, leave, put_back, recall, serve, skip
+from app.queueing.services.calling import (
+    call_next,
+    call_token,
+    done,
+    hold,
+    leave,
+    put_back,
+    recall,
+    resume,
+    serve,
+    skip,
+)
 from app.queueing.services.issuing import issue_token, issue_walk_in
+from app.queueing.services.transferring import transfer
+from app.queueing.services.undoing import undo
 
 __all__ = [
     "arrive",
     "call_next",
+    "call_token",
     "done",
     "hold",
     "issue_token",
@@ -14,6 +28,9 @@ __all__ = [
     "leave",
     "put_back",
     "recall",
+    "resume",
     "serve",
     "skip",
+    "transfer",
+    "undo",
 ]

@@ -21,8 +21,10 @@ from app.queueing.events import (
     TokenSkipped,
 )
 from app.queueing.models import IN_FRONT, MoveKind, QueueToken, TokenStatus
-from app.queueing.queries.queues import find_token_of, get_token, today, waiting_order
-from app.queueing.services.moves import actor_id, changing_queue, changing_token, move
+from app.queueing.queries.order import waiting_order
+from app.queueing.queries.queues import find_token_of, get_token, today
+from app.queueing.services.learning import learn_pace
+from app.queueing.services.moves import actor_id, changing_queues, changing_token, move
 from app.scheduling.models import AppointmentStatus
 from app.scheduling.queries import lock_appointment
 from app.scheduling.services import start
@@ -35,7 +37,7 @@ def call_next(doctor_id: str, location_id: str | None = None) -> QueueToken | No
     is until the doctor completes it. Tokens that others called stay in front: two desks do not undo each other.
     """
     get_doctor(doctor_id)
-    with changing_queue(doctor_id):
+    with changing_queues(doctor_id):
         _finish_own(doctor_id)
         token = _first_waiting(doctor_id, location_id)
         if token is not None:
@@ -66,8 +68,19 @@ def _finish_own(doctor_id: str) -> None:
 
 
 def _call(token: QueueToken, kind: MoveKind = MoveKind.CALLED, event: type[TokenEvent] = TokenCalled) -> None:
-    token.calls += 1
-    move(token, TokenStatus.CALLED, kind, event, called_at=clock.now(), handled_by_id=actor_id())
+    called = {"called_at": clock.now(), "calls": token.calls + 1, "handled_by_id": actor_id()}
+    move(token, TokenStatus.CALLED, kind, event, **called)
+
+
+def call_token(token_id: str) -> QueueToken:
+    """Call one who waits out of turn: whoever is at the desk sees a need that no class tells. Raises NotFound,
+    WrongState.
+    """
+    with changing_token(token_id) as token:
+        if token.status != TokenStatus.WAITING:
+            raise WrongState(_("Only a patient who waits is called out of turn."), status=str(token.status))
+        _call(token)
+    return token
 
 
 def recall(token_id: str) -> QueueToken:
@@ -96,7 +109,20 @@ def hold(token_id: str, note: str = "") -> QueueToken:
 def put_back(token_id: str) -> QueueToken:
     """A held, skipped or called patient waits again, in the place of their arrival. Raises NotFound, WrongState."""
     with changing_token(token_id) as token:
-        move(token, TokenStatus.WAITING, MoveKind.RETURNED, TokenReturned, handled_by_id=None)
+        _put_back(token)
+    return token
+
+
+def _put_back(token: QueueToken) -> None:
+    move(token, TokenStatus.WAITING, MoveKind.RETURNED, TokenReturned, handled_by_id=None)
+
+
+def resume(token_id: str) -> QueueToken:
+    """A held patient waits again, in the place of their arrival. Raises NotFound, WrongState."""
+    with changing_token(token_id) as token:
+        if token.status != TokenStatus.HELD:
+            raise WrongState(_("This patient is not on hold."), status=str(token.status))
+        _put_back(token)
     return token
 
 
@@ -114,9 +140,9 @@ def serve(token_id: str) -> QueueToken:
 
 
 def _begin(token: QueueToken) -> None:
-    token.called_at = token.called_at or clock.now()
-    actor = actor_id()
-    move(token, TokenStatus.SERVING, MoveKind.SERVING, TokenServing, serving_at=clock.now(), handled_by_id=actor)
+    now = clock.now()
+    begun = {"serving_at": now, "called_at": token.called_at or now, "handled_by_id": actor_id()}
+    move(token, TokenStatus.SERVING, MoveKind.SERVING, TokenServing, **begun)
 
 
 def done(token_id: str) -> QueueToken:
@@ -128,6 +154,7 @@ def done(token_id: str) -> QueueToken:
 
 def _finish(token: QueueToken) -> None:
     move(token, TokenStatus.SERVED, MoveKind.SERVED, TokenServed, finished_at=clock.now())
+    learn_pace(token)
 
 
 def leave(token_id: str) -> QueueToken:
