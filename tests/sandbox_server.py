@@ -51,6 +51,14 @@ class RunningSandbox:
         """The root (PEM) that the certificate of PayPal's webhooks hangs on."""
         return self.request("GET", "/paypal/v1/notifications/certs/ROOT").text
 
+    def sns_root(self) -> str:
+        """The root (PEM) that the certificate of SES's receipts hangs on."""
+        return self.request("GET", "/ses/sns/root.pem").text
+
+    def service_account(self, project: str) -> str:
+        """The key file of a Firebase project."""
+        return self.request("GET", f"/fcm/service-account/{project}.json").text
+
     def messages(self, **query: Any) -> list[Json]:
         items: list[Json] = self.get("/_control/messages", **query)["items"]
         return items

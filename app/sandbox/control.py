@@ -10,7 +10,14 @@ from app.sandbox.errors import SandboxError, UnknownRecord
 from app.sandbox.ids import prefixed
 from app.sandbox.messages import CHANNELS
 from app.sandbox.sandbox import current_sandbox
-from app.sandbox.simulator import CheckoutSimulator, HttpSimulator, MessagingSimulator, SettlingSimulator
+from app.sandbox.simulator import (
+    CheckoutSimulator,
+    HttpSimulator,
+    MessagingSimulator,
+    ReportingSimulator,
+    SettlingSimulator,
+    VerifyingSimulator,
+)
 from app.sandbox.webhooks import Notice
 
 control = Blueprint("control", __name__, url_prefix="/_control")
@@ -144,7 +151,23 @@ def resend_webhook(id: str) -> tuple[str, int]:
 @control.post("/webhooks/verify")
 def verify_webhook() -> dict[str, Any]:
     wanted = command()
-    return _messaging(wanted).verify_webhook(current_sandbox(), wanted)
+    simulator = current_sandbox().simulator(str(wanted.get("provider", DEFAULT_PROVIDERS["messaging"])))
+    if not isinstance(simulator, VerifyingSimulator):
+        raise SandboxError(f"{simulator.code} asks no address before it uses it")
+    return simulator.verify_webhook(current_sandbox(), wanted)
+
+
+@control.post("/receipts")
+def report_event() -> tuple[Response, int]:
+    """{"messageId", "event"}: something more happens to a message that was sent."""
+    wanted, sandbox = command(), current_sandbox()
+    message = sandbox.outbox.get(str(wanted.get("messageId")))
+    if message is None:
+        raise UnknownRecord("no such messageId")
+    simulator = sandbox.simulator(message["provider"])
+    if not isinstance(simulator, ReportingSimulator):
+        raise SandboxError(f"{simulator.code} reports nothing more")
+    return jsonify({"events": simulator.report(sandbox, message, str(wanted.get("event")))}), 202
 
 
 @control.post("/inbound")

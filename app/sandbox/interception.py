@@ -46,7 +46,8 @@ def _simulator() -> HttpSimulator | None:
 
 
 def _operation() -> str:
-    return (request.endpoint or "").rpartition(".")[2]
+    named = getattr(_simulator(), "operation_of_request", None)
+    return named() if named else (request.endpoint or "").rpartition(".")[2]
 
 
 def _meet() -> Response | None:

@@ -31,6 +31,7 @@ class HttpSimulator(Protocol):
     """A vendor with an HTTP API. Its first blueprint is the API: recorded, and hit by faults.
 
     `spared_operations`, where it has that attribute, are calls that only prepare another one: faults must name them.
+    `operation_of_request()`, where it has that method, names the call of an API with one address for all.
     """
 
     @property
@@ -103,12 +104,26 @@ class MoneySimulator(Protocol):
 
 @runtime_checkable
 class MessagingSimulator(Protocol):
-    """A channel where people write back and addresses can be bad."""
+    """A channel where people write back."""
 
     def receive(self, sandbox: Sandbox, command: dict[str, Any]) -> dict[str, Any]:
         """A message from a person to the clinic, webhook included."""
         ...
 
+
+@runtime_checkable
+class ReportingSimulator(Protocol):
+    """A channel whose later events (an opened mail, a complaint) happen on demand."""
+
+    def report(self, sandbox: Sandbox, message: dict[str, Any], event: str) -> list[str]:
+        """Sends the webhook of that event about a message of the inbox."""
+        ...
+
+
+@runtime_checkable
+class VerifyingSimulator(Protocol):
+    """A channel that tries a webhook address before it uses it."""
+
     def verify_webhook(self, sandbox: Sandbox, command: dict[str, Any]) -> dict[str, Any]:
-        """Asks the account's webhook address whether it knows the verify token."""
+        """Asks the account's webhook address as the vendor does when it is entered."""
         ...

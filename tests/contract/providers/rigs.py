@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from app.core.providers import Provider, ProviderError, Timeouts
 from app.messaging.channels import CHANNELS
+from app.messaging.channels.base import DeliveryStatus
 from app.payments.gateways import GATEWAYS
 from tests.sandbox_server import RunningSandbox
 
@@ -38,9 +42,113 @@ class Rig:
     recipient: str = ""
     bad_recipient: str = ""
     refusal_code: int = 0
+    told_code: str = ""  # how a receipt names the refusal, where not by the same number
+    refuses_at_once: bool = True  # a bad recipient is refused by the call, not told later
+    statuses: tuple[DeliveryStatus, ...] = (DeliveryStatus.SENT, DeliveryStatus.DELIVERED)
+    wrong_told: Callable[[RunningSandbox], dict[str, Any]] = lambda sandbox: {}
 
+
+def _service_account(token_uri: str) -> str:
+    """A key of nobody's: made here, and known nowhere."""
+    key = generate_private_key(65537, 2048).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    email = "console@contract-project.iam.gserviceaccount.com"
+    return json.dumps(
+        {"project_id": "contract-project", "client_email": email, "private_key": key, "token_uri": token_uri}
+    )
+
+
+TWILIO_SID = "AC" + "1" * 32
+TWILIO_ACCOUNT = {"accountSid": TWILIO_SID, "authToken": "contract-auth-token", "deliverySeconds": 0}
+AWS_KEY = "AKIACONTRACT00000001"
+AWS_ACCOUNT = {"accessKeyId": AWS_KEY, "secretAccessKey": "contract-secret-key"}
+AWS_CREDENTIALS = {"access_key_id": AWS_KEY, "secret_access_key": "contract-secret-key", "region": "us-east-1"}
 
 RIGS = {
+    "zeptomail": Rig(
+        simulator="zeptomail",
+        account={
+            "mailAgent": "contract",
+            "token": "contract-token",
+            "webhookKey": "contract-hook",
+            "deliverySeconds": 0,
+        },
+        credentials={
+            "token": "contract-token",
+            "from_address": "desk@sunrise.test",
+            "webhook_key": "contract-hook",
+        },
+        wrong={"token": "another-token"},
+        base_url=lambda sandbox: f"{sandbox.base_url}/zeptomail",
+        recipient="asha@example.org",
+        bad_recipient="nobody@example.org",
+        refusal_code=550,
+        told_code="550 mailbox problem",
+        statuses=(DeliveryStatus.DELIVERED,),
+    ),
+    "ses": Rig(
+        simulator="ses",
+        account={**AWS_ACCOUNT, "deliverySeconds": 0},
+        credentials={
+            **AWS_CREDENTIALS,
+            "from_address": "desk@sunrise.test",
+            "configuration_set": "console",
+            "topic_arn": "arn:aws:sns:us-east-1:123456789012:ses-events",
+        },
+        wrong={"secret_access_key": "another-secret"},
+        base_url=lambda sandbox: f"{sandbox.base_url}/ses",
+        told=lambda sandbox: {"certificate_hosts": f"127.0.0.1:{sandbox.port}", "certificate_root": sandbox.sns_root()},
+        recipient="asha@example.org",
+        bad_recipient="nobody@example.org",
+        refusal_code=550,
+        told_code="5.1.1",
+        refuses_at_once=False,
+    ),
+    "twilio_sms": Rig(
+        simulator="twilio",
+        account=TWILIO_ACCOUNT,
+        credentials={"account_sid": TWILIO_SID, "auth_token": "contract-auth-token", "sender": "+15005550006"},
+        wrong={"auth_token": "another-token"},
+        base_url=lambda sandbox: f"{sandbox.base_url}/twilio",
+        recipient="+919876543210",
+        bad_recipient="+919876500000",
+        refusal_code=21614,
+    ),
+    "twilio_whatsapp": Rig(
+        simulator="twilio",
+        account=TWILIO_ACCOUNT,
+        credentials={"account_sid": TWILIO_SID, "auth_token": "contract-auth-token", "sender": "+15005550006"},
+        wrong={"auth_token": "another-token"},
+        base_url=lambda sandbox: f"{sandbox.base_url}/twilio",
+        recipient="+919876543210",
+        bad_recipient="+919876500000",
+        refusal_code=63024,
+    ),
+    "fcm": Rig(
+        simulator="fcm",
+        account={"projectId": "contract-project"},
+        credentials={"service_account": _service_account("http://127.0.0.1:9/token")},
+        wrong={},
+        wrong_told=lambda sandbox: {"service_account": _service_account(f"{sandbox.base_url}/fcm/token")},
+        base_url=lambda sandbox: f"{sandbox.base_url}/fcm",
+        told=lambda sandbox: {"service_account": sandbox.service_account("contract-project")},
+        recipient="device-token-asha",
+        bad_recipient="device-token-nobody",
+        refusal_code=404,
+    ),
+    "sns_push": Rig(
+        simulator="sns",
+        account=AWS_ACCOUNT,
+        credentials={
+            **AWS_CREDENTIALS,
+            "platform_application_arn": "arn:aws:sns:us-east-1:123456789012:app/GCM/console",
+        },
+        wrong={"secret_access_key": "another-secret"},
+        base_url=lambda sandbox: f"{sandbox.base_url}/sns",
+        probe="get_platform_application_attributes",
+        recipient="device-token-asha",
+        bad_recipient="device-token-nobody",
+        refusal_code=404,
+    ),
     "razorpay": Rig(
         simulator="razorpay",
         account={"keyId": "rzp_test_contract", "keySecret": "contract-key-secret", "webhookSecret": "contract-hook"},

@@ -67,7 +67,7 @@ def test_its_test_connection_tells_success_wrong_key_silence_and_nobody_apart(
 ) -> None:
     rig = RIGS[adapter.code]
     good = opened(adapter, sandbox).test_connection()
-    wrong = opened(adapter, sandbox, **rig.wrong).test_connection()
+    wrong = opened(adapter, sandbox, **rig.wrong, **rig.wrong_told(sandbox)).test_connection()
     sandbox.fault(rig.simulator, "timeout", count=rig.reads_again, seconds=1, operation=rig.probe)
     silent = opened(adapter, sandbox, HASTY).test_connection()
     scheme = rig.base_url(sandbox).partition(":")[0]
@@ -88,7 +88,7 @@ ADAPTER_FILES = [
     *(Path(app.core.__file__).parent / f"{name}.py" for name in ("http", "money", "providers", "credentials")),
     *(file for folder in ADAPTER_FOLDERS for file in sorted(folder.glob("*.py"))),
 ]
-PLAIN_MODULES = {"certifi", "cryptography", "pydantic", "requests", "urllib3"}
+PLAIN_MODULES = {"boto3", "botocore", "certifi", "cryptography", "pydantic", "requests", "twilio", "urllib3"}
 PLAIN_PARTS = (
     "app.core.http", "app.core.ids", "app.core.money", "app.core.providers", "app.core.credentials", "app.core.clock",
 )  # fmt: skip

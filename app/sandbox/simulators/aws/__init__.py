@@ -1,0 +1,1 @@
+"""What the simulated services of AWS share."""
