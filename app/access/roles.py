@@ -71,6 +71,7 @@ MATRIX: dict[str, dict[str, str]] = {
     "patient":          {"read": _STAFF + "P", "create": "SADNR", "update": "SADNR", "delete": "SA", "merge": "SAR", "import": "SA", "export": "SA"},
     "doctor":           {"read": _STAFF + "P", "create": "SA", "update": "SA", "delete": "SA"},
     "availability":     {"read": _STAFF + "P", "create": "SALD", "update": "SALD", "delete": "SALD"},
+    "doctor_week":      {"read": _CARE},
     "holiday":          {"read": _STAFF + "P", "create": "SAL", "update": "SAL", "delete": "SAL"},
     # catalogue
     "service":          {"read": _STAFF + "P", "create": "SAF", "update": "SAF", "delete": "SA"},
@@ -84,10 +85,12 @@ MATRIX: dict[str, dict[str, str]] = {
     "leave_plan":       {"read": "SALDRU", "create": "SAD", "cancel": "SAD"},
     "calendar_feed":    {"read": "SADU", "create": "SAD", "revoke": "SAD"},
     "calendar":         {"read": _CARE},
-    "waiting_list":     {"read": _CARE + "P", "create": "SADRP", "update": "SADR", "delete": "SADRP"},
+    "waiting_list":     {"read": _CARE + "P", "create": "SADRP", "update": "SADR", "delete": "SADRP", "answer": "SADRP"},
     "queue":            {"read": _CARE + "P", "call": "SADNR", "update": "SADNR", "board": _CARE},
+    "kiosk":            {"read": "SALRU", "create": "SA", "update": "SA", "delete": "SA", "link": "SA", "revoke": "SA"},
     "desk":             {"read": "SALRN"},
     "my_day":           {"read": "SAD"},
+    "location_home":    {"read": "SALU"},
     "finance_home":     {"read": "SAFCU"},
     # billing (SPEC 21)
     "plan":             {"read": _MONEY_READ, "create": "AS", "update": "AS", "delete": "AS"},
