@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import select
+from sqlalchemy import Insert, bindparam, literal, select
 from sqlalchemy.dialects.postgresql import insert
 
 from app.core import clock
@@ -18,7 +18,7 @@ from app.core.errors import AppError, Conflict, NotFound, ProviderUnavailable, U
 from app.core.ids import is_id, new_id
 from app.core.money import InvalidAmount
 from app.core.providers import BadSignature, ProviderError, UnknownProvider
-from app.core.tenant import db, require_clinic, tenant_scope
+from app.core.tenant import db, read_kept, require_clinic, tenant_scope
 from app.core.transaction import unit_of_work
 from app.payments.errors import FactRefused, NotKnownYet
 from app.payments.gateways import gateway_with_code
@@ -68,13 +68,11 @@ def receive_webhook(
             accounts = _accounts(gateway)
         verified = _verify(accounts, raw, headers)
         if verified is None:
-            with unit_of_work():
-                _check_clinic(clinic_id)
+            _check_clinic(clinic_id)
             note_refusal(gateway, address, len(raw))
             raise Unauthorized(_("The signature is not valid."), code="BAD_SIGNATURE")
         verified = _by_its_own_account(gateway, accounts, verified, raw, headers)
         with unit_of_work():
-            _check_clinic(clinic_id)
             return _store(gateway, *verified, raw, headers)
 
 
@@ -123,9 +121,10 @@ def _check_gateway(gateway: str) -> None:
 
 
 def _check_clinic(clinic_id: str) -> None:
-    """In the transaction that stores, which saves one. Raises NotFound for an unknown or archived clinic."""
-    if db.session.scalar(select(Clinic.archived).where(Clinic.id == clinic_id)) is not False:
-        raise NotFound
+    """Raises NotFound for an unknown or archived clinic."""
+    with unit_of_work():
+        if db.session.scalar(select(Clinic.archived).where(Clinic.id == clinic_id)) is not False:
+            raise NotFound
 
 
 def _accounts(gateway: str) -> list[ResolvedAccount]:
@@ -177,10 +176,10 @@ def _check_account(webhook: WebhookEvent, payment: Payment) -> None:
 
 
 def _store(gateway: str, account_id: str, notice: GatewayNotice, raw: bytes, headers: Mapping[str, str]) -> str:
-    row_id = new_id()
+    """The notice's row, new or as it came before. Raises NotFound for an archived clinic."""
     kept = KEPT_HEADERS | gateway_with_code(gateway).webhook_headers
     values = {
-        "id": row_id,
+        "id": new_id(),
         "clinic_id": require_clinic(),
         "gateway": gateway,
         "account_id": account_id,
@@ -191,16 +190,42 @@ def _store(gateway: str, account_id: str, notice: GatewayNotice, raw: bytes, hea
         "occurred_at": notice.occurred_at,
         "raw": raw,
         "headers": {name.lower(): value for name, value in headers.items() if name.lower() in kept},
+        "now": clock.now(),
     }
-    key = ["clinic_id", "gateway", "account_id", "event_id"]
-    stored = db.session.scalar(
-        insert(WebhookEvent).values(values).on_conflict_do_nothing(index_elements=key).returning(WebhookEvent.id)
-    )
+    stored = read_kept(_STORE, values).scalar()
     if stored is None:
-        same = {name: values[name] for name in key}
-        return str(db.session.scalars(select(WebhookEvent.id).filter_by(**same)).one())
-    _wake(require_clinic(), row_id)
-    return row_id
+        same = {name: values[name] for name in _ONE_EVENT}
+        known = db.session.scalar(select(WebhookEvent.id).filter_by(**same))
+        if known is None:
+            raise NotFound
+        return known
+    _wake(require_clinic(), stored)
+    return str(stored)
+
+
+def _storing() -> Insert:
+    """One statement: a row for a clinic that is not archived, unless the event has one."""
+    given = {
+        name: bindparam(name, type_=getattr(WebhookEvent, name).type)
+        for name in (
+            "id", "clinic_id", "gateway", "account_id", "event_id", "event", "order_id", "gateway_payment_id",
+            "occurred_at", "raw", "headers",
+        )
+    }  # fmt: skip
+    at_first = {
+        **{name: bindparam("now", type_=WebhookEvent.next_at.type) for name in ("created_at", "updated_at", "next_at")},
+        "status": literal(WebhookStatus.RECEIVED, WebhookEvent.status.type),
+        "attempts": literal(0),
+        "error": literal(""),
+    }
+    columns = {**given, **at_first}
+    row = select(*columns.values()).where(Clinic.id == given["clinic_id"], Clinic.archived.is_(False))
+    storing = insert(WebhookEvent).from_select(list(columns), row)
+    return storing.on_conflict_do_nothing(index_elements=_ONE_EVENT).returning(WebhookEvent.id)
+
+
+_ONE_EVENT = ["clinic_id", "gateway", "account_id", "event_id"]
+_STORE = _storing()
 
 
 def _event_id(notice: GatewayNotice) -> str:
