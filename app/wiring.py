@@ -30,6 +30,7 @@ from app.core import (
 from app.core.browser_session import BrowserSessions
 from app.core.cache.regions import CHARTS
 from app.core.connections import prepare_engine
+from app.core.database_wait import use_greenlets
 from app.core.form_fields import use_in_model_forms
 from app.core.loader import load_declarations, load_edges
 from app.core.logging import configure_logging
@@ -128,6 +129,7 @@ def _bind_extensions(app: Flask, slices: tuple[str, ...]) -> None:
     csrf.init_app(app)
     i18n.prepare(app)
     use_in_model_forms()
+    use_greenlets()
     with app.app_context():
         prepare_engine(db.engine, APP_ROLE)
         prepare_engine(db.engines[SYSTEM_BIND], SYSTEM_ROLE)

@@ -16,9 +16,9 @@ from app.core.jobs import job
 from app.core.logging.failures import describe
 from app.core.tenant import all_tenants, db, require_clinic, tenant_scope
 from app.core.transaction import unit_of_work
+from app.core.waking import Waiting, add_waiting, begin_relay, count_waiting, take_waiting
 from app.events.base import EVENT_TYPES, LISTENERS
 from app.events.models import DeliveryStatus, EventDelivery, overdue_at
-from app.events.waking import Waiting, add_waiting, begin_relay, count_waiting, take_waiting
 
 log = logging.getLogger(__name__)
 

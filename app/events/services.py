@@ -19,7 +19,7 @@ from app.core.together import told_of
 from app.core.transaction import after_commit
 from app.events.base import LISTENERS, OBSERVERS, REACTIONS, Event, Listener, Priority, matches
 from app.events.models import DeliveryStatus, EventDelivery, EventRecord, overdue_at
-from app.events.waking import Waiting
+from app.core.waking import Waiting
 
 Heard = tuple[EventRecord, Listener, str]  # with the delivery's id
 

@@ -5,8 +5,10 @@ Each job is only a wake-up: what is to be done stands in the database, and the s
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 
+from flask import current_app
 from sqlalchemy import or_, select, update
 
 from app.core import clock
@@ -14,6 +16,7 @@ from app.core.errors import ProviderUnavailable
 from app.core.jobs import job
 from app.core.tenant import all_tenants, db, tenant_scope
 from app.core.transaction import unit_of_work
+from app.core.waking import Waiting, add_waiting, begin_relay, take_waiting
 from app.payments import services
 from app.payments.models import (
     OperationStatus,
@@ -27,13 +30,27 @@ from app.tenancy.models import Clinic
 
 GRACE = timedelta(seconds=15)
 BATCH = 200
+# After so long the inbox's reader queues itself again, so that other jobs have their turn.
+RELAY_SECONDS = 5.0
+# Those that a reader has when it is killed wait for the sweeper.
+TAKEN_AT_ONCE = 10
 
 
-@job("payment", attempts=3, timeout=60)
-def process_webhook(clinic_id: str, webhook_id: str) -> None:
-    """Take in a stored webhook."""
-    with tenant_scope(clinic_id):
-        services.process_webhook(webhook_id)
+@job("payment", attempts=1, timeout=120)
+def read_inbox() -> int:
+    """Take in the stored webhooks that wait; how many."""
+    begin_relay(read_inbox.queue)
+    done, until = 0, time.monotonic() + RELAY_SECONDS
+    while waiting := take_waiting(read_inbox.queue, TAKEN_AT_ONCE):
+        for clinic_id, webhook_ids in waiting.items():
+            for webhook_id in webhook_ids:
+                with current_app.app_context(), tenant_scope(clinic_id):
+                    services.process_webhook(webhook_id)
+            done += len(webhook_ids)
+        if time.monotonic() > until:
+            add_waiting(read_inbox, ())
+            break
+    return done
 
 
 @job("payment", attempts=1, timeout=60)
@@ -100,8 +117,8 @@ def _sweep_webhooks() -> int:
             .values(next_at=now + GRACE)
             .returning(WebhookEvent.clinic_id, WebhookEvent.id)
         ).all()
-    for clinic_id, webhook_id in rows:
-        process_webhook.enqueue_now(clinic_id, webhook_id)
+    if rows:
+        add_waiting(read_inbox, [Waiting(*row) for row in rows])
     return len(rows)
 
 

@@ -15,11 +15,11 @@ from app.core.ids import new_id
 from app.core.jobs import queue_named
 from app.core.tenant import all_tenants, db, tenant_scope
 from app.core.transaction import unit_of_work
+from app.core.waking import take_waiting
 from app.events.base import EVENT_TYPES, LISTENERS, REACTIONS, Category, Event, listens_to, matches, reacts_to
 from app.events.jobs import MAX_ATTEMPTS, TryLater, deliver, sweep_deliveries
 from app.events.models import DeliveryStatus, EventDelivery, EventRecord
 from app.events.services import publish, replay_delivery
-from app.events.waking import take_waiting
 from app.tenancy.models import Location
 
 

@@ -14,11 +14,11 @@ from app.core.ids import new_id
 from app.core.jobs import queue_named, redis_connection
 from app.core.tenant import all_tenants, db, tenant_scope
 from app.core.transaction import unit_of_work
+from app.core.waking import begin_relay, count_waiting, take_waiting
 from app.events.base import LISTENERS, Category, Event, Priority, listens_to
 from app.events.jobs import deliver, relay_events, sweep_deliveries
 from app.events.models import DeliveryStatus, EventDelivery, EventRecord
 from app.events.services import publish, publish_all
-from app.events.waking import begin_relay, count_waiting, take_waiting
 from worker import work
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import func, select
 from app.audit.models import AuditEntry
 from app.core import clock
 from app.core.ids import new_id
-from app.core.tenant import db, tenant_scope
+from app.core.tenant import all_tenants, db, tenant_scope
 from app.core.transaction import unit_of_work
 from app.events.models import EventRecord
 from app.ledger.accounts import AccountCode
@@ -26,7 +26,7 @@ from app.payments.models import Payment, WebhookEvent, WebhookStatus
 from app.payments.services import process_webhook, replay_webhook, start_checkout
 from app.payments.services.checkout import record_order
 from app.payments.services.refusals import FIRST_OF_ADDRESS, FIRST_OF_CLINIC
-from app.tenancy.models import ProviderAccount
+from app.tenancy.models import Clinic, ProviderAccount
 from tests.factories.payments import WEBHOOK_SECRET, make_gateway_account, make_payment, reread, rupees
 from tests.payments.jobs import run_jobs
 from tests.sandbox_server import RunningSandbox
@@ -101,6 +101,26 @@ def test_ten_times_at_once_and_again_later_move_money_once(
     run_jobs()
     assert len(stored()) == 1
     assert balance(AccountCode.PATIENT_CREDIT) == rupees("800")
+
+
+def test_webhooks_that_wait_together_are_one_job(client: Any, clinic: Any, payment: Payment) -> None:
+    for event in ("payment.captured", "order.paid"):
+        raw = body(event, payment=entity("order_1"))
+        post(client, clinic.id, raw, headers(raw))
+    assert run_jobs() == 1
+    assert [row.status for row in stored()] == ["PROCESSED", "PROCESSED"]
+
+
+def test_an_archived_clinic_takes_no_webhook(client: Any, clinic: Any, payment: Payment) -> None:
+    raw = body("payment.captured", payment=entity("order_1"))
+    with all_tenants():
+        db.session.get_one(Clinic, clinic.id).archived = True
+        db.session.commit()
+    assert post(client, clinic.id, raw, headers(raw)).status_code == 404
+    with all_tenants():
+        db.session.get_one(Clinic, clinic.id).archived = False
+        db.session.commit()
+    assert stored() == []
 
 
 def test_the_same_event_processed_by_many_workers_at_once_counts_once(

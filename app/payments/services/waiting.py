@@ -6,13 +6,20 @@ from sqlalchemy import select
 
 from app.core import clock
 from app.core.tenant import db
+from app.core.transaction import after_commit
+from app.core.waking import Waiting, add_waiting
 from app.payments.models import WebhookEvent, WebhookStatus
+
+
+def wake_inbox(clinic_id: str, webhook_id: str) -> None:
+    """Have a stored webhook processed once it is durable."""
+    from app.payments.jobs import read_inbox
+
+    after_commit(lambda: add_waiting(read_inbox, [Waiting(clinic_id, webhook_id)]))
 
 
 def wake_waiting(gateway: str, order_id: str) -> None:
     """Process the notices about an order that we have only just learnt of."""
-    from app.payments.jobs import process_webhook
-
     waiting = db.session.scalars(
         select(WebhookEvent)
         .where(
@@ -24,4 +31,4 @@ def wake_waiting(gateway: str, order_id: str) -> None:
     )
     for row in waiting:
         row.next_at = clock.now()
-        process_webhook.enqueue(row.clinic_id, row.id)
+        wake_inbox(row.clinic_id, row.id)

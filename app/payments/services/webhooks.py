@@ -30,6 +30,7 @@ from app.payments.services.facts import apply_fact, apply_refund_fact, apply_rel
 from app.payments.services.gateway import CHANNEL, CallInsideTransaction, call, open_account, unavailable
 from app.payments.services.operations import orders_opened
 from app.payments.services.refusals import note_refusal
+from app.payments.services.waiting import wake_inbox
 from app.tenancy.models import Clinic
 from app.tenancy.providers import ResolvedAccount, account_with_id, known_accounts
 
@@ -107,7 +108,7 @@ def replay_webhook(webhook: WebhookEvent) -> None:
         raise Conflict(_("It is about to be processed."))
     webhook.status, webhook.attempts, webhook.next_at, webhook.error = WebhookStatus.RECEIVED, 0, clock.now(), ""
     db.session.flush()
-    _wake(webhook.clinic_id, webhook.id)
+    wake_inbox(webhook.clinic_id, webhook.id)
 
 
 # ---- receiving ----
@@ -199,7 +200,7 @@ def _store(gateway: str, account_id: str, notice: GatewayNotice, raw: bytes, hea
         if known is None:
             raise NotFound
         return known
-    _wake(require_clinic(), stored)
+    wake_inbox(require_clinic(), stored)
     return str(stored)
 
 
@@ -233,12 +234,6 @@ def _event_id(notice: GatewayNotice) -> str:
     if len(notice.event_id) <= EVENT_ID_LIMIT:
         return notice.event_id
     return "sha256:" + hashlib.sha256(notice.event_id.encode()).hexdigest()
-
-
-def _wake(clinic_id: str, webhook_id: str) -> None:
-    from app.payments import jobs
-
-    jobs.process_webhook.enqueue(clinic_id, webhook_id)
 
 
 # ---- processing ----

@@ -1,8 +1,8 @@
-"""What waits for the relay: a list in Redis for each queue, and one job that empties it.
+"""What waits for a relay: a list in Redis for each queue, and one job that empties it.
 
-A job for each event would cost more than the event. So a publisher adds its deliveries to the list and queues the job
-only when none is on its way, both in one command. An emptied Redis loses wake-ups, no deliveries: the sweeper finds
-their rows.
+A job for each row (an event's delivery, a webhook) would cost more than the row. So whoever wrote rows adds them to the
+list and queues the job only when none is on its way, both in one command. An emptied Redis loses wake-ups, no rows: the
+sweeper finds them.
 """
 
 from __future__ import annotations
@@ -42,25 +42,25 @@ return 1
 
 
 class Waiting(NamedTuple):
-    """A delivery, and whose it is."""
+    """A row to be worked on, and whose it is."""
 
     clinic_id: str
-    delivery_id: str
+    row_id: str
 
 
-def add_waiting(relay: Job[..., Any], deliveries: Sequence[Waiting], *, urgent: bool = False) -> bool:
-    """Put deliveries on the relay's list, urgent ones in front, and queue the relay unless one is on its way.
+def add_waiting(relay: Job[..., Any], rows: Sequence[Waiting], *, urgent: bool = False) -> bool:
+    """Put rows on the relay's list, urgent ones in front, and queue the relay unless one is on its way.
 
-    Whether it was queued: no matter to whoever publishes, not even when Redis is away.
+    Whether it was queued: no matter to whoever wrote them, not even when Redis is away.
     """
-    names = [f"{item.clinic_id} {item.delivery_id}" for item in deliveries]
+    names = [f"{item.clinic_id} {item.row_id}" for item in rows]
     try:
         queued = [
             _add(relay, names[start : start + AT_ONCE], _COMMANDS[urgent])
             for start in range(0, max(len(names), 1), AT_ONCE)
         ]
     except RedisError:
-        log.warning("deliveries could not be handed to the relay; the sweeper will find their rows")
+        log.warning("rows could not be handed to their relay; the sweeper will find them")
         return False
     return any(queued)
 
@@ -88,17 +88,17 @@ def _queued_now() -> tuple[str, str, str, str]:
 
 
 def begin_relay(queue: str) -> None:
-    """From now on a publisher has to queue the next job: this one may have looked already. Raises RedisError."""
+    """From now on whoever adds rows has to queue the next job: this one may have looked already. Raises RedisError."""
     ask(("DEL", _on_its_way(queue)))
 
 
 def take_waiting(queue: str, most: int) -> dict[str, list[str]]:
-    """The next deliveries by clinic, off the list. Raises RedisError."""
+    """The next rows by clinic, off the list. Raises RedisError."""
     (names,) = ask(("LPOP", _list(queue), most))
     found: dict[str, list[str]] = {}
     for name in names or ():
         waiting = Waiting(*name.decode().split(" ", 1))
-        found.setdefault(waiting.clinic_id, []).append(waiting.delivery_id)
+        found.setdefault(waiting.clinic_id, []).append(waiting.row_id)
     return found
 
 
