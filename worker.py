@@ -6,6 +6,7 @@ import argparse
 import logging
 import signal
 import sys
+import time
 from importlib import import_module
 from typing import Any
 
@@ -14,7 +15,7 @@ from rq import Queue, SimpleWorker, Worker
 from rq.cron import CronScheduler
 
 from app import create_app
-from app.core.jobs import HEAVY_QUEUES, LIGHT_QUEUES, QUEUES, scheduled_jobs, waiting_connection
+from app.core.jobs import HEAVY_QUEUES, LIGHT_QUEUES, QUEUES, note_ended, scheduled_jobs, waiting_connection
 from config import MissingSetting
 
 log = logging.getLogger("worker")
@@ -27,9 +28,12 @@ PRELOADED = ("app.billing.documents.invoice", "app.billing.documents.receipt")
 class FreshContext:
     """Each job has an application context of its own: what `g` keeps (a clinic's settings, its zone) is one job's."""
 
-    def perform_job(self, *args: Any, **kwargs: Any) -> Any:
+    def perform_job(self, job: Any, queue: Any) -> Any:
+        started = time.perf_counter()
         with current_app.app_context():
-            return super().perform_job(*args, **kwargs)  # type: ignore[misc]
+            ok = super().perform_job(job, queue)  # type: ignore[misc]
+        note_ended(queue.name.removesuffix("-queue"), ok=bool(ok), seconds=time.perf_counter() - started)
+        return ok
 
 
 class LightWorker(FreshContext, SimpleWorker):

@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.core import metrics
 from app.core.api import dump
 from app.core.errors import Forbidden
-from app.core.jobs import QUEUES, queue_named, redis_connection
+from app.core.jobs import QUEUES, oldest_wait, queue_named, redis_connection
 from app.core.tenant import db
 from config import get_settings
 from migrations.history import newest_revision
@@ -73,16 +73,18 @@ def _knows_token() -> bool:
 def queue_figures() -> Iterator[Metric]:
     """Length of every queue, dead jobs, and the workers by state (SPEC JOB-3)."""
     waiting = GaugeMetricFamily("clinic_queue_jobs", "Jobs waiting", labels=["queue"])
+    oldest = GaugeMetricFamily("clinic_queue_oldest_seconds", "How long the first job has waited", labels=["queue"])
     dead = GaugeMetricFamily("clinic_queue_dead_jobs", "Jobs that failed for good", labels=["queue"])
     for name in QUEUES:
         queue = queue_named(name)
         waiting.add_metric([f"{name}-queue"], queue.count)
         dead.add_metric([f"{name}-queue"], queue.failed_job_registry.count)
+        oldest.add_metric([f"{name}-queue"], oldest_wait(queue))
     workers = GaugeMetricFamily("clinic_workers", "Workers", labels=["state"])
     states = [str(worker.get_state()) for worker in Worker.all(connection=redis_connection())]
     for state in sorted(set(states)):
         workers.add_metric([state], states.count(state))
-    yield from (waiting, dead, workers)
+    yield from (waiting, oldest, dead, workers)
 
 
 def _json(value: dict[str, Any], status: int = 200) -> Response:

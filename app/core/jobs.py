@@ -7,8 +7,10 @@ scheduled sweeper finds rows whose wake-up was lost.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import update_wrapper
 from inspect import signature
 from typing import Any, Generic, ParamSpec, TypeVar
@@ -19,6 +21,7 @@ from rq import Queue, Retry
 from rq.job import Job as RqJob
 from rq.job import JobStatus
 
+from app.core import metrics
 from app.core.logging import bound, flush
 from app.core.redis_guard import guarded_redis
 from app.core.tenant import current_clinic_id
@@ -47,6 +50,9 @@ QUEUES = LIGHT_QUEUES + HEAVY_QUEUES
 BACKOFF_BASE_SECONDS = 2
 # Where a queued job says whose it is; also the name of the parameter that tells a job its clinic.
 CLINIC = "clinic_id"
+
+HISTORY_MINUTES = 60
+JOB_SECONDS = metrics.Histogram("clinic_job_seconds", "How long jobs ran", ["queue", "result"])
 
 _connection: Redis | None = None
 
@@ -165,6 +171,47 @@ def job(
         return declared
 
     return declare
+
+
+def oldest_wait(queue: Queue) -> float:
+    """Seconds that the first job of the queue has waited; 0 for an empty one. Raises RedisError."""
+    job = next(iter(queue.get_jobs(0, 1)), None)
+    if job is None or job.enqueued_at is None:
+        return 0.0
+    since = job.enqueued_at if job.enqueued_at.tzinfo else job.enqueued_at.replace(tzinfo=UTC)
+    return max(0.0, (datetime.now(UTC) - since).total_seconds())
+
+
+def note_ended(queue: str, *, ok: bool, seconds: float) -> None:
+    """Count a job that a worker has ended, for the figures and for the last hour's chart."""
+    result = "done" if ok else "failed"
+    JOB_SECONDS.observe(seconds, queue=queue, result=result)
+    key = _minute_key(int(time.time() // 60))
+    try:
+        with redis_connection().pipeline(transaction=False) as pipe:
+            pipe.hincrby(key, f"{queue}:{result}", 1)
+            pipe.expire(key, 120 * HISTORY_MINUTES)
+            pipe.execute()
+    except RedisError:
+        log.warning("an ended job could not be counted")
+
+
+def ended_by_minute(minutes: int) -> list[tuple[int, dict[str, int]]]:
+    """Ended jobs of each of the last minutes (since 1970), the oldest first. Raises RedisError."""
+    now = int(time.time() // 60)
+    wanted = range(now - minutes + 1, now + 1)
+    with redis_connection().pipeline(transaction=False) as pipe:
+        for minute in wanted:
+            pipe.hgetall(_minute_key(minute))
+        found = pipe.execute()
+    return [
+        (minute, {key.decode(): int(count) for key, count in counts.items()})
+        for minute, counts in zip(wanted, found, strict=True)
+    ]
+
+
+def _minute_key(minute: int) -> str:
+    return f"jobs:ended:{minute}"
 
 
 def scheduled_jobs() -> list[Job[Any, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +48,15 @@ def read_rows(path: Path) -> Iterator[CsvRow]:
         raise UnusableFile(_("The file is not UTF-8 text. Save it as “CSV UTF-8” and try again.")) from None
     except OSError as error:
         raise UnusableFile(_("The file cannot be read: %(reason)s.", reason=error.strerror or error)) from None
+
+
+def rows_of(content: bytes) -> Iterator[CsvRow]:
+    """The rows of a file that was handed in. Raises UnusableFile."""
+    try:
+        with io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", newline="") as handle:
+            yield from _rows(csv.reader(_lines(handle), strict=True))
+    except UnicodeDecodeError:
+        raise UnusableFile(_("The file is not UTF-8 text. Save it as “CSV UTF-8” and try again.")) from None
 
 
 def _lines(handle: Iterator[str]) -> Iterator[str]:

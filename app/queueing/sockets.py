@@ -19,7 +19,14 @@ from app.core.tenant import require_clinic
 from app.queueing.queries import board_state, queue_state
 
 # Topic -> the resource that one must be able to read. A PATIENT hears of their own rows only, in a room of their own.
-TOPICS = {"appointments": "appointment", "payments": "payment", "alerts": "desk", "jobs": "job", "bulk": "bulk_invoice"}
+TOPICS = {
+    "appointments": "appointment",
+    "payments": "payment",
+    "alerts": "desk",
+    "jobs": "job",
+    "runs": "job_run",
+    "bulk": "bulk_invoice",
+}
 
 
 @on_live("subscribe")

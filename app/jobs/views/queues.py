@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from flask import flash, redirect, request, url_for
@@ -10,7 +9,6 @@ from flask_appbuilder import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 from redis.exceptions import RedisError
-from rq import Worker
 from rq.exceptions import InvalidJobOperation, NoSuchJobError
 from rq.job import Job as RqJob
 
@@ -18,6 +16,7 @@ from app.core.errors import NotFound, Unavailable
 from app.core.jobs import QUEUES, clinic_of, queue_named, redis_connection, scheduled_jobs
 from app.core.principal import current_principal
 from app.core.views import ActionView
+from app.jobs.queries import QueueFigures, aware, last_hour, queue_figures, worker_figures
 
 SHOWN_DEAD_JOBS = 50
 LOOKED_THROUGH = 1000  # of each queue
@@ -38,16 +37,18 @@ class QueueView(ActionView):
     def overview(self) -> str:
         self.require()
         try:
-            queues, workers, dead = _queues(), _workers(), _dead_jobs()
+            queues, workers, dead, hour = queue_figures(), worker_figures(), _dead_jobs(), last_hour()
         except RedisError:
             raise Unavailable(_("Redis is not reachable; what waits there is not lost.")) from None
         return self.render(
-            "events/queues.html",
+            "jobs/queues.html",
             queues=queues,
             workers=workers,
             dead=dead,
             scheduled=scheduled_jobs(),
-            chart=_chart(queues),
+            depth=_depth_chart(queues),
+            hour=_hour_chart(*hour),
+            figures=_figures(queues, hour),
         )
 
     @expose("/dead/<job_id>", methods=["POST"])
@@ -67,39 +68,6 @@ def _settle(job: RqJob, *, discard: bool) -> str:
         return _("The job is discarded.")
     job.requeue()
     return _("The job waits in its queue again.")
-
-
-def _queues() -> list[dict[str, Any]]:
-    return [
-        {
-            "name": name,
-            "waiting": queue.count,
-            "running": queue.started_job_registry.count,
-            "scheduled": queue.scheduled_job_registry.count,
-            "dead": queue.failed_job_registry.count,
-        }
-        for name, queue in ((name, queue_named(name)) for name in QUEUES)
-    ]
-
-
-def _workers() -> list[dict[str, Any]]:
-    return [
-        {
-            "name": worker.name[:12],
-            "state": str(worker.get_state()),
-            "queues": ", ".join(name.removesuffix("-queue") for name in worker.queue_names()),
-            "done": worker.successful_job_count,
-            "failed": worker.failed_job_count,
-            "seen_at": _aware(worker.last_heartbeat),
-        }
-        for worker in Worker.all(connection=redis_connection())
-    ]
-
-
-def _aware(moment: datetime | None) -> datetime | None:
-    from datetime import UTC
-
-    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
 
 
 def _dead_jobs() -> list[dict[str, Any]]:
@@ -124,7 +92,7 @@ def _show_dead(queue: str, job: RqJob) -> dict[str, Any]:
         "id": job.id,
         "queue": queue,
         "name": (job.func_name or "").rpartition(".")[2],
-        "ended_at": _aware(job.ended_at),
+        "ended_at": aware(job.ended_at),
         "error": last_line.partition(":")[0][:120],
     }
 
@@ -139,12 +107,30 @@ def _dead_job(job_id: str) -> RqJob:
     return job
 
 
-def _chart(queues: list[dict[str, Any]]) -> dict[str, Any]:
+def _figures(queues: list[QueueFigures], hour: tuple[list[str], list[int], list[int]]) -> dict[str, int]:
+    """The numbers above the charts."""
+    _labels, done, failed = hour
+    return {
+        "waiting": sum(row.waiting for row in queues),
+        "events": sum(row.events for row in queues),
+        "oldest": max(row.oldest_seconds for row in queues),
+        "done": sum(done),
+        "failed": sum(failed),
+    }
+
+
+def _depth_chart(queues: list[QueueFigures]) -> dict[str, Any]:
     return {
         "type": "bar-flat",
-        "labels": [row["name"] for row in queues],
+        "labels": [row.name for row in queues],
         "series": [
-            {"name": _("Waiting"), "data": [row["waiting"] for row in queues]},
-            {"name": _("Dead"), "data": [row["dead"] for row in queues]},
+            {"name": _("Waiting"), "data": [row.waiting + row.events for row in queues]},
+            {"name": _("Running"), "data": [row.running for row in queues]},
+            {"name": _("Dead"), "data": [row.dead for row in queues]},
         ],
     }
+
+
+def _hour_chart(labels: list[str], done: list[int], failed: list[int]) -> dict[str, Any]:
+    series = [{"name": _("Done"), "data": done}, {"name": _("Failed"), "data": failed}]
+    return {"type": "line", "labels": labels, "series": series}

@@ -1,0 +1,73 @@
+"""How the queues and workers stand, read from Redis (SPEC JOB-3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from rq import Worker
+
+from app.core.jobs import HISTORY_MINUTES, QUEUES, ended_by_minute, oldest_wait, queue_named, redis_connection
+from app.events.jobs import RELAYS
+from app.events.waking import count_waiting
+
+
+@dataclass(frozen=True)
+class QueueFigures:
+    """`oldest_seconds`: how long the first job has waited; `events` are deliveries that wait for the queue's relay."""
+
+    name: str
+    waiting: int
+    running: int
+    scheduled: int
+    dead: int
+    events: int
+    oldest_seconds: int
+
+
+def queue_figures() -> list[QueueFigures]:
+    """Every queue, the most urgent first. Raises RedisError."""
+    return [_figures(name) for name in QUEUES]
+
+
+def _figures(name: str) -> QueueFigures:
+    queue = queue_named(name)
+    return QueueFigures(
+        name,
+        queue.count,
+        queue.started_job_registry.count,
+        queue.scheduled_job_registry.count,
+        queue.failed_job_registry.count,
+        count_waiting(name) if name in RELAYS else 0,
+        int(oldest_wait(queue)),
+    )
+
+
+def aware(moment: datetime | None) -> datetime | None:
+    """RQ's times are UTC and do not say so."""
+    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
+
+
+def worker_figures() -> list[dict[str, Any]]:
+    """The workers that Redis knows. Raises RedisError."""
+    return [
+        {
+            "name": worker.name[:12],
+            "state": str(worker.get_state()),
+            "queues": ", ".join(name.removesuffix("-queue") for name in worker.queue_names()),
+            "done": worker.successful_job_count,
+            "failed": worker.failed_job_count,
+            "seen_at": aware(worker.last_heartbeat),
+        }
+        for worker in Worker.all(connection=redis_connection())
+    ]
+
+
+def last_hour() -> tuple[list[str], list[int], list[int]]:
+    """Minutes as `14:05` UTC, jobs done and jobs failed in each. Raises RedisError."""
+    minutes = ended_by_minute(HISTORY_MINUTES)
+    labels = [datetime.fromtimestamp(60 * minute, UTC).strftime("%H:%M") for minute, _ in minutes]
+    done = [sum(count for key, count in counts.items() if key.endswith(":done")) for _, counts in minutes]
+    failed = [sum(count for key, count in counts.items() if key.endswith(":failed")) for _, counts in minutes]
+    return labels, done, failed
