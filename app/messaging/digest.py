@@ -10,7 +10,7 @@ from app.core import clock
 from app.core.tenant import db
 from app.messaging.models import URGENCY, Channel, Message, MessageStatus
 from app.messaging.strict_jinja import RefusedTemplate
-from app.messaging.wording import render_for
+from app.messaging.wording import WordBook
 from app.tenancy.queries import clinic_in_scope
 
 MOST_PEOPLE = 500
@@ -44,7 +44,8 @@ def gather(recipient: str) -> Message | None:
     ).all()
     if len(waiting) < 2:
         return _release(waiting[0]) if waiting else None
-    parts = [part for message in waiting if (part := _part(message))]
+    words = WordBook()
+    parts = [part for message in waiting if (part := _part(message, words))]
     digest = _digest(waiting[0], parts)
     for message in waiting:
         message.become(MessageStatus.DIGESTED)
@@ -60,9 +61,9 @@ def _release(message: Message) -> Message:
     return message
 
 
-def _part(message: Message) -> str:
+def _part(message: Message, words: WordBook) -> str:
     try:
-        rendered, _wording = render_for(message)
+        rendered, _wording = words.render(message)
     except RefusedTemplate:
         return ""
     message.subject, message.body = rendered.subject[:300], rendered.text

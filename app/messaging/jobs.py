@@ -21,7 +21,7 @@ from app.messaging.digest import gather, waiting_digests
 from app.messaging.models import Channel, Message, MessageStatus
 
 # So few that a worker soon looks for more urgent work between two batches, so many that calls go side by side.
-BATCH = 32
+BATCH = 50
 SWEPT = 200
 # A fresh message is woken by its own commit; the sweeper takes it only after this time.
 GRACE = timedelta(seconds=15)

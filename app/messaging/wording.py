@@ -80,19 +80,36 @@ def wording_of(name: str, channel: str, language: str) -> Wording:
     return Wording(own.subject, own.body, own.id, own.approved, positions)
 
 
-def render_for(message: Message) -> tuple[Rendered, Wording]:
-    """A message as it leaves. A broken wording of the clinic falls back to the default, and its admins hear of it."""
-    wording = wording_of(message.template, message.channel, message.language)
-    if message.channel == Channel.PUSH:
-        return Rendered(clinic_in_scope().name, push_text(message.template, message.language), ""), wording
-    try:
+class WordBook:
+    """The wordings that a batch of messages needs, each read once."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str, str], Wording] = {}
+
+    def wording_of(self, message: Message) -> Wording:
+        """Raises KeyError for a template that does not exist."""
+        place = message.template, message.channel, message.language
+        if place not in self._known:
+            self._known[place] = wording_of(*place)
+        return self._known[place]
+
+    def render(self, message: Message) -> tuple[Rendered, Wording]:
+        """A message as it leaves. A broken wording of the clinic falls back to the default, and its admins hear of it.
+
+        Raises RefusedTemplate when the default cannot be used either.
+        """
+        wording = self.wording_of(message)
+        if message.channel == Channel.PUSH:
+            return Rendered(clinic_in_scope().name, push_text(message.template, message.language), ""), wording
+        try:
+            return _rendered(message, wording), wording
+        except RefusedTemplate as error:
+            if wording.id is None:
+                raise
+            _note_broken(wording.id, str(error))
+        wording = default_wording(message.template, message.language)
+        self._known[message.template, message.channel, message.language] = wording
         return _rendered(message, wording), wording
-    except RefusedTemplate as error:
-        if wording.id is None:
-            raise
-        _note_broken(wording.id, str(error))
-    wording = default_wording(message.template, message.language)
-    return _rendered(message, wording), wording
 
 
 def _rendered(message: Message, wording: Wording) -> Rendered:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextvars
 import logging
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 
 from app.core.credentials import InvalidCredentials
 from app.core.providers import Outcome, ProviderError, UnknownProvider
@@ -36,9 +38,14 @@ class Answer:
 def call_all(claims: Sequence[Claim]) -> list[Answer]:
     if len(claims) == 1:
         return [_call(claims[0])]
-    with ThreadPoolExecutor(min(len(claims), AT_A_TIME)) as pool:
-        running = [pool.submit(contextvars.copy_context().run, _call, claim) for claim in claims]
-        return [item.result() for item in running]
+    running = [_pool(os.getpid()).submit(contextvars.copy_context().run, _call, claim) for claim in claims]
+    return [item.result() for item in running]
+
+
+@lru_cache(maxsize=1)
+def _pool(_process: int) -> ThreadPoolExecutor:
+    """One per process: threads do not live on in a fork."""
+    return ThreadPoolExecutor(AT_A_TIME, thread_name_prefix="messages")
 
 
 def _call(claim: Claim) -> Answer:

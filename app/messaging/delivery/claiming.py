@@ -13,6 +13,7 @@ from app.core.files import StoredFile
 from app.core.ids import new_id
 from app.core.sockets import push, user_room
 from app.core.tenant import db, require_clinic
+from app.events.services import publish_all
 from app.messaging.channels import channel_with_code
 from app.messaging.channels.base import Attachment, OutgoingMessage
 from app.messaging.conditions import OVERTAKEN, still_right
@@ -23,14 +24,14 @@ from app.messaging.models import Channel, Message, MessageAttempt, MessageStatus
 from app.messaging.rendering import Rendered
 from app.messaging.spend import charge
 from app.messaging.strict_jinja import RefusedTemplate
-from app.messaging.wording import Wording, approved_name, approved_variables, render_for, wording_of
+from app.messaging.wording import Wording, approved_name, approved_variables
 from app.tenancy.providers import ResolvedAccount
-from app.tenancy.queries import clinic_in_scope
 from config import get_settings
 
 # Longer than any provider call may take (wire notes 0.2: 60 s for a media upload, twice over), for a whole batch.
 LEASE = timedelta(seconds=300)
 NO_PROVIDER = "No provider is set up for this channel."
+NO_TEXT = "The text could not be made: {why}"
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Claim:
     attempt_id: str
     account: ResolvedAccount = field(repr=False)
     message: OutgoingMessage
+    wording: Wording = field(repr=False)
     probe: bool = False
 
 
@@ -57,8 +59,10 @@ def claim_batch(message_ids: Sequence[str]) -> list[Claim]:
     messages = db.session.scalars(wanted.order_by(*order).with_for_update(skip_locked=True)).all()
     if not messages:
         return []
-    facts = Facts.about(messages)
-    claims = [claim for message in messages if (claim := _take_up(message, facts)) is not None]
+    with db.session.no_autoflush:  # one flush for all of them
+        facts = Facts.about(messages)
+        claims = [claim for message in messages if (claim := _take_up(message, facts)) is not None]
+    publish_all(facts.events)
     _let_others_wait(facts)
     return claims
 
@@ -72,7 +76,7 @@ def _take_up(message: Message, facts: Facts) -> Claim | None:
         _suppress(message, why_not)
         return None
     if message.channel == Channel.IN_APP:
-        _deliver_in_app(message)
+        _deliver_in_app(message, facts)
         return None
     wait = facts.wait(message)
     if wait is not None:
@@ -83,7 +87,7 @@ def _take_up(message: Message, facts: Facts) -> Claim | None:
 
 def _claim(message: Message, facts: Facts) -> Claim | None:
     if not facts.accounts(message.channel):
-        give_up(message, MessageStatus.FAILED, NO_PROVIDER)
+        facts.events.append(give_up(message, MessageStatus.FAILED, NO_PROVIDER))
         return None
     found = facts.next_account(message, ())
     if isinstance(found, Wait):
@@ -95,9 +99,9 @@ def _claim(message: Message, facts: Facts) -> Claim | None:
 
 def _start(message: Message, account: ResolvedAccount, probe: bool, facts: Facts) -> Claim | None:
     try:
-        rendered, wording = render_for(message)
+        rendered, wording = facts.words.render(message)
     except RefusedTemplate as error:
-        give_up(message, MessageStatus.FAILED, f"The text could not be made: {error}")
+        facts.events.append(give_up(message, MessageStatus.FAILED, NO_TEXT.format(why=error)))
         return None
     if not charge(message, facts.rules, facts.zone):
         _wait(message, facts.cap_wait(message))
@@ -106,15 +110,18 @@ def _start(message: Message, account: ResolvedAccount, probe: bool, facts: Facts
     message.become(MessageStatus.SENDING)
     message.attempts += 1
     message.next_at = clock.now() + LEASE
-    return _attempt(message, account, probe, _outgoing(message, rendered, wording))
+    return _attempt(message, account, probe, _outgoing(message, rendered, wording, facts.sender), wording)
 
 
-def _attempt(message: Message, account: ResolvedAccount, probe: bool, outgoing: OutgoingMessage) -> Claim:
+def _attempt(
+    message: Message, account: ResolvedAccount, probe: bool, outgoing: OutgoingMessage, wording: Wording
+) -> Claim:
     """The row that tells, should this process die, that the call may have been made."""
     message.provider = account.provider
     attempt = MessageAttempt(id=new_id(), message_id=message.id, provider=account.provider, account_id=account.id)
     db.session.add(attempt)
-    return Claim(require_clinic(), message.id, attempt.id, account, _addressed(message, outgoing, account), probe)
+    addressed = _addressed(message, outgoing, account, wording)
+    return Claim(require_clinic(), message.id, attempt.id, account, addressed, wording, probe)
 
 
 def fall_back(message: Message, claim: Claim, facts: Facts) -> Claim | None:
@@ -124,7 +131,7 @@ def fall_back(message: Message, claim: Claim, facts: Facts) -> Claim | None:
         return None
     account, probe = found
     message.next_at = clock.now() + LEASE
-    return _attempt(message, account, probe, claim.message)
+    return _attempt(message, account, probe, claim.message, claim.wording)
 
 
 def _had_their_turn(claim: Claim, facts: Facts) -> tuple[str, ...]:
@@ -134,7 +141,7 @@ def _had_their_turn(claim: Claim, facts: Facts) -> tuple[str, ...]:
     return tuple(order[: last + 1])
 
 
-def _outgoing(message: Message, rendered: Rendered, wording: Wording) -> OutgoingMessage:
+def _outgoing(message: Message, rendered: Rendered, wording: Wording, sender: str) -> OutgoingMessage:
     by_template = message.channel == Channel.WHATSAPP
     return OutgoingMessage(
         delivery_id=message.id,
@@ -144,17 +151,18 @@ def _outgoing(message: Message, rendered: Rendered, wording: Wording) -> Outgoin
         html=rendered.html,
         variables=approved_variables(message, wording) if by_template else {},
         attachments=_attachments(message),
-        sender=clinic_in_scope().name,
+        sender=sender,
         language=message.language,
     )
 
 
-def _addressed(message: Message, outgoing: OutgoingMessage, account: ResolvedAccount) -> OutgoingMessage:
+def _addressed(
+    message: Message, outgoing: OutgoingMessage, account: ResolvedAccount, wording: Wording
+) -> OutgoingMessage:
     """With what depends on the provider: the name of its template, where its receipts go, files that it fetches."""
     receipts = f"{get_settings().base_url}/api/messaging/{account.provider}/webhook?clinicId={message.clinic_id}"
     changed = replace(outgoing, receipt_url=receipts)
     if message.channel == Channel.WHATSAPP:
-        wording = wording_of(message.template, message.channel, message.language)
         changed = replace(changed, template=approved_name(message, wording, account.provider))
     if channel_with_code(account.provider).capabilities.files_by_link and message.attachment_ids:
         linked = zip(outgoing.attachments, message.attachment_ids, strict=True)
@@ -167,17 +175,17 @@ def _attachments(message: Message) -> tuple[Attachment, ...]:
     return tuple(Attachment(item.name, item.mime_type, bytes(item.content)) for item in found)
 
 
-def _deliver_in_app(message: Message) -> None:
+def _deliver_in_app(message: Message, facts: Facts) -> None:
     """Nothing leaves the house: shown at once where the person looks, kept for when they do."""
     try:
-        rendered, _wording = render_for(message)
+        rendered, _wording = facts.words.render(message)
     except RefusedTemplate as error:
-        give_up(message, MessageStatus.FAILED, f"The text could not be made: {error}")
+        facts.events.append(give_up(message, MessageStatus.FAILED, NO_TEXT.format(why=error)))
         return
     message.subject, message.body = rendered.subject[:300], rendered.text
     message.become(MessageStatus.SENDING)
     message.attempts += 1
-    sent(message)
+    facts.events.append(sent(message))
     push("alert", {"id": message.id, "title": message.subject}, user_room(message.clinic_id, message.recipient))
 
 

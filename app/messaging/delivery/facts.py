@@ -8,16 +8,18 @@ from datetime import datetime, time, timedelta
 
 from app.core import clock
 from app.core.tenant import require_clinic
+from app.events.base import Event
 from app.messaging.alerts import alert_members
-from app.messaging.breaker import ask_breaker
+from app.messaging.breaker import BreakerState, Permit, ask_breaker
 from app.messaging.models import Channel, Message, MessagePreference
 from app.messaging.pace import take_turn
 from app.messaging.preferences import preferences_of
 from app.messaging.quiet import next_time, quiet_until
 from app.messaging.rules import Rules, rules_in_scope
 from app.messaging.suppression import suppressed_among
+from app.messaging.wording import WordBook
 from app.tenancy.providers import ResolvedAccount, accounts_for
-from app.tenancy.queries import settings_in_scope
+from app.tenancy.queries import clinic_in_scope, settings_in_scope
 
 CRITICAL, LOW = "CRITICAL", "LOW"
 DIGEST_AT = time(18)  # where the person wants one and the clinic names no time
@@ -46,9 +48,14 @@ class Facts:
 
     rules: Rules
     zone: str
+    sender: str
     preferences: dict[str, MessagePreference]
     suppressed: dict[tuple[str, str], str]
     held_up: dict[str, tuple[Wait, int]] = field(default_factory=dict)
+    words: WordBook = field(default_factory=WordBook)
+    # What the batch has to tell, published together.
+    events: list[Event] = field(default_factory=list)
+    _closed: set[str] = field(default_factory=set)
     _accounts: dict[str, list[ResolvedAccount]] = field(default_factory=dict)
 
     @classmethod
@@ -62,7 +69,8 @@ class Facts:
             for channel, addresses in outside.items()
             for address, reason in suppressed_among(channel, addresses).items()
         }
-        return cls(rules_in_scope(), settings_in_scope().zone, preferences_of(messages), suppressed)
+        zone, sender = settings_in_scope().zone, clinic_in_scope().name
+        return cls(rules_in_scope(), zone, sender, preferences_of(messages), suppressed)
 
     def preference(self, message: Message) -> MessagePreference | None:
         return self.preferences.get(message.patient_id or "") or self.preferences.get(message.user_id or "")
@@ -124,7 +132,7 @@ class Facts:
         for account in self.accounts(message.channel):
             if account.id in tried:
                 continue
-            permit = ask_breaker(require_clinic(), account.id)
+            permit = self._permit(account.id)
             if not permit.allowed:
                 shortest = min(permit.wait_ms, shortest or permit.wait_ms)
                 continue
@@ -136,6 +144,15 @@ class Facts:
         if tried:
             return Wait(clock.now(), BREAKER_OPEN)
         return self._hold_up(message, shortest or 1000, BREAKER_OPEN)
+
+    def _permit(self, account_id: str) -> Permit:
+        """A closed breaker is asked once per batch; a probe's permit is for one message only."""
+        if account_id in self._closed:
+            return Permit(BreakerState.CLOSED)
+        permit = ask_breaker(require_clinic(), account_id)
+        if permit.state is BreakerState.CLOSED:
+            self._closed.add(account_id)
+        return permit
 
     def cap_wait(self, message: Message) -> Wait:
         """Until the next day of the clinic's zone; its admins hear of it once a day."""

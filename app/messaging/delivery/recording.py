@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
+from sqlalchemy import select
+
 from app.core import clock, metrics
 from app.core.providers import Outcome, ProviderError
 from app.core.tenant import db
 from app.core.transaction import after_commit
+from app.events.services import publish, publish_all
 from app.messaging.alerts import alert_members
 from app.messaging.channels.base import SendReceipt
 from app.messaging.delivery.calling import Answer
@@ -33,17 +36,26 @@ UNCLEAR_SENDS = metrics.Counter(
 
 def record(answers: Sequence[Answer]) -> list[Claim]:
     """Write down how calls of the clinic in scope ended; the claims of those that a fallback account takes over."""
-    messages = [
-        db.session.get_one(Message, answer.claim.message_id, with_for_update=True)
-        for answer in sorted(answers, key=lambda item: item.claim.message_id)
-    ]
-    facts, by_id = Facts.about(messages), {message.id: message for message in messages}
-    found = [_record_one(by_id[answer.claim.message_id], answer, facts) for answer in answers]
+    messages, attempts = _rows_of(answers)
+    with db.session.no_autoflush:
+        facts = Facts.about(list(messages.values()))
+        found = [
+            _record_one(messages[item.claim.message_id], attempts[item.claim.attempt_id], item, facts)
+            for item in answers
+        ]
+    publish_all(facts.events)
     return [claim for claim in found if claim is not None]
 
 
-def _record_one(message: Message, answer: Answer, facts: Facts) -> Claim | None:
-    attempt = db.session.get_one(MessageAttempt, answer.claim.attempt_id)
+def _rows_of(answers: Sequence[Answer]) -> tuple[dict[str, Message], dict[str, MessageAttempt]]:
+    ids, attempt_ids = ([getattr(item.claim, name) for item in answers] for name in ("message_id", "attempt_id"))
+    locked = select(Message).where(Message.id.in_(ids)).order_by(Message.id).with_for_update()
+    messages = {row.id: row for row in db.session.scalars(locked.execution_options(populate_existing=True))}
+    attempts = db.session.scalars(select(MessageAttempt).where(MessageAttempt.id.in_(attempt_ids)))
+    return messages, {row.id: row for row in attempts}
+
+
+def _record_one(message: Message, attempt: MessageAttempt, answer: Answer, facts: Facts) -> Claim | None:
     attempt.finished_at = clock.now()
     outcome = answer.outcome
     if isinstance(outcome, SendReceipt):
@@ -51,7 +63,7 @@ def _record_one(message: Message, answer: Answer, facts: Facts) -> Claim | None:
         attempt.provider_message_id = outcome.provider_message_id
         message.provider_message_id = outcome.provider_message_id
         if message.can_become(MessageStatus.SENT):  # a receipt may have been faster
-            sent(message)
+            facts.events.append(sent(message))
         return None
     attempt.outcome, attempt.code, attempt.text = str(outcome.outcome), outcome.code[:60], outcome.message[:500]
     if answer.fact is not None:
@@ -65,7 +77,7 @@ def _failed(message: Message, claim: Claim, error: ProviderError, facts: Facts) 
     reason = f"{error.code}: {error.message}"
     if error.outcome is Outcome.UNKNOWN:
         _count_unclear(message)
-        give_up(message, MessageStatus.PARKED, UNCLEAR)
+        facts.events.append(give_up(message, MessageStatus.PARKED, UNCLEAR))
         return None
     if error.outcome in NEXT_ACCOUNT and (taken_over := fall_back(message, claim, facts)) is not None:
         return taken_over
@@ -77,7 +89,7 @@ def _failed(message: Message, claim: Claim, error: ProviderError, facts: Facts) 
         seconds = max(error.retry_after or 0, BACKOFF_BASE_SECONDS**message.attempts)
         _again(message, timedelta(seconds=seconds), reason)
     else:
-        give_up(message, MessageStatus.FAILED, reason)
+        facts.events.append(give_up(message, MessageStatus.FAILED, reason))
     return None
 
 
@@ -105,4 +117,4 @@ def park_abandoned(message: Message) -> None:
         if attempt.outcome == "started":
             attempt.outcome, attempt.text, attempt.finished_at = str(Outcome.UNKNOWN), STOPPED, clock.now()
     _count_unclear(message)
-    give_up(message, MessageStatus.PARKED, STOPPED)
+    publish(give_up(message, MessageStatus.PARKED, STOPPED))

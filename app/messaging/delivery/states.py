@@ -1,10 +1,10 @@
-"""The ends that a message comes to, each with its event."""
+"""The ends that a message comes to, each with the event that tells of it: callers publish those of a batch together."""
 
 from __future__ import annotations
 
 from app.core import clock, metrics
 from app.core.transaction import after_commit
-from app.events.services import publish
+from app.events.base import Event
 from app.messaging.events import NotificationFailed, NotificationSent
 from app.messaging.models import Message, MessageStatus
 
@@ -13,18 +13,16 @@ GIVEN_UP = metrics.Counter(
 )
 
 
-def sent(message: Message) -> None:
+def sent(message: Message) -> Event:
     message.become(MessageStatus.SENT)
     message.sent_at = clock.now()
     message.reason = ""
-    publish(NotificationSent(message_id=message.id, channel=message.channel, template=message.template))
+    return NotificationSent(message_id=message.id, channel=message.channel, template=message.template)
 
 
-def give_up(message: Message, status: MessageStatus, reason: str) -> None:
+def give_up(message: Message, status: MessageStatus, reason: str) -> Event:
     message.become(status)
     message.reason = reason[:300]
     channel = str(message.channel)
     after_commit(lambda: GIVEN_UP.inc(channel=channel, status=str(status)))
-    publish(
-        NotificationFailed(message_id=message.id, channel=message.channel, template=message.template, reason=status)
-    )
+    return NotificationFailed(message_id=message.id, channel=message.channel, template=message.template, reason=status)
