@@ -87,6 +87,9 @@ STATUSES: dict[str, tuple[str, Any]] = {
     "SUBMITTED": (INFO, _("Submitted")),
     "ACCEPTED": (INFO, _("Accepted")),
     "IN_REVIEW": (INFO, _("In review")),
+    "OFFER_OPEN": (INFO, _("Slot offered")),
+    "BOOKED": (OK, _("Booked")),
+    "PASSED": (MUTE, _("Passed on")),
     "PARTIALLY_APPROVED": (WARN, _("Partly approved")),
     "DENIED": (BAD, _("Denied")),
     "APPEALED": (INFO, _("Appealed")),
@@ -194,6 +197,8 @@ BOOKINGS: dict[str, Any] = {
     "drawer.paid-out": _("Paid out of a drawer"),
     "drawer.difference": _("Cash over or short"),
     "drawer.emptied": _("Drawer emptied into the safe"),
+    "patient.merged": _("Balance of a record merged into another"),
+    "patient.unmerged": _("Balance given back to a record that stands alone again"),
 }
 
 

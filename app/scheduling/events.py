@@ -103,3 +103,53 @@ class AppointmentReminderDue(AppointmentEvent):
     type: ClassVar[str] = "appointment.reminder.due"
 
     hours: int
+
+
+class WaitingEvent(Event):
+    """What all events of the waiting list tell."""
+
+    category: ClassVar[Category] = Category.APPOINTMENT
+    subject: ClassVar[str] = "waiting_list_entry_id"
+
+    waiting_list_entry_id: str
+    patient_id: str
+
+
+class WaitingListJoined(WaitingEvent):
+    type: ClassVar[str] = "appointment.waiting_list.joined"
+
+
+class WaitingListLeft(WaitingEvent):
+    """Withdrawn by somebody, or over because its last day is."""
+
+    type: ClassVar[str] = "appointment.waiting_list.left"
+
+    status: str
+
+
+class SlotOfferEvent(WaitingEvent):
+    """What all events of an offer tell."""
+
+    slot_offer_id: str
+    doctor_id: str
+    starts_at: datetime
+
+
+class SlotOffered(SlotOfferEvent):
+    type: ClassVar[str] = "appointment.slot.offered"
+
+    expires_at: datetime
+
+
+class SlotOfferAccepted(SlotOfferEvent):
+    type: ClassVar[str] = "appointment.slot.accepted"
+
+    appointment_id: str
+
+
+class SlotOfferEnded(SlotOfferEvent):
+    """Passed on by the patient, or not answered in time."""
+
+    type: ClassVar[str] = "appointment.slot.passed"
+
+    status: str

@@ -11,6 +11,7 @@ from app.core.jobs import job
 from app.core.tenant import all_tenants, db, tenant_scope
 from app.core.transaction import unit_of_work
 from app.scheduling.models import SlotHold
+from app.scheduling.services.offer_answers import end_waiting, expire_offer, overdue_offers
 from app.scheduling.services.release import due_for_release, may_be_released, release_if_still_unpaid
 from app.scheduling.services.reminders import due_reminders, give_reminder
 from app.tenancy.models import Clinic
@@ -49,9 +50,12 @@ def sweep_slot_holds() -> int:
 @job("notification", attempts=1, timeout=600, every=60)
 def remind_of_visits() -> int:
     """Give out the reminders that are due, each in a transaction of its own; how many."""
+    return sum(_remind_clinic(clinic_id) for clinic_id in _clinics())
+
+
+def _clinics() -> list[str]:
     with all_tenants():
-        clinics = list(db.session.scalars(select(Clinic.id).where(Clinic.archived.is_(False))))
-    return sum(_remind_clinic(clinic_id) for clinic_id in clinics)
+        return list(db.session.scalars(select(Clinic.id).where(Clinic.archived.is_(False))))
 
 
 def _remind_clinic(clinic_id: str) -> int:
@@ -63,4 +67,32 @@ def _remind_clinic(clinic_id: str) -> int:
                     done += give_reminder(appointment_id, hours)
             except Exception:
                 log.exception("a reminder could not be given out")
+    return done
+
+
+@job("event", attempts=1, timeout=300, every=20)
+def pass_on_offers() -> int:
+    """Slots that were offered and not taken in time go to the next who waits; how many."""
+    with all_tenants():
+        overdue = overdue_offers()
+    return sum(_pass_on(clinic_id, offer_id) for clinic_id, offer_id in overdue)
+
+
+def _pass_on(clinic_id: str, offer_id: str) -> bool:
+    with tenant_scope(clinic_id):
+        try:
+            with unit_of_work():
+                return expire_offer(offer_id)
+        except Exception:
+            log.exception("an offer could not be passed on")
+            return False
+
+
+@job("event", attempts=1, timeout=300, every=3600)
+def end_waiting_lists() -> int:
+    """Nobody waits for a day that is over; how many did."""
+    done = 0
+    for clinic_id in _clinics():
+        with tenant_scope(clinic_id), unit_of_work():
+            done += end_waiting()
     return done

@@ -15,11 +15,11 @@ CREATE TABLE follow_up (
 
 -- statement
 
-CREATE INDEX ix_follow_up_after_id ON follow_up (clinic_id, after_id);
+CREATE UNIQUE INDEX ix_follow_up_appointment ON follow_up (clinic_id, appointment_id);
 
 -- statement
 
-CREATE UNIQUE INDEX ix_follow_up_appointment ON follow_up (clinic_id, appointment_id);
+CREATE INDEX ix_follow_up_after_id ON follow_up (clinic_id, after_id);
 
 -- statement
 
@@ -99,7 +99,11 @@ CREATE TABLE visit_fee (
 
 -- statement
 
-CREATE INDEX ix_visit_fee_time ON visit_fee (clinic_id, created_at, id);
+CREATE INDEX ix_visit_fee_paid_invoice_id ON visit_fee (clinic_id, paid_invoice_id);
+
+-- statement
+
+CREATE UNIQUE INDEX ix_visit_fee_appointment ON visit_fee (clinic_id, appointment_id);
 
 -- statement
 
@@ -107,11 +111,7 @@ CREATE INDEX ix_visit_fee_invoice_id ON visit_fee (clinic_id, invoice_id);
 
 -- statement
 
-CREATE INDEX ix_visit_fee_paid_invoice_id ON visit_fee (clinic_id, paid_invoice_id);
-
--- statement
-
-CREATE UNIQUE INDEX ix_visit_fee_appointment ON visit_fee (clinic_id, appointment_id);
+CREATE INDEX ix_visit_fee_time ON visit_fee (clinic_id, created_at, id);
 
 -- statement
 
@@ -128,3 +128,142 @@ create policy clinic_wall on "visit_fee" to clinic_console_app using (clinic_id 
 -- statement
 
 create policy system_access on "visit_fee" to clinic_console_system using (true) with check (true);
+
+-- statement
+
+CREATE TABLE waiting_list_entry (
+	id UUID NOT NULL, 
+	clinic_id UUID NOT NULL, 
+	patient_id UUID NOT NULL, 
+	doctor_id UUID, 
+	location_id UUID, 
+	type VARCHAR(20) NOT NULL, 
+	status VARCHAR(12) NOT NULL, 
+	first_on DATE NOT NULL, 
+	last_on DATE NOT NULL, 
+	from_time TIME WITHOUT TIME ZONE, 
+	until_time TIME WITHOUT TIME ZONE, 
+	urgent BOOLEAN NOT NULL, 
+	note VARCHAR(500) NOT NULL, 
+	missed INTEGER NOT NULL, 
+	appointment_id UUID, 
+	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	PRIMARY KEY (id), 
+	CONSTRAINT ck_waiting_list_entry_type CHECK (type in ('IN_PERSON', 'VIDEO_CALL', 'HOME_VISIT')), 
+	CONSTRAINT ck_waiting_list_entry_status CHECK (status in ('WAITING', 'OFFER_OPEN', 'BOOKED', 'WITHDRAWN', 'EXPIRED')), 
+	CONSTRAINT ck_waiting_list_entry_days CHECK (first_on <= last_on), 
+	CONSTRAINT ck_waiting_list_entry_times CHECK (from_time < until_time), 
+	FOREIGN KEY(clinic_id) REFERENCES clinic (id), 
+	CONSTRAINT uq_waiting_list_entry_clinic_id_id UNIQUE (clinic_id, id), 
+	CONSTRAINT fk_waiting_list_entry_patient_id FOREIGN KEY(clinic_id, patient_id) REFERENCES patient (clinic_id, id), 
+	CONSTRAINT fk_waiting_list_entry_doctor_id FOREIGN KEY(clinic_id, doctor_id) REFERENCES doctor (clinic_id, id), 
+	CONSTRAINT fk_waiting_list_entry_location_id FOREIGN KEY(clinic_id, location_id) REFERENCES location (clinic_id, id), 
+	CONSTRAINT fk_waiting_list_entry_appointment_id FOREIGN KEY(clinic_id, appointment_id) REFERENCES appointment (clinic_id, id)
+);
+
+-- statement
+
+CREATE INDEX ix_waiting_list_entry_waiting ON waiting_list_entry (clinic_id, last_on) WHERE status in ('WAITING', 'OFFER_OPEN');
+
+-- statement
+
+CREATE INDEX ix_waiting_list_entry_appointment_id ON waiting_list_entry (clinic_id, appointment_id);
+
+-- statement
+
+CREATE INDEX ix_waiting_list_entry_location_id ON waiting_list_entry (clinic_id, location_id);
+
+-- statement
+
+CREATE INDEX ix_waiting_list_entry_doctor_id ON waiting_list_entry (clinic_id, doctor_id);
+
+-- statement
+
+CREATE INDEX ix_waiting_list_entry_patient ON waiting_list_entry (clinic_id, patient_id, created_at);
+
+-- statement
+
+alter table "waiting_list_entry" enable row level security;
+
+-- statement
+
+alter table "waiting_list_entry" force row level security;
+
+-- statement
+
+create policy clinic_wall on "waiting_list_entry" to clinic_console_app using (clinic_id = nullif(current_setting('app.clinic_id', true), '')::uuid) with check (clinic_id = nullif(current_setting('app.clinic_id', true), '')::uuid);
+
+-- statement
+
+create policy system_access on "waiting_list_entry" to clinic_console_system using (true) with check (true);
+
+-- statement
+
+CREATE TABLE slot_offer (
+	id UUID NOT NULL, 
+	clinic_id UUID NOT NULL, 
+	waiting_list_entry_id UUID NOT NULL, 
+	doctor_id UUID NOT NULL, 
+	location_id UUID NOT NULL, 
+	hold_id UUID NOT NULL, 
+	starts_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	ends_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	expires_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	status VARCHAR(10) NOT NULL, 
+	token_hash VARCHAR(64) NOT NULL, 
+	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	PRIMARY KEY (id), 
+	CONSTRAINT ck_slot_offer_status CHECK (status in ('OPEN', 'ACCEPTED', 'PASSED', 'EXPIRED')), 
+	CONSTRAINT ck_slot_offer_times CHECK (starts_at < ends_at), 
+	FOREIGN KEY(clinic_id) REFERENCES clinic (id), 
+	CONSTRAINT uq_slot_offer_clinic_id_id UNIQUE (clinic_id, id), 
+	CONSTRAINT fk_slot_offer_waiting_list_entry_id FOREIGN KEY(clinic_id, waiting_list_entry_id) REFERENCES waiting_list_entry (clinic_id, id), 
+	CONSTRAINT fk_slot_offer_doctor_id FOREIGN KEY(clinic_id, doctor_id) REFERENCES doctor (clinic_id, id), 
+	CONSTRAINT fk_slot_offer_location_id FOREIGN KEY(clinic_id, location_id) REFERENCES location (clinic_id, id)
+);
+
+-- statement
+
+CREATE UNIQUE INDEX ix_slot_offer_open_slot ON slot_offer (clinic_id, doctor_id, starts_at) WHERE status = 'OPEN';
+
+-- statement
+
+CREATE INDEX ix_slot_offer_waiting_list_entry_id ON slot_offer (clinic_id, waiting_list_entry_id);
+
+-- statement
+
+CREATE INDEX ix_slot_offer_due ON slot_offer (expires_at) WHERE status = 'OPEN';
+
+-- statement
+
+CREATE INDEX ix_slot_offer_location_id ON slot_offer (clinic_id, location_id);
+
+-- statement
+
+CREATE UNIQUE INDEX ix_slot_offer_open_entry ON slot_offer (clinic_id, waiting_list_entry_id) WHERE status = 'OPEN';
+
+-- statement
+
+CREATE INDEX ix_slot_offer_doctor_id ON slot_offer (clinic_id, doctor_id);
+
+-- statement
+
+CREATE UNIQUE INDEX ix_slot_offer_token ON slot_offer (token_hash);
+
+-- statement
+
+alter table "slot_offer" enable row level security;
+
+-- statement
+
+alter table "slot_offer" force row level security;
+
+-- statement
+
+create policy clinic_wall on "slot_offer" to clinic_console_app using (clinic_id = nullif(current_setting('app.clinic_id', true), '')::uuid) with check (clinic_id = nullif(current_setting('app.clinic_id', true), '')::uuid);
+
+-- statement
+
+create policy system_access on "slot_offer" to clinic_console_system using (true) with check (true);

@@ -33,6 +33,8 @@ SPECIAL: dict[str, dict[str, Any]] = {
         "ends_at": MOMENT.replace(minute=15),
         "seats": "(,)",
     },
+    "slot_offer": {"ends_at": MOMENT.replace(minute=15)},
+    "waiting_list_entry": {"from_time": time(9), "until_time": time(12)},
     "doctor_leave": {"ends_at": MOMENT.replace(minute=15)},
     "availability_rule": {"opens": time(9), "closes": time(12), "weekday": 0, "slot_minutes": 15, "capacity": 1},
     "availability_exception": {"kind": "REMOVE", "slot_minutes": 15, "capacity": 1},

@@ -1,17 +1,8 @@
-"""Public pay links: no log-in, not guessable, expiring (SPEC BIL-9). Callers commit.
-
-A token is the clinic's id and 192 random bits, so that its page knows whose data to open before it reads any; only the
-hash of the token is stored.
-"""
+"""Public pay links: no log-in, not guessable, expiring (SPEC BIL-9). Callers commit."""
 
 from __future__ import annotations
 
-import binascii
-import secrets
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import timedelta
-from hashlib import sha256
-from uuid import UUID
 
 from flask_babel import gettext as _
 from sqlalchemy import select, update
@@ -22,12 +13,10 @@ from app.core import clock
 from app.core.errors import AppError, Conflict, NotFound
 from app.core.ids import new_id
 from app.core.money import Money
-from app.core.tenant import db, require_clinic
+from app.core.public_links import hash_of, new_token
+from app.core.tenant import db
 from app.tenancy.queries import settings_in_scope
 from config import get_settings
-
-RANDOM_BYTES = 24
-CLINIC_BYTES = 16
 
 
 class LinkOver(AppError):
@@ -62,24 +51,8 @@ def make_pay_link(
     return link, address_of(token)
 
 
-def new_token() -> str:
-    octets = UUID(require_clinic()).bytes + secrets.token_bytes(RANDOM_BYTES)
-    return urlsafe_b64encode(octets).decode().rstrip("=")
-
-
 def address_of(token: str) -> str:
     return f"{get_settings().base_url}/pay/{token}"
-
-
-def clinic_of_token(token: str) -> str:
-    """The clinic that a token names. Raises NotFound for what cannot be one of ours."""
-    try:
-        octets = urlsafe_b64decode(token.encode("ascii") + b"=" * (-len(token) % 4))
-    except (ValueError, binascii.Error):
-        raise NotFound from None
-    if len(octets) != CLINIC_BYTES + RANDOM_BYTES:
-        raise NotFound
-    return str(UUID(bytes=octets[:CLINIC_BYTES]))
 
 
 def pay_link_of_token(token: str) -> PayLink:
@@ -115,7 +88,3 @@ def revoke_links(invoice_id: str) -> None:
     """The links of an invoice lead nowhere from now on."""
     live = update(PayLink).where(PayLink.invoice_id == invoice_id, PayLink.revoked_at.is_(None))
     db.session.execute(live.values(revoked_at=clock.now()))
-
-
-def hash_of(token: str) -> str:
-    return sha256(token.encode()).hexdigest()

@@ -11,10 +11,11 @@ from flask_appbuilder import BaseView, expose
 
 from app.billing.models import PayLink
 from app.billing.services import LinkOver, begin_invoice_payment
-from app.billing.services.pay_links import amount_of_link, clinic_of_token, pay_link_of_token
+from app.billing.services.pay_links import amount_of_link, pay_link_of_token
 from app.core import clock, rate_limit
 from app.core.errors import AppError, Conflict, Invalid
 from app.core.principal import acting_as
+from app.core.public_links import clinic_of_token
 from app.core.tenant import tenant_scope
 from app.core.transaction import unit_of_work
 from app.payments.services import checkout_url

@@ -21,6 +21,7 @@ from app.scheduling.models.availability import (
 from app.scheduling.models.follow_ups import FollowUp
 from app.scheduling.models.reminders import AppointmentReminder
 from app.scheduling.models.seats import ALL_SEATS, wall_clock
+from app.scheduling.models.waiting import OfferStatus, SlotOffer, WaitingListEntry, WaitingStatus
 
 __all__ = [
     "ALL_SEATS",
@@ -39,6 +40,10 @@ __all__ = [
     "DoctorLeave",
     "ExceptionKind",
     "FollowUp",
+    "OfferStatus",
     "SlotHold",
+    "SlotOffer",
+    "WaitingListEntry",
+    "WaitingStatus",
     "wall_clock",
 ]
