@@ -14,7 +14,7 @@ from tests.network_guard import block_network
 
 TEMPLATE = "clinic_template"
 
-pytest_plugins = ["tests.factories.fixtures", "tests.api_caller", "tests.chromium"]
+pytest_plugins = ["tests.factories.fixtures", "tests.api_caller", "tests.chromium", "tests.published_events"]
 
 
 def pytest_configure(config: pytest.Config) -> None:

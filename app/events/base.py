@@ -42,6 +42,7 @@ class Event(BaseModel):
     category: ClassVar[Category]
     priority: ClassVar[Priority] = Priority.NORMAL
     version: ClassVar[str] = "1.0"
+    planned: ClassVar[bool] = False  # named for later work: nothing publishes it yet
     subject: ClassVar[str] = ""  # the field that holds the id of what changed
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

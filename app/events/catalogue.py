@@ -17,7 +17,8 @@ INTRODUCTION = """\
 Made by `flask events docs` from the event classes; a test keeps it true. An event is a row (table `event`) written in
 the transaction of the change that it tells. Reactions run in that transaction; listeners run in a worker, at least
 once, each in a transaction of its own, and are tried again with growing pauses, then parked (Set-up › Event deliveries
-› Replay).
+› Replay). A clinic's own systems hear of them through webhooks (Set-up › Webhook endpoints). What is marked *planned*
+belongs to later work and is not published yet.
 
 `flask events list` prints the same in one line each. Payloads hold ids and plain values; amounts are in minor units.
 """
@@ -48,6 +49,25 @@ def listeners_of(event_type: str) -> list[str]:
 
 def _name(module: str, function: str) -> str:
     return f"{module.split('.')[1]}.{function}"
+
+
+def schemas() -> dict[str, Any]:
+    """What programs read: the envelope's JSON Schema, and of every event its place and its payload's schema."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "envelope": envelope_schema(),
+        "events": [
+            {
+                "type": event.type,
+                "category": str(event.category),
+                "priority": str(event.priority),
+                "version": event.version,
+                "planned": event.planned,
+                "payload": payload_schema(event),
+            }
+            for event in events()
+        ],
+    }
 
 
 def payload_schema(event: type[Event]) -> dict[str, Any]:
@@ -99,6 +119,7 @@ def _contents() -> Iterator[str]:
     for event in events():
         heard = ", ".join(reactions_to(event.type)) or "–", ", ".join(listeners_of(event.type)) or "–"
         link = f"[`{event.type}`](#{_anchor(event.type)})"
+        link += " *planned*" if event.planned else ""
         yield f"| {link} | {event.category} | {event.priority} | {' | '.join(heard)} |"
     yield ""
 
@@ -111,7 +132,8 @@ def _sections() -> Iterator[str]:
             yield inspect.cleandoc(event.__doc__)
             yield ""
         subject = f" · about `{to_camel(event.subject)}`" if event.subject else ""
-        yield f"version {event.version} · published by {event.__module__.split('.')[1]}{subject}"
+        publisher = "planned" if event.planned else f"published by {event.__module__.split('.')[1]}"
+        yield f"version {event.version} · {publisher}{subject}"
         yield ""
         yield from _fenced(payload_schema(event))
 

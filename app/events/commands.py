@@ -20,7 +20,8 @@ def list_command() -> None:
     for event in catalogue.events():
         heard = [f"{name} (at once)" for name in catalogue.reactions_to(event.type)]
         heard += catalogue.listeners_of(event.type)
-        click.echo(f"{event.type:40} {event.category:14} {event.priority:8} {', '.join(heard) or '-'}")
+        told = " (planned)" if event.planned else ""
+        click.echo(f"{event.type:40} {event.category:14} {event.priority:8} {', '.join(heard) or '-'}{told}")
 
 
 @events.command("docs")

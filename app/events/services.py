@@ -17,9 +17,9 @@ from app.core.principal import find_principal
 from app.core.tenant import db, require_clinic
 from app.core.together import told_of
 from app.core.transaction import after_commit
+from app.core.waking import Waiting
 from app.events.base import LISTENERS, OBSERVERS, REACTIONS, Event, Listener, Priority, matches
 from app.events.models import DeliveryStatus, EventDelivery, EventRecord, overdue_at
-from app.core.waking import Waiting
 
 Heard = tuple[EventRecord, Listener, str]  # with the delivery's id
 
