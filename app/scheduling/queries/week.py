@@ -59,7 +59,7 @@ class PlannedDay:
 
 @dataclass(frozen=True)
 class Week:
-    """Seven days from a Monday. `opens` and `closes` are whole hours, in minutes, that show all of them."""
+    """Seven days from a Monday. `opens` and `closes` are whole hours, in minutes, that show all open ones."""
 
     days: list[PlannedDay]
     opens: int
@@ -76,7 +76,7 @@ def week_of(doctor_id: str, monday: date) -> Week:
     visits = _visits(doctor_id, days)
     blocks = {day: sorted((block for on, block in found if on == day), key=_place) for day in days}
     planned = [PlannedDay(day, blocks[day], visits.get(day, 0)) for day in days]
-    parts = [block for day in planned for block in day.blocks if not block.all_day]
+    parts = [block for day in planned for block in day.blocks if block.kind in (WEEKLY, EXTRA)]
     opens = min([USUAL_HOURS[0], *(block.begins for block in parts)])
     closes = max([USUAL_HOURS[1], *(block.ends for block in parts)])
     return Week(planned, opens // 60 * 60, -(-closes // 60) * 60)
