@@ -8,11 +8,16 @@ from werkzeug.wrappers import Response
 
 from app.core.principal import current_principal, may
 
-HOMES = (("my_day", "/my-day/", "DOCTOR"), ("desk", "/desk/", None), ("finance_home", "/finance/", None))
+HOMES = (
+    ("my_day", "/my-day/", "DOCTOR"),
+    ("location_home", "/location/", "LOCATION_HEAD"),
+    ("desk", "/desk/", None),
+    ("finance_home", "/finance/", None),
+)
 
 
 class HomeView(IndexView):
-    """`/` sends a doctor to the day, the desk to the desk, finance to the money."""
+    """`/` sends a doctor to the day, a location's head to the location, the desk to the desk, finance to the money."""
 
     @expose("/")
     def index(self) -> Response | str:

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
 from app.billing.models import Invoice
+from app.core import clock
 from app.core.tenant import db
 from app.core.transaction import unit_of_work
+from app.desk.queries.my_day import week_ahead
 from app.people.models import Doctor
 from app.queueing.models import QueueToken
 from app.queueing.services import arrive, call_next
 from app.scheduling.models import Appointment
 from tests.desk.conftest import Screen, times_today, words
 from tests.factories.billing import make_priced_doctor
-from tests.factories.scheduling import begin_now, make_appointment
+from tests.factories.scheduling import begin_now, local, make_appointment, make_exception
+from tests.statements import recorded_statements
+
+FEW = 24
 
 
 @pytest.fixture
@@ -103,6 +110,86 @@ def test_another_doctors_patients_are_not_found(screen_of: Any, doctor: Doctor, 
     ):
         assert screen.send(path).status_code == 404
     assert statuses(token) == ("CHECKED_IN", "WAITING")
+
+
+def test_the_last_click_is_offered_to_be_taken_back(surgery: Screen, doctor: Doctor, token: QueueToken) -> None:
+    assert "Undo" not in words(surgery.page("/my-day/"))
+    assert "Undo" in words(surgery.send(f"/my-day/{doctor.id}/call-next"))
+    assert "Undo" not in words(surgery.send(f"/my-day/tokens/{token.id}/undo"))
+    assert statuses(token) == ("CHECKED_IN", "WAITING")
+
+
+def test_a_click_is_taken_back_only_by_who_made_it(
+    surgery: Screen, screen_of: Any, doctor: Doctor, token: QueueToken
+) -> None:
+    screen_of("RECEPTIONIST").send(f"/desk/queues/{doctor.id}/call-next")
+    page = words(surgery.page("/my-day/"))
+    assert token.number in page and "Undo" not in page
+
+
+def test_a_patient_is_called_out_of_turn(surgery: Screen, doctor: Doctor, token: QueueToken) -> None:
+    urgent = make_appointment(doctor, starts_at=times_today(doctor)[0])
+    with unit_of_work():
+        second = arrive(urgent.id)[1]
+    surgery.send(f"/my-day/tokens/{second.id}/call")
+    assert statuses(second)[1] == "CALLED"
+    assert statuses(token)[1] == "WAITING"
+
+
+def test_a_patient_who_is_sent_on_belongs_to_the_colleague(
+    surgery: Screen, screen_of: Any, doctor: Doctor, token: QueueToken
+) -> None:
+    sen = make_priced_doctor(first_name="Vikram", last_name="Sen")
+    visit_id = token.appointment_id
+    said = surgery.send(f"/my-day/tokens/{token.id}/transfer", doctorId=sen.id, note="Second opinion")
+    assert said.status_code == 200
+    theirs = screen_of("DOCTOR", doctor_id=sen.id)
+    assert surgery.send(f"/my-day/visits/{visit_id}/start").status_code == 404
+    assert theirs.send(f"/my-day/{sen.id}/call-next").status_code == 200
+    assert theirs.send(f"/my-day/visits/{visit_id}/start").status_code == 200
+    assert theirs.send(f"/my-day/visits/{visit_id}/complete").status_code == 200
+    db.session.expire_all()
+    assert db.session.get_one(Appointment, visit_id).status == "COMPLETED"
+
+
+@pytest.mark.parametrize("colleague", ["", "nobody", "00000000-0000-0000-0000-000000000000"])
+def test_a_patient_is_not_sent_on_to_nobody(surgery: Screen, token: QueueToken, colleague: str) -> None:
+    answer = surgery.send(f"/my-day/tokens/{token.id}/transfer", doctorId=colleague)
+    assert answer.status_code in (404, 422)
+    assert statuses(token)[1] == "WAITING"
+
+
+def test_the_figures_are_todays(surgery: Screen, doctor: Doctor, token: QueueToken) -> None:
+    surgery.send(f"/my-day/{doctor.id}/call-next")
+    surgery.send(f"/my-day/tokens/{token.id}/start")
+    with clock.travel(timedelta(minutes=12)):
+        surgery.send(f"/my-day/visits/{token.appointment_id}/complete")
+    figures = re.sub(r"\s+", " ", words(surgery.piece(f"/my-day/{doctor.id}/visits")))
+    assert "Seen 1" in figures and "A visit takes 12 min" in figures
+
+
+def test_the_week_counts_visits_and_free_times(surgery: Screen, doctor: Doctor, visit: Appointment) -> None:
+    day = clock.today("Asia/Kolkata") + timedelta(days=2)
+    make_appointment(doctor, starts_at=local(day))
+    make_exception(doctor, "REMOVE", day + timedelta(days=1))
+    week = week_ahead(doctor.id)
+    assert [item.on for item in week] == [week[0].on + timedelta(days=number) for number in range(7)]
+    assert (week[2].visits, week[2].works) == (1, True)
+    assert week[2].free == week[4].free - 1
+    assert (week[3].visits, week[3].free, week[3].works) == (0, 0, False)
+
+
+def test_the_page_takes_few_statements(surgery: Screen, doctor: Doctor, token: QueueToken) -> None:
+    surgery.page("/my-day/")
+    with recorded_statements() as alone:
+        surgery.page("/my-day/")
+    for moment in times_today(doctor)[:4]:
+        with unit_of_work():
+            arrive(make_appointment(doctor, starts_at=moment).id)
+    with recorded_statements() as crowded:
+        surgery.page("/my-day/")
+    assert len(crowded) <= len(alone) + 1  # the last visit of each patient, asked for all at once
+    assert len(crowded) <= FEW, "\n".join(crowded)
 
 
 def test_an_administrator_chooses_whose_day(screen_of: Any, doctor: Doctor, visit: Appointment) -> None:

@@ -1,4 +1,4 @@
-"""The doctor's day: who is in the room, who waits, who comes later."""
+"""The doctor's day: who is in the room, who waits, who comes later, and the week ahead (SPEC CON-4)."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 
 from app.core import clock
-from app.core.errors import NotFound
+from app.core.errors import Invalid, NotFound
 from app.core.ids import is_id
 from app.core.navigation import describe_item
 from app.core.principal import current_principal, require
 from app.core.transaction import unit_of_work
+from app.desk.queries.my_day import LastClick, figures_of, last_click, week_ahead
 from app.desk.queries.people import PatientFacts, patient_facts
 from app.desk.queries.queue import DoctorLine, Waiting, queues_today
 from app.desk.queries.slots import bookable_doctors
@@ -25,14 +26,23 @@ from app.desk.views.desk_queues import MOVES, call_and_say, said_of
 from app.desk.views.fragments import FragmentView, in_words
 from app.people.models import Doctor
 from app.people.queries import get_doctor
+from app.queueing.models import QueueToken
 from app.queueing.queries import get_token
-from app.queueing.services import serve
+from app.queueing.queries.queues import find_token_of
+from app.queueing.services import call_token, serve, transfer, undo
 from app.scheduling.models import Appointment
 from app.scheduling.queries import find_appointment, lock_appointment
 from app.scheduling.services import complete, no_show, start
 from app.tenancy.queries import settings_in_scope
 
 describe_item("MyDayView", shortcut="g m")
+
+STEPS: dict[str, Callable[[str], QueueToken]] = {**MOVES, "start": serve, "call": call_token, "undo": undo}
+SAID: dict[str, Callable[[str], str]] = {
+    "start": lambda _number: "",
+    "call": lambda number: _("%(number)s is called.", number=number),
+    "undo": lambda number: _("%(number)s is as it was before.", number=number),
+}
 
 
 @dataclass(frozen=True)
@@ -43,6 +53,7 @@ class Now:
     current: Waiting | None
     visit: Appointment | None
     facts: PatientFacts | None
+    click: LastClick | None
 
     @property
     def waiting(self) -> list[Waiting]:
@@ -59,7 +70,7 @@ def now_of(doctor_id: str) -> Now:
     current = max(fronts, key=lambda token: token.called_at or token.arrived_at, default=None)
     visit = find_appointment(current.visit_id) if current and current.visit_id else None
     facts = patient_facts(visit.patient, except_visit_id=visit.id) if visit else None
-    return Now(lines, current, visit, facts)
+    return Now(lines, current, visit, facts, last_click(doctor_id))
 
 
 class MyDayView(FragmentView):
@@ -84,7 +95,10 @@ class MyDayView(FragmentView):
             doctors=[] if own else bookable_doctors(),
             today=clock.today(settings_in_scope().zone),
             now=now_of(doctor.id),
+            colleagues=_colleagues(doctor),
             day=_day(doctor),
+            figures=figures_of(doctor.id),
+            week=week_ahead(doctor.id),
         )
 
     @expose("/<id:doctor_id>/now")
@@ -96,7 +110,9 @@ class MyDayView(FragmentView):
     def visits(self, doctor_id: str) -> Response:
         self.require()
         doctor = _own_doctor(doctor_id)
-        return self.piece("desk/parts/my_visits.html", doctor=doctor, day=_day(doctor))
+        return self.piece(
+            "desk/parts/my_visits.html", doctor=doctor, day=_day(doctor), figures=figures_of(doctor.id), alone=True
+        )
 
     @expose("/<id:doctor_id>/call-next", methods=["POST"])
     @in_words()
@@ -111,17 +127,31 @@ class MyDayView(FragmentView):
     @expose("/tokens/<id:token_id>/<move>", methods=["POST"])
     @in_words()
     def move(self, token_id: str, move: str) -> Response:
-        """Start, recall, skip, hold or put back."""
+        """Start, call out of turn, recall, skip, hold, put back or take the last click back."""
         self.require()
         require("queue", "call")
         doctor = _own_doctor(get_token(token_id).doctor_id)
         if move == "start":
             require("appointment", "start")
-        elif move not in MOVES:
+        if move not in STEPS:
             raise NotFound
         with unit_of_work():
-            token = serve(token_id) if move == "start" else MOVES[move](token_id)
-            said = "" if move == "start" else said_of(move, token.number)
+            number = STEPS[move](token_id).number
+        return self._show_now(doctor, SAID[move](number) if move in SAID else said_of(move, number))
+
+    @expose("/tokens/<id:token_id>/transfer", methods=["POST"])
+    @in_words()
+    def transfer(self, token_id: str) -> Response:
+        """Send the patient on to a colleague's queue."""
+        self.require()
+        require("queue", "update")
+        doctor = _own_doctor(get_token(token_id).doctor_id)
+        colleague_id = request.form.get("doctorId", "")
+        if not is_id(colleague_id):
+            raise Invalid(fields={"doctorId": _("Choose a doctor.")})
+        with unit_of_work():
+            token = transfer(token_id, colleague_id, note=request.form.get("note", "")[:200])
+            said = _("Now %(number)s with %(doctor)s.", number=token.number, doctor=token.doctor.short_name)
         return self._show_now(doctor, said)
 
     @expose("/visits/<id:visit_id>/start", methods=["POST"])
@@ -144,12 +174,23 @@ class MyDayView(FragmentView):
         require("appointment", action)
         with unit_of_work():
             visit = lock_appointment(visit_id)
-            doctor = _own_doctor(visit.doctor_id)
+            doctor = _treating_doctor(visit)
             step(visit)
         return self._show_now(doctor, said)
 
     def _show_now(self, doctor: Doctor, said: Any = "") -> Response:
-        return self.piece("desk/parts/now.html", doctor=doctor, now=now_of(doctor.id), said=said, changed=bool(said))
+        context = {"doctor": doctor, "now": now_of(doctor.id), "colleagues": _colleagues(doctor)}
+        return self.piece("desk/parts/now.html", said=said, changed=bool(said), **context)
+
+
+def _colleagues(doctor: Doctor) -> list[Any]:
+    return [other for other in bookable_doctors() if other.id != doctor.id]
+
+
+def _treating_doctor(visit: Appointment) -> Doctor:
+    """Whom the visit is booked with, or whose queue its patient was sent on to. Raises NotFound as _own_doctor()."""
+    token = find_token_of(visit.id)
+    return _own_doctor(token.doctor_id if token else visit.doctor_id)
 
 
 def _day(doctor: Doctor) -> Day:
