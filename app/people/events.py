@@ -19,6 +19,28 @@ class PatientUpdated(Event):
     patient_id: str
 
 
+class PatientMerged(Event):
+    """`merged_id` is `patient_id` from now on."""
+
+    type = "patient.merged"
+    category = Category.CLINIC
+    subject = "patient_id"
+    patient_id: str
+    merged_id: str
+    merge_id: str
+
+
+class PatientUnmerged(Event):
+    """`merged_id` stands alone again."""
+
+    type = "patient.unmerged"
+    category = Category.CLINIC
+    subject = "patient_id"
+    patient_id: str
+    merged_id: str
+    merge_id: str
+
+
 class DoctorAdded(Event):
     type = "doctor.created"
     category = Category.CLINIC

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Boolean, Date, Index, String, Text, UniqueConstraint, event
+from sqlalchemy import DDL, Boolean, Date, Index, String, Table, Text, UniqueConstraint, Uuid, event, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -198,6 +198,8 @@ class Patient(TenantModel):
     photo_id: Mapped[str | None] = tenant_reference("stored_file", nullable=True)
     source_id: Mapped[str | None] = mapped_column(String(100))
     active: Mapped[bool] = mapped_column(Boolean, nullable=False, default=True)
+    # The record that this one was found to be the same person as; always one that is merged into no other.
+    merged_into_id: Mapped[str | None] = tenant_reference("patient", nullable=True)
 
     guardians: Mapped[list[Guardian]] = relationship(
         "Guardian",
@@ -218,6 +220,69 @@ class Patient(TenantModel):
 
     def __str__(self) -> str:
         return self.name
+
+
+class PatientMerge(TenantModel):
+    """Two records that became one: what the survivor's fields were and became, how many rows came along."""
+
+    __tablename__ = "patient_merge"
+    __table_args__ = (
+        Index(
+            "uq_patient_merge_standing",
+            "clinic_id",
+            "merged_id",
+            unique=True,
+            postgresql_where=text("undone_at is null"),
+        ),
+    )
+    __owner_column__ = "survivor_id"
+
+    survivor_id: Mapped[str] = tenant_reference("patient")
+    merged_id: Mapped[str] = tenant_reference("patient")
+    merged_at: Mapped[datetime] = mapped_column(AwareTime, nullable=False, default=clock.now)
+    merged_by_id: Mapped[str | None] = mapped_column(Uuid(as_uuid=False))
+    reason: Mapped[str] = mapped_column(String(300), nullable=False, default="")
+    before: Mapped[dict[str, Any]] = mapped_column(JSONB, nullable=False, default=dict)
+    after: Mapped[dict[str, Any]] = mapped_column(JSONB, nullable=False, default=dict)
+    moved: Mapped[dict[str, int]] = mapped_column(JSONB, nullable=False, default=dict)
+    undone_at: Mapped[datetime | None] = mapped_column(AwareTime)
+    undone_by_id: Mapped[str | None] = mapped_column(Uuid(as_uuid=False))
+    undo_reason: Mapped[str] = mapped_column(String(300), nullable=False, default="")
+
+    survivor: Mapped[Patient] = tenant_relationship("Patient", "PatientMerge.survivor_id", viewonly=True)
+    merged: Mapped[Patient] = tenant_relationship("Patient", "PatientMerge.merged_id", viewonly=True)
+
+    @property
+    def rows(self) -> int:
+        return sum(self.moved.values())
+
+    @property
+    def standing(self) -> bool:
+        return self.undone_at is None
+
+    def __str__(self) -> str:
+        return f"{self.merged} → {self.survivor}"
+
+
+class PatientMergeRow(TenantModel):
+    """A row that a merge gave to the survivor, and what else of it changed: what undoing it has to give back."""
+
+    __tablename__ = "patient_merge_row"
+    __table_args__ = (
+        UniqueConstraint("clinic_id", "merge_id", "table_name", "row_id", name="uq_patient_merge_row"),
+        Index("ix_patient_merge_row_row", "clinic_id", "table_name", "row_id"),
+    )
+    __audited__ = False  # the merge is in the trail with how many they are
+
+    merge_id: Mapped[str] = tenant_reference("patient_merge")
+    table_name: Mapped[str] = mapped_column(String(63), nullable=False)
+    row_id: Mapped[str] = mapped_column(Uuid(as_uuid=False), nullable=False)
+    before: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+
+    merge: Mapped[PatientMerge] = tenant_relationship("PatientMerge", "PatientMergeRow.merge_id")
+
+    def __str__(self) -> str:
+        return f"{self.table_name} {self.row_id}"
 
 
 class Guardian(TenantModel):
@@ -270,3 +335,40 @@ def _index_patient(_mapper: Any, _connection: Any, patient: Patient) -> None:
 @event.listens_for(Doctor, "before_update")
 def _index_doctor(_mapper: Any, _connection: Any, doctor: Doctor) -> None:
     doctor.search_name = search_names(doctor.first_name, doctor.last_name)[0]
+
+
+# A row that is written for a merged record, by whoever had its id from before, belongs to the survivor. The lock makes
+# a row that comes while a merge is under way wait for it, and a merge wait for the row: none stays behind.
+RESOLVE_FUNCTION = """
+create or replace function resolve_merged_patient() returns trigger language plpgsql as $$
+declare
+  survivor uuid;
+begin
+  loop
+    select merged_into_id into survivor from patient
+    where clinic_id = new.clinic_id and id = new.patient_id for key share;
+    exit when survivor is null;
+    new.patient_id := survivor;
+  end loop;
+  return new;
+end $$
+"""
+
+
+event.listen(Patient.__table__, "after_create", DDL(RESOLVE_FUNCTION.replace("%", "%%")))
+
+
+@event.listens_for(Table, "after_create")
+def _resolve_merged(table: Table, connection: Any, **_options: Any) -> None:
+    """Every table with a patient, whichever slice it is of; its migration may be older than the rule, which then comes
+    with the rule's own."""
+    column = table.columns.get("patient_id")
+    if column is not None and column.info.get("tenant_reference") == "patient":
+        connection.execute(
+            DDL(
+                "do $$ begin if to_regprocedure('resolve_merged_patient()') is not null then "
+                f"create trigger {table.name}_patient before insert on {table.name} "
+                "for each row when (new.patient_id is not null) execute function resolve_merged_patient(); "
+                "end if; end $$"
+            )
+        )

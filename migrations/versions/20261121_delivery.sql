@@ -197,3 +197,7 @@ create policy clinic_wall on "clinic_template" to clinic_console_app using (clin
 -- statement
 
 create policy system_access on "clinic_template" to clinic_console_system using (true) with check (true);
+
+-- statement
+
+create trigger message_preference_patient before insert on message_preference for each row when (new.patient_id is not null) execute function resolve_merged_patient();

@@ -106,6 +106,14 @@ def _note_bulk(state: ORMExecuteState) -> None:
         _of(state.session).add((None if dependence.clinics else scope.clinic_id, dependence.tag))
 
 
+def changed_past_the_session(session: Session, tables: Iterable[str]) -> None:
+    """Plain statements changed rows of these tables: what hangs on any of them goes."""
+    clinic_id = session.info.get("scope", Scope()).clinic_id
+    for model in [model for model in _dependences if getattr(model, "__tablename__", "") in set(tables)]:
+        for dependence in _dependences[model]:
+            _of(session).add((None if dependence.clinics else clinic_id, dependence.tag))
+
+
 @event.listens_for(Session, "after_commit", insert=True)
 def _tell(session: Session) -> None:
     """Before any other callback of the commit: whoever is woken by one reads what is new."""

@@ -27,7 +27,7 @@ from app.payments.services.health import gateway_health
 from app.tenancy.cache import kept
 
 # By the table's name, as the foreign key refers to it: the slice of people lies above. Row-level security narrows it.
-_KNOWN_PATIENT = text("select id from patient where id = :id")
+_KNOWN_PATIENT = text("select coalesce(merged_into_id, id) from patient where id = :id")
 
 
 class PaymentQuery(ListQuery):
@@ -166,6 +166,7 @@ def _within(wanted: Any, query: PaymentQuery) -> Any:
 def _patient_of(user_id: str) -> str:
     """The patient whom a user is in this clinic; staff may give a patient's own id. A PATIENT's other is 404."""
     patient_id = db.session.scalar(select(Member.patient_id).where(Member.user_id == user_id)) or user_id
-    if own_patient_id() not in (None, patient_id) or db.session.scalar(_KNOWN_PATIENT, {"id": patient_id}) is None:
+    known = db.session.scalar(_KNOWN_PATIENT, {"id": patient_id})
+    if own_patient_id() not in (None, patient_id) or known is None:
         raise NotFound
-    return patient_id
+    return str(known)

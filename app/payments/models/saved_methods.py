@@ -38,6 +38,14 @@ class PaymentMethod(TenantModel):
             postgresql_where=text("is_default and removed_at is null"),
         ),
         Index("ix_payment_method_patient", "clinic_id", "patient_id", "created_at"),
+        # When the patient is merged into another record: a method goes where its customer goes, and does not push
+        # aside the default of the one who stays (app/people/services/moving.py).
+        {"info": {
+            "stays_with": ("gateway_customer", "account_id"),
+            "on_merge": {"is_default": "is_default and not exists (select from payment_method other "
+                "where other.clinic_id = payment_method.clinic_id and other.patient_id = :survivor "
+                "and other.is_default and other.removed_at is null)"},
+        }},
     )  # fmt: skip
 
     patient_id: Mapped[str] = tenant_reference("patient")

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import orjson
 from flask_babel import gettext as _
 from sqlalchemy import ColumnElement, Row, Select, UnaryExpression, and_, false, func, or_, select, true
+from sqlalchemy.orm import aliased
 from sqlalchemy.sql.operators import custom_op
 
 from app.core.errors import BadRequest
@@ -134,8 +135,15 @@ def _record_numbers(typed: str, prefix: str) -> list[Arm]:
     """A record number as printed, from its beginning; or its digits without the clinic's prefix and leading zeros."""
     starts = [Arm(_starts(Patient.mrn, text), Patient.mrn) for text in dict.fromkeys((prefix + typed, typed))]
     if not typed.isdigit():
-        return starts[-1:]
-    return [Arm(Patient.mrn == prefix + typed.zfill(MRN_DIGITS), Patient.mrn), *starts]
+        return [*starts[-1:], _merged_number(typed)]
+    whole = prefix + typed.zfill(MRN_DIGITS)
+    return [Arm(Patient.mrn == whole, Patient.mrn), *starts, _merged_number(whole)]
+
+
+def _merged_number(number: str) -> Arm:
+    """A number on an old file whose record became part of another."""
+    old = aliased(Patient)
+    return Arm(Patient.id.in_(select(old.merged_into_id).where(old.mrn == number)), whole=True)
 
 
 def _disjoint(arms: list[Arm]) -> tuple[Arm, ...]:

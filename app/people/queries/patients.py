@@ -22,7 +22,18 @@ def own_patients_only(statement: Select[Any]) -> Select[Any]:
 
 
 def find_patient(patient_id: str) -> Patient | None:
-    return db.session.scalar(own_patients_only(select(Patient).where(Patient.id == patient_id)))
+    """The patient; whoever a merged record belongs to now, for that one's id."""
+    found = db.session.scalar(own_patients_only(select(Patient).where(Patient.id == patient_id)))
+    while found is not None and found.merged_into_id is not None:
+        found = db.session.get_one(Patient, found.merged_into_id)
+    return found
+
+
+def survivor_id(patient_id: str) -> str:
+    """Whose id a merged record's id stands for; any other id as it is."""
+    while into := db.session.scalar(select(Patient.merged_into_id).where(Patient.id == patient_id)):
+        patient_id = into
+    return patient_id
 
 
 def get_patient(patient_id: str) -> Patient:

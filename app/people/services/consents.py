@@ -21,12 +21,14 @@ def set_consent(patient: Patient, kind: str, given: bool) -> Consent | None:
     standing = select(Consent).where(
         Consent.patient_id == patient.id, Consent.kind == kind, Consent.withdrawn_at.is_(None)
     )
-    consent = db.session.scalar(standing)
+    found = list(db.session.scalars(standing.order_by(Consent.given_at)))  # of merged records there are two
+    consent = found[0] if found else None
     if given and consent is None:
         consent = Consent(patient_id=patient.id, kind=kind)
         db.session.add(consent)
-    elif not given and consent is not None:
-        consent.withdrawn_at = clock.now()
+    elif not given:
+        for one in found:
+            one.withdrawn_at = clock.now()
     db.session.flush()
     db.session.expire(patient, ["consents"])
     return consent
