@@ -10,7 +10,7 @@ from rq import Worker
 
 from app.core.jobs import HISTORY_MINUTES, QUEUES, ended_by_minute, oldest_wait, queue_named, redis_connection
 from app.events.jobs import RELAYS
-from app.events.waking import count_waiting
+from app.core.waking import count_waiting
 
 
 @dataclass(frozen=True)
