@@ -24,6 +24,12 @@ ACCOUNT_PAIRS = (
     ("razorpay_key_id", "razorpay_key_secret"),
     ("phonepe_client_id", "phonepe_client_secret"),
     ("whatsapp_phone_number_id", "whatsapp_access_token"),
+    ("zeptomail_token", "zeptomail_from_address"),
+    ("ses_access_key_id", "ses_secret_access_key"),
+    ("ses_access_key_id", "ses_from_address"),
+    ("twilio_account_sid", "twilio_auth_token"),
+    ("sns_access_key_id", "sns_secret_access_key"),
+    ("sns_access_key_id", "sns_platform_application_arn"),
 )
 MAIL_SCHEMES = ("smtp://", "smtp+starttls://", "smtps://")
 
@@ -67,6 +73,16 @@ class Settings(BaseSettings):
     failed_login_seconds: float = 0.3
 
     # Global provider accounts, used by clinics that have none of their own.
+    zeptomail_token: SecretStr | None = None
+    zeptomail_from_address: str | None = None
+    zeptomail_base_url: str | None = None
+    zeptomail_webhook_key: SecretStr | None = None
+    ses_access_key_id: str | None = None
+    ses_secret_access_key: SecretStr | None = None
+    ses_region: str = "us-east-1"
+    ses_from_address: str | None = None
+    ses_configuration_set: str = ""
+    ses_topic_arn: str = ""
     smtp_url: SecretStr | None = None
     razorpay_key_id: str | None = None
     razorpay_key_secret: SecretStr | None = None
@@ -80,6 +96,17 @@ class Settings(BaseSettings):
     whatsapp_access_token: SecretStr | None = None
     whatsapp_app_secret: SecretStr | None = None
     whatsapp_verify_token: SecretStr | None = None
+    twilio_account_sid: str | None = None
+    twilio_auth_token: SecretStr | None = None
+    twilio_messaging_service_sid: str = ""
+    twilio_sms_sender: str | None = None
+    twilio_whatsapp_sender: str | None = None
+    twilio_content_sids: str = ""
+    fcm_service_account: SecretStr | None = None
+    sns_access_key_id: str | None = None
+    sns_secret_access_key: SecretStr | None = None
+    sns_region: str = "us-east-1"
+    sns_platform_application_arn: str | None = None
 
     @property
     def production(self) -> bool:

@@ -63,7 +63,7 @@ MATRIX: dict[str, dict[str, str]] = {
     "audit_entry":      {"read": "SAU", "verify": "SAU"},
     "event":            {"read": "SAU", "replay": "SA"},
     "job":              {"read": "SAU", "retry": "SA"},
-    "job_run":          {"read": "SAFCU", "create": "SAF", "cancel": "SAF", "download": "SAF"},
+    "job_run":          {"read": "SADFCU", "create": "SAF", "cancel": "SAF", "download": "SAF"},
     "admin_home":       {"read": "SAU"},
     "webhook_endpoint": {"read": "SAU", "create": "SA", "update": "SA", "delete": "SA", "test": "SA", "resend": "SA"},
     "webhook":          {"read": "SAFCU", "replay": "SAF"},
@@ -140,7 +140,9 @@ MATRIX: dict[str, dict[str, str]] = {
     "chat":             {"read": _STAFF + "P", "create": "SALDNRHTCFIP"},
     # messages
     "message":          {"read": "SARFU", "create": "SARF", "resend": "SARF"},
+    "message_preference": {"read": "SADNRU", "create": "SADNR", "update": "SADNR"},
     "notification":     {"read": _STAFF + "P", "update": "SALDNRHTCFIP"},
+    "device":           {"read": _STAFF + "P", "create": "SALDNRHTCFIP", "delete": "SALDNRHTCFIP"},
     "template":         {"read": "SAU", "create": "SA", "update": "SA", "delete": "SA"},
     "suppression":      {"read": "SAU", "create": "SA", "clear": "SA"},
     # pharmacy

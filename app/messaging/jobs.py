@@ -19,6 +19,9 @@ from app.core.transaction import after_commit, unit_of_work
 from app.messaging.delivery import deliver, park_abandoned
 from app.messaging.digest import gather, waiting_digests
 from app.messaging.models import Channel, Message, MessageStatus
+from app.messaging.notice_jobs import forget_old_notices, process_provider_notice, sweep_provider_notices
+
+__all__ = ["forget_old_notices", "process_provider_notice", "sweep_provider_notices"]
 
 # So few that a worker soon looks for more urgent work between two batches, so many that calls go side by side.
 BATCH = 50

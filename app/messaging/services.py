@@ -14,19 +14,10 @@ from app.core.errors import Conflict
 from app.core.ids import new_id
 from app.core.principal import find_principal
 from app.core.tenant import db, require_clinic
-from app.messaging.channels.base import DeliveryReceipt, DeliveryStatus
 from app.messaging.models import URGENCY, Channel, Message, MessageStatus
 from app.messaging.routing import priority_of, template_switched_off
 from app.messaging.rules import rules_in_scope
 from app.messaging.templates import TEMPLATES
-
-PROGRESS = {
-    DeliveryStatus.SENT: MessageStatus.SENT,
-    DeliveryStatus.DELIVERED: MessageStatus.DELIVERED,
-    DeliveryStatus.READ: MessageStatus.READ,
-    DeliveryStatus.FAILED: MessageStatus.FAILED,
-}
-
 
 AGAIN = (MessageStatus.FAILED, MessageStatus.PARKED, MessageStatus.SUPPRESSED)
 SWITCHED_OFF = "The clinic has switched this off."
@@ -106,35 +97,6 @@ def resend_message(message: Message) -> None:
     message.become(MessageStatus.QUEUED)
     message.attempts, message.next_at, message.reason, message.gathered = 0, clock.now(), "", False
     _wake(message)
-
-
-def apply_receipt(receipt: DeliveryReceipt) -> bool:
-    """Move a message as far as the receipt says, never back; False when it is not one of ours."""
-    message = _message_of(receipt)
-    if message is None:
-        return False
-    wanted = PROGRESS[receipt.status]
-    if message.status == MessageStatus.PARKED and not message.provider_message_id:
-        message.provider_message_id = receipt.provider_message_id
-    if message.can_become(wanted):
-        message.become(wanted)
-        message.reason = f"{receipt.error_code}"[:300] if wanted == MessageStatus.FAILED else ""
-        message.sent_at = message.sent_at or receipt.at or clock.now()
-    return True
-
-
-def _message_of(receipt: DeliveryReceipt) -> Message | None:
-    """By our own id where the provider gives it back (it may come before the id of theirs is stored), else by
-    theirs.
-    """
-    from app.core.ids import is_id
-
-    wanted = select(Message).with_for_update()
-    if is_id(receipt.reference):
-        found = db.session.scalar(wanted.where(Message.id == receipt.reference))
-        if found is not None:
-            return found
-    return db.session.scalar(wanted.where(Message.provider_message_id == receipt.provider_message_id))
 
 
 def mark_read(message: Message) -> None:

@@ -11,16 +11,17 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 
 from flask_babel import gettext as _
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 
 from app.core import clock
 from app.core.crypto import derive_key
 from app.core.errors import Conflict
-from app.core.ids import new_id
+from app.core.ids import is_id, new_id
 from app.core.tenant import db, require_clinic
 from app.messaging.channels.base import RecipientFact
 from app.messaging.models.outbox import Channel
+from app.messaging.models.receipts import DeviceToken
 from app.messaging.models.suppression import SuppressedAddress, SuppressionReason
 from config import get_settings
 
@@ -113,6 +114,8 @@ def learn(channel: str, address: str, fact: str, *, source: str = "") -> None:
         allow_again(channel, address)
     else:
         suppress(channel, address, SuppressionReason(fact.upper()), source=source)
+        if channel == Channel.PUSH and is_id(address):
+            db.session.execute(delete(DeviceToken).where(DeviceToken.id == address))
 
 
 def _row(channel: str, address: str, reason: SuppressionReason) -> SuppressedAddress:

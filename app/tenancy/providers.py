@@ -123,6 +123,13 @@ def known_accounts(channel: str, provider: str) -> list[ResolvedAccount]:
     return [_resolved(account) for account in usable_first] + others
 
 
+def shared_accounts(channel: str, provider: str) -> list[ResolvedAccount]:
+    """The global accounts of a provider, for notices that name no clinic. Opens its own scope."""
+    with all_tenants():
+        stored = [SealedAccount.of_json(item) for item in _rows(GlobalProviderAccount, channel)]
+        return [account for account in _global_accounts(channel, stored) if account.provider == provider]
+
+
 def _global_accounts(channel: str, shared: list[SealedAccount]) -> list[ResolvedAccount]:
     found = [_resolved(account) for account in shared if account.enabled]
     return found + [item for item in environment_accounts() if item.channel == channel]
@@ -158,7 +165,9 @@ _ENVIRONMENT: dict[tuple[str, str], FromSettings] = {}
 
 
 def environment_account(channel: str, provider: str) -> Callable[[FromSettings], FromSettings]:
-    """Declare how settings become a global account: the function answers credentials, or None when they are not set."""
+    """Declare how settings become a global account: the function answers credentials (and `base_url` where one is
+    set), or None when they are not set.
+    """
 
     def declare(function: FromSettings) -> FromSettings:
         _ENVIRONMENT[channel, provider] = function
@@ -174,7 +183,9 @@ def environment_accounts() -> list[ResolvedAccount]:
         credentials = from_settings(get_settings())
         if credentials is not None:
             account_id = str(uuid5(NAMESPACE_URL, f"environment:{channel}:{provider}"))
-            found.append(ResolvedAccount(account_id, channel, provider, None, credentials, label="environment"))
+            plain = {name: value for name, value in credentials.items() if name != "base_url"}
+            base_url = credentials.get("base_url")
+            found.append(ResolvedAccount(account_id, channel, provider, base_url, plain, label="environment"))
     return found
 
 

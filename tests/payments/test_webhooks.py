@@ -15,6 +15,7 @@ from sqlalchemy import func, select
 
 from app.audit.models import AuditEntry
 from app.core import clock
+from app.core.forged_webhooks import FIRST_OF_ADDRESS, FIRST_OF_CLINIC
 from app.core.ids import new_id
 from app.core.tenant import all_tenants, db, tenant_scope
 from app.core.transaction import unit_of_work
@@ -25,7 +26,6 @@ from app.payments.jobs import sweep_payments
 from app.payments.models import Payment, WebhookEvent, WebhookStatus
 from app.payments.services import process_webhook, replay_webhook, start_checkout
 from app.payments.services.checkout import record_order
-from app.payments.services.refusals import FIRST_OF_ADDRESS, FIRST_OF_CLINIC
 from app.tenancy.models import Clinic, ProviderAccount
 from tests.factories.payments import WEBHOOK_SECRET, make_gateway_account, make_payment, reread, rupees
 from tests.payments.jobs import run_jobs

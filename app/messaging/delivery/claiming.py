@@ -19,6 +19,7 @@ from app.messaging.channels.base import Attachment, OutgoingMessage
 from app.messaging.conditions import OVERTAKEN, still_right
 from app.messaging.delivery.facts import Facts, Wait
 from app.messaging.delivery.states import give_up, sent
+from app.messaging.devices import push_target
 from app.messaging.files import file_url
 from app.messaging.models import Channel, Message, MessageAttempt, MessageStatus
 from app.messaging.rendering import Rendered
@@ -31,6 +32,7 @@ from config import get_settings
 # Longer than any provider call may take (wire notes 0.2: 60 s for a media upload, twice over), for a whole batch.
 LEASE = timedelta(seconds=300)
 NO_PROVIDER = "No provider is set up for this channel."
+NO_DEVICE = "The device is registered no more."
 NO_TEXT = "The text could not be made: {why}"
 
 
@@ -77,6 +79,9 @@ def _take_up(message: Message, facts: Facts) -> Claim | None:
         return None
     if message.channel == Channel.IN_APP:
         _deliver_in_app(message, facts)
+        return None
+    if message.channel == Channel.PUSH and push_target(message.recipient) is None:
+        _suppress(message, NO_DEVICE)
         return None
     wait = facts.wait(message)
     if wait is not None:
@@ -162,6 +167,9 @@ def _addressed(
     """With what depends on the provider: the name of its template, where its receipts go, files that it fetches."""
     receipts = f"{get_settings().base_url}/api/messaging/{account.provider}/webhook?clinicId={message.clinic_id}"
     changed = replace(outgoing, receipt_url=receipts)
+    if message.channel == Channel.PUSH:
+        token, kind = push_target(message.recipient) or ("", "")
+        changed = replace(changed, to=token, to_kind=kind)
     if message.channel == Channel.WHATSAPP:
         changed = replace(changed, template=approved_name(message, wording, account.provider))
     if channel_with_code(account.provider).capabilities.files_by_link and message.attachment_ids:

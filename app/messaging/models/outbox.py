@@ -73,7 +73,16 @@ class Message(Stateful, TenantModel):
 
     TRANSITIONS: ClassVar[Mapping[Any, frozenset[Any]]] = {
         MessageStatus.QUEUED: frozenset(
-            {MessageStatus.SENDING, MessageStatus.SUPPRESSED, MessageStatus.FAILED, MessageStatus.DIGESTED}
+            {
+                MessageStatus.SENDING,
+                MessageStatus.SUPPRESSED,
+                MessageStatus.FAILED,
+                MessageStatus.DIGESTED,
+                # A receipt for a try that seemed to have failed: it is not sent again.
+                MessageStatus.SENT,
+                MessageStatus.DELIVERED,
+                MessageStatus.READ,
+            }
         ),
         MessageStatus.SENDING: frozenset(
             {MessageStatus.SENT, MessageStatus.QUEUED, MessageStatus.FAILED, MessageStatus.PARKED}
@@ -130,6 +139,11 @@ class Message(Stateful, TenantModel):
     @property
     def status_code(self) -> MessageStatus:
         return MessageStatus(self.status)
+
+    @property
+    def cost(self) -> str:
+        """In the clinic's currency, to the hundredth of a paisa; empty where nothing was charged."""
+        return f"{self.cost_micros / 1_000_000:.4f}" if self.cost_micros else ""
 
     def __str__(self) -> str:
         return f"{self.template} ({self.channel})"
