@@ -69,6 +69,7 @@ MATRIX: dict[str, dict[str, str]] = {
     "webhook":          {"read": "SAFCU", "replay": "SAF"},
     # people
     "patient":          {"read": _STAFF + "P", "create": "SADNR", "update": "SADNR", "delete": "SA", "merge": "SAR", "import": "SA", "export": "SA"},
+    "patient_merge":    {"read": "SARU", "export": "SA"},
     "doctor":           {"read": _STAFF + "P", "create": "SA", "update": "SA", "delete": "SA"},
     "availability":     {"read": _STAFF + "P", "create": "SALD", "update": "SALD", "delete": "SALD"},
     "doctor_week":      {"read": _CARE},
