@@ -73,8 +73,11 @@ def figures_of(doctor_id: str) -> Figures:
     waited = select(func.avg(QueueToken.called_at - QueueToken.arrived_at)).where(
         QueueToken.doctor_id == doctor_id, QueueToken.queued_on == today, QueueToken.called_at.is_not(None)
     )
-    behind = clock.now() - row[4] if row[4] else None
-    return Figures(*row[:4], db.session.scalar(waited), behind if behind and behind > timedelta(0) else None)
+    seen, to_come, no_shows, average, first_waiting = row
+    behind = clock.now() - first_waiting if first_waiting else timedelta(0)
+    return Figures(
+        seen, to_come, no_shows, average, db.session.scalar(waited), behind if behind > timedelta(0) else None
+    )
 
 
 def week_ahead(doctor_id: str) -> list[DayAhead]:

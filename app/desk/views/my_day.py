@@ -179,7 +179,7 @@ class MyDayView(FragmentView):
         return self._show_now(doctor, said)
 
     def _show_now(self, doctor: Doctor, said: Any = "") -> Response:
-        context = {"doctor": doctor, "now": now_of(doctor.id), "colleagues": _colleagues(doctor)}
+        context: dict[str, Any] = {"doctor": doctor, "now": now_of(doctor.id), "colleagues": _colleagues(doctor)}
         return self.piece("desk/parts/now.html", said=said, changed=bool(said), **context)
 
 
