@@ -103,6 +103,7 @@ STATUSES: dict[str, tuple[str, Any]] = {
     "READ": (OK, _("Read")),
     "SUPPRESSED": (MUTE, _("Suppressed")),
     "CLEARED": (OK, _("Cleared")),
+    "DIGESTED": (OK, _("In a digest")),
     "RETRYING": (WARN, _("Retrying")),
     "PARKED": (BAD, _("Parked")),
     "DONE": (OK, _("Done")),

@@ -5,11 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from flask_babel import lazy_gettext as _
+from sqlalchemy import func
+from wtforms import SelectChoice, SelectField
 
 from app.core.navigation import describe_item
 from app.core.views import Chart, ReadOnlyView, monthly, row_action
-from app.messaging.models import Message, MessageAttempt
+from app.messaging.models import Message, MessageAttempt, MessageStatus
 from app.messaging.services import resend_message
+from app.messaging.words import CHANNEL_NAMES, channel_name
+
+WENT_OUT = (MessageStatus.SENT, MessageStatus.DELIVERED, MessageStatus.READ)
+NOT_ARRIVED = (MessageStatus.FAILED, MessageStatus.PARKED)
+
+
+def _channels() -> list[SelectChoice]:
+    return [SelectChoice(value=channel.value, label=text) for channel, text in CHANNEL_NAMES.items()]  # type: ignore[attr-defined]
 
 
 class MessageAttemptView(ReadOnlyView):
@@ -43,6 +53,7 @@ class MessageView(ReadOnlyView):
     menu = ("Messages", _("Outbox"))
     menu_order = 10
     list_title = _("Outbox")
+    lede = _("What leaves, what waits and why. A parked message may have arrived: send it again only when it did not.")
     list_columns = ["created_at", "template", "channel", "recipient", "status", "attempts", "provider", "reason"]
     show_columns = [
         "status",
@@ -58,16 +69,49 @@ class MessageView(ReadOnlyView):
         "provider",
         "provider_message_id",
         "created_at",
+        "send_at",
         "sent_at",
         "read_at",
         "next_at",
+        "cost",
     ]
-    search_columns = ["status", "channel", "template", "recipient", "provider", "created_at"]
-    label_columns = {"status": _("Status"), "template": _("Message"), "recipient": _("To")}
+    search_columns = ["status", "channel", "template", "recipient", "provider", "priority", "created_at"]
+    search_form_extra_fields = {"channel": SelectField(_("Channel"), choices=_channels)}
+    label_columns = {
+        "status": _("Status"),
+        "template": _("Message"),
+        "recipient": _("To"),
+        "channel": _("Channel"),
+        "send_at": _("To leave at"),
+        "next_at": _("Next attempt"),
+        "cost": _("Cost"),
+    }
+    formatters_columns = {"channel": channel_name}
     related_views = [MessageAttemptView]
     charts = (
         Chart("status", _("Messages by status"), lambda: Message.status, kind="doughnut"),
         monthly("month", _("Messages by month"), Message.created_at),
+        Chart(
+            "arrived",
+            _("Messages that went out, by channel"),
+            lambda: Message.channel,
+            only=lambda: Message.status.in_(WENT_OUT),
+            words=channel_name,
+        ),
+        Chart(
+            "failed",
+            _("Messages that failed or were parked, by channel"),
+            lambda: Message.channel,
+            only=lambda: Message.status.in_(NOT_ARRIVED),
+            words=channel_name,
+        ),
+        monthly(
+            "cost",
+            _("Cost of messages by month"),
+            Message.created_at,
+            value=lambda: func.sum(Message.cost_micros) / 1_000_000.0,
+            value_name=_("Cost"),
+        ),
     )
 
     @row_action("resend", _("Send again"), confirm=_("Send again? A parked message may then arrive twice."))
