@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any, NoReturn
 
 from flask_babel import gettext as _
-from sqlalchemy import select, text
-from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Session
+from sqlalchemy import BigInteger, String, Uuid, bindparam, select, text
+from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.orm import Session, make_transient_to_detached
 
+from app.core import clock
 from app.core.errors import Conflict
 from app.core.ids import new_id
+from app.core.models import AwareTime
 from app.core.money import Money
 from app.core.series import next_numbers
 from app.core.tenant import db, require_clinic
+from app.core.together import told_of
 from app.core.transaction import before_commit
 from app.ledger.accounts import STANDARD_CHART, AccountCode
 from app.ledger.models import JournalEntry, JournalLine, LedgerAccount
@@ -87,12 +91,67 @@ def post(
 
     `source_key` tells several facts of one kind about one row apart. Lines of zero are left out. Raises Unbalanced.
     """
-    known = find_entry(kind, source, source_key)
-    if known is not None:
-        return known
-    entry = _entry(Posting(kind, lines, source, memo, source_key), booking_day(), _account_ids())
-    _write([entry])
+    posting = Posting(kind, lines, source, memo, source_key)
+    return _book(posting) or find_entry(kind, source, source_key) or _vanished(posting)
+
+
+def _book(posting: Posting) -> JournalEntry | None:
+    """Write the entry and its lines by one statement; None for a fact that is booked already."""
+    booked = [line for line in posting.lines if line.amount]
+    _check_balance(booked)
+    entry = _head(posting, booking_day())
+    entry.clinic_id, entry.line_count, entry.booked_at = require_clinic(), len(booked), clock.now()
+    account_ids, session = _account_ids(), db.session()
+    session.flush()  # what is booked comes before its entry
+    head = {name: getattr(entry, name) for name in _HEAD}
+    if not session.execute(_BOOK, {**head, **_columns_of(booked, account_ids)}).rowcount:
+        return None
+    make_transient_to_detached(entry)
+    told_of(session, entry)
+    before_commit("journal-numbers", _number_entries)
     return entry
+
+
+_HEAD = (
+    "id", "clinic_id", "kind", "source_table", "source_id", "source_key", "memo", "booked_at", "booked_on", "line_count",
+)  # fmt: skip
+_BOOK = text("""
+with booked as (
+  insert into journal_entry (id, clinic_id, kind, source_table, source_id, source_key, memo, booked_at, booked_on,
+    line_count, created_at, updated_at)
+  values (:id, :clinic_id, :kind, :source_table, :source_id, :source_key, :memo, :booked_at, :booked_on, :line_count,
+    :booked_at, :booked_at)
+  on conflict (clinic_id, kind, source_table, source_id, source_key) do nothing
+  returning id
+)
+insert into journal_line (id, clinic_id, entry_id, position, account_id, patient_id, currency, debit_minor,
+  credit_minor, created_at, updated_at)
+select line.id, :clinic_id, booked.id, line.place - 1, line.account_id, line.patient_id, line.currency, line.debit,
+  line.credit, :booked_at, :booked_at
+from booked, unnest(:line_ids, :account_ids, :patient_ids, :currencies, :debits, :credits) with ordinality
+  as line (id, account_id, patient_id, currency, debit, credit, place)
+""").bindparams(
+    *(bindparam(name, type_=Uuid(as_uuid=False)) for name in ("id", "clinic_id", "source_id")),
+    *(bindparam(name, type_=ARRAY(Uuid(as_uuid=False))) for name in ("line_ids", "account_ids", "patient_ids")),
+    *(bindparam(name, type_=ARRAY(BigInteger)) for name in ("debits", "credits")),
+    bindparam("currencies", type_=ARRAY(String)),
+    bindparam("booked_at", type_=AwareTime),
+)
+
+
+def _columns_of(lines: Sequence[Line], account_ids: Mapping[str, str]) -> dict[str, list[Any]]:
+    return {
+        "line_ids": [new_id() for _line in lines],
+        "account_ids": [account_ids[line.account_code] for line in lines],
+        "patient_ids": [line.patient_id for line in lines],
+        "currencies": [line.amount.currency for line in lines],
+        "debits": [line.debit.minor if line.debit is not None else 0 for line in lines],
+        "credits": [line.credit.minor if line.credit is not None else 0 for line in lines],
+    }
+
+
+def _vanished(posting: Posting) -> NoReturn:
+    raise RuntimeError(f"the entry {posting.kind} is neither new nor there")
 
 
 def post_all(postings: Sequence[Posting]) -> None:
@@ -174,7 +233,13 @@ def _load_account_ids() -> dict[str, str]:
 def _entry(posting: Posting, on: date, account_ids: Mapping[str, str]) -> JournalEntry:
     booked = [line for line in posting.lines if line.amount]
     _check_balance(booked)
-    entry = JournalEntry(
+    entry = _head(posting, on)
+    _add_lines(entry, booked, account_ids)
+    return entry
+
+
+def _head(posting: Posting, on: date) -> JournalEntry:
+    return JournalEntry(
         id=new_id(),
         kind=posting.kind,
         source_table=posting.source[0],
@@ -183,8 +248,6 @@ def _entry(posting: Posting, on: date, account_ids: Mapping[str, str]) -> Journa
         memo=posting.memo[:200],
         booked_on=on,
     )
-    _add_lines(entry, booked, account_ids)
-    return entry
 
 
 def _add_lines(entry: JournalEntry, lines: Sequence[Line], account_ids: Mapping[str, str]) -> None:
