@@ -103,7 +103,7 @@ def deliver(clinic_id: str, *delivery_ids: str) -> None:
     """Run listeners once each. A listener's work and DONE commit together, so that a killed worker repeats nothing
     that counts.
     """
-    with current_app.app_context(), tenant_scope(clinic_id):
+    with tenant_scope(clinic_id), current_app.app_context():
         for delivery_id in delivery_ids:
             try:
                 with unit_of_work():

@@ -79,6 +79,9 @@ def _write(session: Session, record: EventRecord, heard: Sequence[Heard]) -> Non
 
 def publish_all(events: Sequence[Event]) -> None:
     """Record many events of the clinic in scope at once; otherwise as `publish`."""
+    if len(events) == 1:
+        publish(events[0])
+        return
     records = {event_record(event): event for event in events}
     db.session.add_all(records)
     db.session.flush()

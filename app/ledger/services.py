@@ -113,7 +113,8 @@ def _book(posting: Posting) -> JournalEntry | None:
 
 
 _HEAD = (
-    "id", "clinic_id", "kind", "source_table", "source_id", "source_key", "memo", "booked_at", "booked_on", "line_count",
+    "id", "clinic_id", "kind", "source_table", "source_id", "source_key", "memo", "booked_at", "booked_on",
+    "line_count",
 )  # fmt: skip
 _BOOK = text("""
 with booked as (

@@ -44,7 +44,7 @@ def read_inbox() -> int:
     while waiting := take_waiting(read_inbox.queue, TAKEN_AT_ONCE):
         for clinic_id, webhook_ids in waiting.items():
             for webhook_id in webhook_ids:
-                with current_app.app_context(), tenant_scope(clinic_id):
+                with tenant_scope(clinic_id), current_app.app_context():
                     services.process_webhook(webhook_id)
             done += len(webhook_ids)
         if time.monotonic() > until:

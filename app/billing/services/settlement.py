@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from flask_babel import gettext as _
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from app.billing.events import InvoicePaid, InvoiceUpdated, PaymentLeftOver
 from app.billing.models import Invoice, InvoiceAllocation, InvoiceStatus, PlannedAllocation
@@ -96,7 +96,8 @@ def settle_invoice(invoice: Invoice, payment: Payment, most: Money | None = None
 
     Money for a debt that was given up brings the debt back first.
     """
-    free = unallocated(payment)
+    allocations = _allocations_of(payment)
+    free = _unallocated(payment, allocations)
     if free.minor <= 0 or free.currency != invoice.currency:
         return invoice
     if invoice.status == InvoiceStatus.DRAFT and discount_stands(invoice):
@@ -106,7 +107,7 @@ def settle_invoice(invoice: Invoice, payment: Payment, most: Money | None = None
     due = invoice.amount_due if invoice.status != InvoiceStatus.DRAFT else Money.zero(invoice.currency)
     used = min(free, due, most if most is not None else free)
     if used.minor > 0:
-        _apply(invoice, allocation_of(invoice, payment), used)
+        _apply(invoice, allocations.get(invoice.id) or _new_allocation(invoice, payment), used)
     return invoice
 
 
@@ -130,29 +131,31 @@ def _applied_so_far(invoice_id: str, payment: Payment) -> Money:
 
 def unallocated(payment: Payment) -> Money:
     """What of a payment settles no invoice; below zero when more was refunded than that."""
-    used = select(func.coalesce(func.sum(InvoiceAllocation.applied_minor - InvoiceAllocation.returned_minor), 0))
-    allocated = int(db.session.scalar(used.where(InvoiceAllocation.payment_id == payment.id)) or 0)
+    return _unallocated(payment, _allocations_of(payment))
+
+
+def _unallocated(payment: Payment, allocations: Mapping[str, InvoiceAllocation]) -> Money:
+    allocated = sum(item.applied_minor - item.returned_minor for item in allocations.values())
     return Money(payment.captured_minor - payment.refunded_minor - allocated, payment.currency)
 
 
-def allocation_of(invoice: Invoice, payment: Payment) -> InvoiceAllocation:
-    """The row that ties a payment to an invoice."""
-    known = db.session.scalar(
-        select(InvoiceAllocation).where(
-            InvoiceAllocation.invoice_id == invoice.id, InvoiceAllocation.payment_id == payment.id
-        )
+def _allocations_of(payment: Payment) -> dict[str, InvoiceAllocation]:
+    """What ties a payment to invoices, by invoice."""
+    rows = db.session.scalars(select(InvoiceAllocation).where(InvoiceAllocation.payment_id == payment.id))
+    return {row.invoice_id: row for row in rows}
+
+
+def _new_allocation(invoice: Invoice, payment: Payment) -> InvoiceAllocation:
+    allocation = InvoiceAllocation(
+        id=new_id(),
+        invoice_id=invoice.id,
+        payment_id=payment.id,
+        currency=invoice.currency,
+        applied_minor=0,
+        returned_minor=0,
     )
-    if known is None:
-        known = InvoiceAllocation(
-            id=new_id(),
-            invoice_id=invoice.id,
-            payment_id=payment.id,
-            currency=invoice.currency,
-            applied_minor=0,
-            returned_minor=0,
-        )
-        db.session.add(known)
-    return known
+    db.session.add(allocation)
+    return allocation
 
 
 def take_back(invoice: Invoice, allocation: InvoiceAllocation, amount: Money) -> None:

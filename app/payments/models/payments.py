@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlalchemy import (
     Boolean,
@@ -106,6 +106,9 @@ class Payment(TenantModel):
             name="ck_payment_sums",
         ),
     )  # fmt: skip
+
+    # The database's own word for the status comes back with each write, not by a question of its own.
+    __mapper_args__: ClassVar[dict[str, Any]] = {"eager_defaults": True}
 
     patient_id: Mapped[str] = tenant_reference("patient")
     invoice_id: Mapped[str | None] = tenant_reference("invoice", nullable=True)
