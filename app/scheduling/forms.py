@@ -124,6 +124,15 @@ class MoveForm(PageForm):
     reason = StringField(_("Reason"), validators=[Length(max=200)])
 
 
+class LeaveForm(PageForm):
+    """Whose time is closed, and why."""
+
+    doctor = doctor_field(_("Doctor"), validators=[InputRequired()])
+    starts_at = LocalDateTimeField(_("From"), validators=[InputRequired()])
+    ends_at = LocalDateTimeField(_("To"), validators=[InputRequired()])
+    reason = StringField(_("Reason"), validators=[Length(max=200)])
+
+
 class FollowUpForm(PageForm):
     """The visit after this one."""
 

@@ -99,19 +99,19 @@ CREATE TABLE visit_fee (
 
 -- statement
 
-CREATE INDEX ix_visit_fee_paid_invoice_id ON visit_fee (clinic_id, paid_invoice_id);
-
--- statement
-
-CREATE UNIQUE INDEX ix_visit_fee_appointment ON visit_fee (clinic_id, appointment_id);
-
--- statement
-
 CREATE INDEX ix_visit_fee_invoice_id ON visit_fee (clinic_id, invoice_id);
 
 -- statement
 
 CREATE INDEX ix_visit_fee_time ON visit_fee (clinic_id, created_at, id);
+
+-- statement
+
+CREATE INDEX ix_visit_fee_paid_invoice_id ON visit_fee (clinic_id, paid_invoice_id);
+
+-- statement
+
+CREATE UNIQUE INDEX ix_visit_fee_appointment ON visit_fee (clinic_id, appointment_id);
 
 -- statement
 
@@ -164,15 +164,7 @@ CREATE TABLE waiting_list_entry (
 
 -- statement
 
-CREATE INDEX ix_waiting_list_entry_waiting ON waiting_list_entry (clinic_id, last_on) WHERE status in ('WAITING', 'OFFER_OPEN');
-
--- statement
-
-CREATE INDEX ix_waiting_list_entry_appointment_id ON waiting_list_entry (clinic_id, appointment_id);
-
--- statement
-
-CREATE INDEX ix_waiting_list_entry_location_id ON waiting_list_entry (clinic_id, location_id);
+CREATE INDEX ix_waiting_list_entry_patient ON waiting_list_entry (clinic_id, patient_id, created_at);
 
 -- statement
 
@@ -180,7 +172,19 @@ CREATE INDEX ix_waiting_list_entry_doctor_id ON waiting_list_entry (clinic_id, d
 
 -- statement
 
-CREATE INDEX ix_waiting_list_entry_patient ON waiting_list_entry (clinic_id, patient_id, created_at);
+CREATE INDEX ix_waiting_list_entry_appointment_id ON waiting_list_entry (clinic_id, appointment_id);
+
+-- statement
+
+CREATE INDEX ix_waiting_list_entry_waiting ON waiting_list_entry (clinic_id, last_on) WHERE status in ('WAITING', 'OFFER_OPEN');
+
+-- statement
+
+CREATE INDEX ix_waiting_list_entry_location_id ON waiting_list_entry (clinic_id, location_id);
+
+-- statement
+
+do $$ begin if to_regprocedure('resolve_merged_patient()') is not null then create trigger waiting_list_entry_patient before insert on waiting_list_entry for each row when (new.patient_id is not null) execute function resolve_merged_patient(); end if; end $$;
 
 -- statement
 
@@ -197,6 +201,62 @@ create policy clinic_wall on "waiting_list_entry" to clinic_console_app using (c
 -- statement
 
 create policy system_access on "waiting_list_entry" to clinic_console_system using (true) with check (true);
+
+-- statement
+
+CREATE TABLE leave_visit (
+	id UUID NOT NULL, 
+	clinic_id UUID NOT NULL, 
+	doctor_leave_id UUID NOT NULL, 
+	job_run_id UUID, 
+	position INTEGER NOT NULL, 
+	appointment_id UUID NOT NULL, 
+	action VARCHAR(10) NOT NULL, 
+	to_doctor_id UUID, 
+	to_starts_at TIMESTAMP WITH TIME ZONE, 
+	refund BOOLEAN NOT NULL, 
+	status VARCHAR(10) NOT NULL, 
+	problem VARCHAR(300) NOT NULL, 
+	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	PRIMARY KEY (id), 
+	CONSTRAINT ck_leave_visit_action CHECK (action in ('KEEP', 'MOVE', 'CANCEL')), 
+	CONSTRAINT ck_leave_visit_status CHECK (status in ('PENDING', 'DONE', 'FAILED')), 
+	CONSTRAINT ck_leave_visit_target CHECK (action <> 'MOVE' or (to_doctor_id is not null and to_starts_at is not null)), 
+	FOREIGN KEY(clinic_id) REFERENCES clinic (id), 
+	CONSTRAINT uq_leave_visit_clinic_id_id UNIQUE (clinic_id, id), 
+	CONSTRAINT fk_leave_visit_doctor_leave_id FOREIGN KEY(clinic_id, doctor_leave_id) REFERENCES doctor_leave (clinic_id, id), 
+	CONSTRAINT fk_leave_visit_appointment_id FOREIGN KEY(clinic_id, appointment_id) REFERENCES appointment (clinic_id, id), 
+	CONSTRAINT fk_leave_visit_to_doctor_id FOREIGN KEY(clinic_id, to_doctor_id) REFERENCES doctor (clinic_id, id)
+);
+
+-- statement
+
+CREATE INDEX ix_leave_visit_to_doctor_id ON leave_visit (clinic_id, to_doctor_id);
+
+-- statement
+
+CREATE INDEX ix_leave_visit_appointment_id ON leave_visit (clinic_id, appointment_id);
+
+-- statement
+
+CREATE UNIQUE INDEX ix_leave_visit_leave ON leave_visit (clinic_id, doctor_leave_id, position);
+
+-- statement
+
+alter table "leave_visit" enable row level security;
+
+-- statement
+
+alter table "leave_visit" force row level security;
+
+-- statement
+
+create policy clinic_wall on "leave_visit" to clinic_console_app using (clinic_id = nullif(current_setting('app.clinic_id', true), '')::uuid) with check (clinic_id = nullif(current_setting('app.clinic_id', true), '')::uuid);
+
+-- statement
+
+create policy system_access on "leave_visit" to clinic_console_system using (true) with check (true);
 
 -- statement
 
@@ -226,23 +286,11 @@ CREATE TABLE slot_offer (
 
 -- statement
 
-CREATE UNIQUE INDEX ix_slot_offer_open_slot ON slot_offer (clinic_id, doctor_id, starts_at) WHERE status = 'OPEN';
+CREATE UNIQUE INDEX ix_slot_offer_open_entry ON slot_offer (clinic_id, waiting_list_entry_id) WHERE status = 'OPEN';
 
 -- statement
 
 CREATE INDEX ix_slot_offer_waiting_list_entry_id ON slot_offer (clinic_id, waiting_list_entry_id);
-
--- statement
-
-CREATE INDEX ix_slot_offer_due ON slot_offer (expires_at) WHERE status = 'OPEN';
-
--- statement
-
-CREATE INDEX ix_slot_offer_location_id ON slot_offer (clinic_id, location_id);
-
--- statement
-
-CREATE UNIQUE INDEX ix_slot_offer_open_entry ON slot_offer (clinic_id, waiting_list_entry_id) WHERE status = 'OPEN';
 
 -- statement
 
@@ -251,6 +299,18 @@ CREATE INDEX ix_slot_offer_doctor_id ON slot_offer (clinic_id, doctor_id);
 -- statement
 
 CREATE UNIQUE INDEX ix_slot_offer_token ON slot_offer (token_hash);
+
+-- statement
+
+CREATE UNIQUE INDEX ix_slot_offer_open_slot ON slot_offer (clinic_id, doctor_id, starts_at) WHERE status = 'OPEN';
+
+-- statement
+
+CREATE INDEX ix_slot_offer_location_id ON slot_offer (clinic_id, location_id);
+
+-- statement
+
+CREATE INDEX ix_slot_offer_due ON slot_offer (expires_at) WHERE status = 'OPEN';
 
 -- statement
 

@@ -33,6 +33,7 @@ SPECIAL: dict[str, dict[str, Any]] = {
         "ends_at": MOMENT.replace(minute=15),
         "seats": "(,)",
     },
+    "leave_visit": {"action": "KEEP"},
     "slot_offer": {"ends_at": MOMENT.replace(minute=15)},
     "waiting_list_entry": {"from_time": time(9), "until_time": time(12)},
     "doctor_leave": {"ends_at": MOMENT.replace(minute=15)},

@@ -19,6 +19,7 @@ from app.scheduling.models.availability import (
     SlotHold,
 )
 from app.scheduling.models.follow_ups import FollowUp
+from app.scheduling.models.leave_plans import LeaveAction, LeaveVisit, LeaveVisitStatus
 from app.scheduling.models.reminders import AppointmentReminder
 from app.scheduling.models.seats import ALL_SEATS, wall_clock
 from app.scheduling.models.waiting import OfferStatus, SlotOffer, WaitingListEntry, WaitingStatus
@@ -40,6 +41,9 @@ __all__ = [
     "DoctorLeave",
     "ExceptionKind",
     "FollowUp",
+    "LeaveAction",
+    "LeaveVisit",
+    "LeaveVisitStatus",
     "OfferStatus",
     "SlotHold",
     "SlotOffer",
