@@ -43,6 +43,8 @@ from app.tenancy.cache import shared_cache
 from config import Settings, get_settings
 
 ROOT = Path(__file__).resolve().parents[1]
+# A client whose line is dead without a word knows it after twice as long, and tries again until it is back.
+PING_SECONDS = 8
 
 
 class IdConverter(UUIDConverter):
@@ -158,6 +160,8 @@ def _bind_sockets(app: Flask) -> None:
         async_mode=app.config.get("SOCKETIO_ASYNC_MODE"),
         client_manager=LiveManager(settings.redis_url, channel="clinic-console"),
         transports=["websocket"],
+        ping_interval=PING_SECONDS,
+        ping_timeout=PING_SECONDS,
         cors_allowed_origins=None,
         path="socket.io",
     )

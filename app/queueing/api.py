@@ -15,6 +15,7 @@ from app.queueing.services import (
     arrive,
     call_next,
     call_token,
+    check_in_code,
     done,
     hold,
     issue_walk_in,
@@ -27,6 +28,8 @@ from app.queueing.services import (
     transfer,
     undo,
 )
+from app.queueing.services.check_in_codes import address_of, end_of_day, qr_svg
+from app.scheduling.queries import get_appointment
 
 Id = Annotated[str, StringConstraints(to_lower=True, pattern="^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
 Priority = Literal["EMERGENCY", "ELDERLY", "DISABLED", "BOOKED", "WALK_IN"]
@@ -77,6 +80,14 @@ class QueueApi(Api):
         """Check a visit in and give its token; a second call answers the same token."""
         visit, token = arrive(appointment_id, PriorityClass[body.priority])
         return {"id": visit.id, "status": visit.status, "token": _show(token)}
+
+    @endpoint("GET", "/appointments/<id:appointment_id>/check-in-code", resource="appointment", action="read")
+    def code(self, appointment_id: str) -> dict[str, Any]:
+        """The signed code that checks the visit in at a kiosk, until the end of its day, with its QR code as SVG."""
+        visit = get_appointment(appointment_id)
+        code = check_in_code(visit)
+        expires_at = end_of_day(visit.starts_at)
+        return {"code": code, "address": address_of(code), "expiresAt": expires_at, "svg": str(qr_svg(code))}
 
     @endpoint("GET", "/queues/me", resource="queue", action="read")
     def mine(self) -> dict[str, Any]:

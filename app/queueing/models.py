@@ -190,16 +190,15 @@ class Kiosk(TenantModel):
 
     name: Mapped[str] = mapped_column(String(80), nullable=False)
     location_id: Mapped[str] = tenant_reference("location")
-    token_hash: Mapped[str] = mapped_column(String(64), nullable=False)
+    token_hash: Mapped[str | None] = mapped_column(String(64))
     last_used_at: Mapped[datetime | None] = mapped_column(AwareTime)
-    revoked_at: Mapped[datetime | None] = mapped_column(AwareTime)
 
     location: Mapped[Location] = tenant_relationship("Location", "Kiosk.location_id")
 
     @property
     def open(self) -> bool:
-        """Whether its link still works."""
-        return self.revoked_at is None
+        """Whether it has a link that works."""
+        return self.token_hash is not None
 
     def __str__(self) -> str:
         return self.name

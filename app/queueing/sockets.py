@@ -16,7 +16,9 @@ from app.core.ids import is_id
 from app.core.principal import own_patient_id, require
 from app.core.sockets import clinic_room, on_live
 from app.core.tenant import require_clinic
-from app.queueing.queries import board_state, queue_state
+from app.queueing.queries import QueueState, board_state, my_tokens, queue_state
+from app.queueing.queries.queues import missed_moves
+from app.queueing.services.moves import patient_room
 
 # Topic -> the resource that one must be able to read. A PATIENT hears of their own rows only, in a room of their own.
 TOPICS = {
@@ -31,9 +33,13 @@ TOPICS = {
 
 @on_live("subscribe")
 def subscribe(data: dict[str, Any]) -> dict[str, Any]:
-    """{"doctorId"}: a doctor's queue · {"board": locationId}: a waiting room · {"topic"}: one of TOPICS."""
+    """{"doctorId"}: a doctor's queue, with {"since": revision, "day"} also the moves that were missed · {"board":
+    locationId}: a waiting room · {"me": true}: the patient's own tokens · {"topic"}: one of TOPICS.
+    """
     if "doctorId" in data:
-        return _join_queue(_id(data["doctorId"]))
+        return _join_queue(_id(data["doctorId"]), data)
+    if "me" in data:
+        return _join_own()
     if "board" in data:
         return _join_board(_id(data["board"]))
     join_room(_topic_room(data.get("topic")))
@@ -46,6 +52,8 @@ def unsubscribe(data: dict[str, Any]) -> dict[str, Any]:
     clinic_id = require_clinic()
     if "doctorId" in data:
         leave_room(clinic_room(clinic_id, "queue", _id(data["doctorId"])))
+    elif "me" in data:
+        leave_room(patient_room(clinic_id, own_patient_id() or ""))
     elif "board" in data:
         leave_room(clinic_room(clinic_id, "board", _id(data["board"])))
     else:
@@ -53,17 +61,38 @@ def unsubscribe(data: dict[str, Any]) -> dict[str, Any]:
     return {"ok": True}
 
 
-def _join_queue(doctor_id: str) -> dict[str, Any]:
+def _join_queue(doctor_id: str, data: dict[str, Any]) -> dict[str, Any]:
     """Joined before the state is read: what changes in between is pushed, and the newer revision wins."""
     require("queue", "read")
     room = clinic_room(require_clinic(), "queue", doctor_id)
     join_room(room)
     try:
-        state = queue_state(doctor_id).to_json()
+        state = queue_state(doctor_id)
+        missed = _missed(state, data)
     except Exception:
         leave_room(room)
         raise
-    emit("queue", state)
+    emit("queue", state.to_json())
+    return {"ok": True, **missed}
+
+
+def _missed(state: QueueState, data: dict[str, Any]) -> dict[str, Any]:
+    """Every move counts the queue's revision up by one; a day begins at 0."""
+    since = data.get("since")
+    if not isinstance(since, int):
+        return {}
+    count = state.revision - (since if data.get("day") == state.day.isoformat() else 0)
+    return {"missed": missed_moves(state.doctor_id, count)}
+
+
+def _join_own() -> dict[str, Any]:
+    """The patient's phone: its tokens now, then "token" with every change of place or time."""
+    require("queue", "read")
+    own = own_patient_id()
+    if own is None:
+        raise BadRequest(_("Only patients have tokens of their own."), code="NOT_A_PATIENT")
+    join_room(patient_room(require_clinic(), own))
+    emit("tokens", {"items": [state.of_patient(token) for token, state, _doctor in my_tokens()]})
     return {"ok": True}
 
 

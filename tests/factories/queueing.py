@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from app.core.ids import new_id
+from app.core.tenant import db
 from app.core.transaction import unit_of_work
 from app.people.models import Doctor
-from app.queueing.models import PriorityClass, QueueToken
+from app.queueing.models import Kiosk, PriorityClass, QueueToken
 from app.queueing.services import arrive, issue_walk_in
+from app.queueing.services.kiosks import make_link
 from app.tenancy.models import Location
 from tests.factories.people import make_patient
 from tests.factories.scheduling import make_appointment
@@ -25,3 +28,12 @@ def make_arrival(priority: PriorityClass = PriorityClass.BOOKED, **visit: Any) -
     appointment = make_appointment(**visit)
     with unit_of_work():
         return arrive(appointment.id, priority)[1]
+
+
+def make_kiosk(location: Location, **overrides: Any) -> tuple[Kiosk, str]:
+    """A kiosk with a link, and the path of its page."""
+    kiosk = Kiosk(**{"id": new_id(), "name": "Front door", "location_id": location.id, **overrides})
+    with unit_of_work():
+        db.session.add(kiosk)
+        address = make_link(kiosk)
+    return kiosk, "/kiosk/" + address.rpartition("/")[2]

@@ -13,14 +13,17 @@ from app.queueing.services.calling import (
     serve,
     skip,
 )
+from app.queueing.services.check_in_codes import CodeRefused, check_in_code
 from app.queueing.services.issuing import issue_token, issue_walk_in
 from app.queueing.services.transferring import transfer
 from app.queueing.services.undoing import undo
 
 __all__ = [
+    "CodeRefused",
     "arrive",
     "call_next",
     "call_token",
+    "check_in_code",
     "done",
     "hold",
     "issue_token",

@@ -29,7 +29,7 @@ export async function startLive() {
   if (!address || socket) return;
   show("connecting");
   const { io } = await import(address);
-  socket = io("/live", { transports: ["websocket"], reconnectionDelay: 300, reconnectionDelayMax: 2000, timeout: 5000 });
+  socket = io("/live", { transports: ["websocket"], reconnectionDelay: 300, reconnectionDelayMax: 1000, timeout: 5000 });
   handlers.forEach(([event, handler]) => socket.on(event, handler));
   socket.on("connect", onConnect);
   socket.on("disconnect", (reason) => {
@@ -38,6 +38,7 @@ export async function startLive() {
     if (reason === "io server disconnect") socket.connect();
   });
   socket.on("connect_error", () => show("reconnecting"));
+  addEventListener("online", () => socket.connected || socket.disconnect().connect()); // without waiting for the next try
 }
 
 function onConnect() {

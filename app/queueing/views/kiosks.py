@@ -1,0 +1,160 @@
+"""Kiosks: their records, the page that patients check in at, and the page that shows a patient's code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from flask import flash, redirect, render_template, request, url_for
+from flask_appbuilder import BaseView, expose
+from flask_babel import lazy_gettext as _
+from werkzeug.wrappers import Response
+
+from app.core import rate_limit
+from app.core.errors import AppError
+from app.core.principal import acting_as
+from app.core.public_links import clinic_of_token
+from app.core.tenant import tenant_scope
+from app.core.transaction import unit_of_work
+from app.core.views import ActionView, CrudView, row_action
+from app.queueing.models import Kiosk
+from app.queueing.queries.queues import state_of
+from app.queueing.services.check_in_codes import CodeRefused, address_of, check_in_code, qr_svg, read_code
+from app.queueing.services.kiosks import check_in_at, get_kiosk, kiosk_of_token, make_link, revoke_link
+from app.scheduling.queries import find_appointment, get_appointment
+from app.tenancy.queries import clinic_in_scope
+
+PAGES_PER_MINUTE = 60
+PUBLIC = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+
+
+class KioskView(CrudView):
+    """Screens at the door. Each opens by a link of its own, made and revoked here."""
+
+    model = Kiosk
+    class_permission_name = "kiosk"
+    menu = ("Set-up", _("Kiosks"))
+    menu_order = 30
+    list_title = _("Kiosks")
+    add_title = _("New kiosk")
+    lede = _("A screen at the door where patients check themselves in with the code of their visit.")
+    show_template = "queueing/kiosk_show.html"
+    list_columns = ["name", "location", "open", "last_used_at"]
+    order_columns = ["name", "last_used_at"]
+    show_columns = ["name", "location", "open", "last_used_at", "created_at"]
+    add_columns = ["name", "location"]
+    edit_columns = ["name", "location"]
+    search_columns = ["name", "location"]
+    label_columns = {
+        "name": _("Name"),
+        "location": _("Location"),
+        "open": _("Has a link"),
+        "last_used_at": _("Last used"),
+        "created_at": _("Created"),
+    }
+
+    @row_action("revoke", _("Revoke the link"), confirm=_("The kiosk stops working until it gets a new link."))
+    def revoke(self, kiosk: Kiosk) -> None:
+        revoke_link(kiosk)
+
+
+class KioskLinkView(ActionView):
+    """Making a kiosk's link."""
+
+    class_permission_name = "kiosk"
+    route_base = "/kiosks"
+    default_view = "make"
+
+    @expose("/<id:kiosk_id>/link", methods=["POST"])
+    def make(self, kiosk_id: str) -> Any:
+        """Make a link and show it, this once."""
+        self.require("link")
+        with unit_of_work():
+            kiosk = get_kiosk(kiosk_id)
+            address = make_link(kiosk)
+            return self.render("queueing/kiosk_link.html", kiosk=kiosk, address=address, qr=qr_svg(address))
+
+
+class KioskPageView(BaseView):
+    """Nobody logs in here: the link is the right to check in whoever shows a code, and to nothing else."""
+
+    route_base = "/kiosk"
+    default_view = "start"
+
+    @expose("/<token>", methods=["GET"])
+    def start(self, token: str) -> Any:
+        with _as_nobody("kiosk", token, clinic_of_token(token)), unit_of_work():
+            kiosk_of_token(token)
+            return _page("queueing/kiosk.html")
+
+    @expose("/<token>", methods=["POST"])
+    def check_in(self, token: str) -> Any:
+        with _as_nobody("kiosk", token, clinic_of_token(token)):
+            try:
+                with unit_of_work():
+                    place = check_in_at(kiosk_of_token(token), request.form.get("code", ""))
+                    state = state_of(place.doctor_id, place.location_id)
+                    number, wait = place.number, state.wait_of(place.id)
+            except CodeRefused as refusal:
+                with unit_of_work():
+                    return _page("queueing/kiosk.html", refusal.status, refusal=refusal)
+            with unit_of_work():
+                return _page("queueing/kiosk.html", number=number, wait=wait)
+
+
+class CheckInCodeView(BaseView):
+    """The patient's own page with the code, by the code itself: a link for messages."""
+
+    route_base = "/check-in"
+    default_view = "show"
+
+    @expose("/<code>")
+    def show(self, code: str) -> Any:
+        rate_limit.hit("check-in", code[:64], PAGES_PER_MINUTE)
+        try:
+            read = read_code(code)
+        except CodeRefused as refusal:
+            return _page("queueing/check_in_code.html", refusal.status, refusal=refusal, clinic=None)
+        with _as_nobody("check-in", code, read.clinic_id), unit_of_work():
+            visit = find_appointment(read.appointment_id)
+            try:
+                made = check_in_code(visit) if visit else ""
+            except AppError as refusal:
+                return _page("queueing/check_in_code.html", refusal.status, refusal=refusal)
+            return _page("queueing/check_in_code.html", visit=visit, qr=qr_svg(made), code=made)
+
+
+class VisitCodeView(ActionView):
+    """A visit's code for the staff to print or to show."""
+
+    class_permission_name = "appointment"
+    route_base = "/visit-code"
+    default_view = "show"
+
+    @expose("/<id:appointment_id>")
+    def show(self, appointment_id: str) -> Response | str:
+        self.require()
+        visit = get_appointment(appointment_id)
+        try:
+            code = check_in_code(visit)
+        except AppError as refusal:
+            flash(str(refusal.message), "danger")
+            return redirect(url_for("AppointmentView.show", pk=visit.id))
+        return self.render(
+            "queueing/visit_code.html", visit=visit, qr=qr_svg(code), code=code, address=address_of(code)
+        )
+
+
+@contextmanager
+def _as_nobody(kind: str, token: str, clinic_id: str) -> Iterator[None]:
+    """In the clinic that the token names, whoever happens to be logged in here."""
+    rate_limit.hit(kind, token[:64], PAGES_PER_MINUTE)
+    with acting_as(None), tenant_scope(clinic_id):
+        yield
+
+
+def _page(template: str, status: int = 200, **values: Any) -> Any:
+    if "clinic" not in values:
+        values["clinic"] = clinic_in_scope()
+    return render_template(template, **values), status, PUBLIC
