@@ -59,7 +59,7 @@ def plan_of(connection: Connection, statement: Any) -> str:
 @pytest.mark.parametrize(
     ("asked", "index"),
     [
-        ("day", "ix_appointment_clinic_time"),
+        ("day", "ix_appointment_clinic_start"),
         ("doctor", "ix_appointment_doctor_time"),
         ("patient", "ix_appointment_patient_"),
     ],

@@ -81,7 +81,7 @@ class Appointment(Stateful, TenantModel):
         CheckConstraint("not overbooked or overbook_reason <> ''", name="ck_appointment_overbooked"),
         no_overlap("doctor_id", DOCTOR_CONSTRAINT, _HOLDS),
         no_overlap("room_id", ROOM_CONSTRAINT, f"room_id is not null and {_HOLDS}"),
-        Index("ix_appointment_clinic_time", "clinic_id", "starts_at", "id"),
+        Index("ix_appointment_clinic_start", "clinic_id", "starts_at", "id", postgresql_include=["status"]),
         Index("ix_appointment_doctor_time", "clinic_id", "doctor_id", "starts_at", "id"),
         Index("ix_appointment_patient_time", "clinic_id", "patient_id", "starts_at", "id"),
         Index("ix_appointment_patient_status", "clinic_id", "patient_id", "status"),
