@@ -20,6 +20,7 @@ from pydantic.alias_generators import to_camel
 
 from app.core import idempotency, principal
 from app.core.errors import AppError, BadRequest, Invalid
+from app.core.ids import is_id
 from app.core.transaction import unit_of_work
 
 BODY_LIMIT = 256 * 1024
@@ -109,6 +110,7 @@ class Endpoint:
 
 
 ENDPOINTS: list[Endpoint] = []
+_stand_for: dict[str, Callable[[str], str]] = {}
 
 
 def endpoint(method: str, path: str, **options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -189,7 +191,17 @@ def read_raw(limit: int) -> bytes:
 
 
 def read_query(model: type[BaseModel]) -> Any:
-    return validate(model, request.args.to_dict())
+    """The validated query, with what its ids stand for."""
+    query = validate(model, request.args.to_dict())
+    known = {name: value for name in _stand_for if is_id(str(value := getattr(query, name, None)))}
+    if not known:
+        return query
+    return query.model_copy(update={name: type(value)(_stand_for[name](str(value))) for name, value in known.items()})
+
+
+def stands_for(name: str, resolve: Callable[[str], str]) -> None:
+    """Queries that name a row by `name` mean the row that `resolve` tells: two of them may have become one."""
+    _stand_for[name] = resolve
 
 
 def validate(model: type[BaseModel], value: dict[str, Any]) -> Any:

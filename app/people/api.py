@@ -8,20 +8,35 @@ from typing import Any
 from uuid import UUID
 
 from flask import Response
+from flask_babel import gettext as _
 from pydantic import Field
+from pydantic.alias_generators import to_snake
 
-from app.core.api import Api, Body, ListQuery, endpoint, read_raw
+from app.core.api import Api, Body, ListQuery, endpoint, read_raw, stands_for
 from app.core.cache.regions import DOCTORS
-from app.core.errors import NotFound
+from app.core.errors import BadRequest, NotFound
 from app.core.files import StoredFile
+from app.core.ids import is_id
 from app.core.paging import page
 from app.core.tenant import db
-from app.people.models import AppointmentType, ConsentKind, Doctor, Patient
+from app.people.models import AppointmentType, ConsentKind, Doctor, Patient, PatientMerge
 from app.people.queries import doctors_by_name, find_duplicates, get_patient, patient_page, photo_url
+from app.people.queries.duplicates import merges_of, records_alike
 from app.people.queries.patient_search import count_patients
-from app.people.services import register_patient, set_consent, set_guardians, set_photo, update_patient
+from app.people.queries.patients import survivor_id
+from app.people.services import (
+    merge_patients,
+    register_patient,
+    set_consent,
+    set_guardians,
+    set_photo,
+    undo_merge,
+    update_patient,
+)
 from app.people.services.photos import LARGEST_BYTES
 from app.tenancy.cache import kept
+
+stands_for("patient_id", survivor_id)
 
 
 class GuardianBody(Body):
@@ -58,8 +73,24 @@ class NewPatient(PatientChanges):
     first_name: str = Field(min_length=1, max_length=80)
 
 
+class MergeBody(Body):
+    """`duplicateId` becomes part of the patient of the path; `take` names fields whose values come from it."""
+
+    duplicate_id: UUID
+    take: list[str] = Field(default_factory=list, max_length=20)
+    reason: str = Field("", max_length=300)
+
+
+class UndoBody(Body):
+    reason: str = Field("", max_length=300)
+
+
 class PatientSearch(ListQuery):
     q: str = Field("", max_length=200, description="Name, telephone number, MRN or date of birth.")
+
+
+class DuplicateQuery(Body):
+    cursor: str | None = None
 
 
 class DoctorSearch(ListQuery):
@@ -118,6 +149,38 @@ class PatientApi(Api):
         update_patient(patient, **_columns(body))
         _keep_relations(patient, body)
         return _show(patient)
+
+
+class PatientMergeApi(Api):
+    """Two records of one person."""
+
+    openapi_tag = "Patients"
+
+    @endpoint("GET", "/patients/duplicates", resource="patient_merge", action="read", query=DuplicateQuery)
+    def duplicates(self, query: DuplicateQuery) -> dict[str, Any]:
+        """Pairs of records that look like one person, the newest first."""
+        if query.cursor and not is_id(query.cursor):
+            raise BadRequest(_("The cursor is not valid."), code="BAD_CURSOR")
+        pairs, following = records_alike(query.cursor)
+        items = [{"newer": _show_row(pair.newer), "older": _show_row(pair.older), "sameBy": pair.by} for pair in pairs]
+        return {"items": items, "nextCursor": following}
+
+    @endpoint("GET", "/patients/<id:patient_id>/merges", resource="patient_merge", action="read")
+    def merges(self, patient_id: str) -> dict[str, Any]:
+        """What was merged into the patient or the patient into, the last first."""
+        get_patient(patient_id)
+        return {"items": [_show_merge(merge) for merge in merges_of(patient_id)]}
+
+    @endpoint("POST", "/patients/<id:patient_id>/merge", resource="patient", action="merge", body=MergeBody)
+    def merge(self, patient_id: str, body: MergeBody) -> dict[str, Any]:
+        """Make another record part of this one; its id and number lead here from then on."""
+        fields = [to_snake(name) for name in body.take]
+        return _show_merge(merge_patients(patient_id, str(body.duplicate_id), take=fields, reason=body.reason))
+
+    @endpoint("POST", "/patients/merges/<id:merge_id>/undo", resource="patient", action="merge", body=UndoBody)
+    def undo(self, merge_id: str, body: UndoBody) -> dict[str, Any]:
+        """Let both records stand alone again, each with its own."""
+        return _show_merge(undo_merge(merge_id, body.reason))
 
 
 class DoctorApi(Api):
@@ -189,6 +252,19 @@ def _show(patient: Patient) -> dict[str, Any]:
         "active": patient.active,
         "createdAt": patient.created_at.isoformat(),
         "updatedAt": patient.updated_at.isoformat(),
+    }
+
+
+def _show_merge(merge: PatientMerge) -> dict[str, Any]:
+    return {
+        "id": merge.id,
+        "patientId": merge.survivor_id,
+        "mergedId": merge.merged_id,
+        "mergedAt": merge.merged_at.isoformat(),
+        "reason": merge.reason,
+        "rows": merge.moved,
+        "undoneAt": merge.undone_at.isoformat() if merge.undone_at else None,
+        "undoReason": merge.undo_reason,
     }
 
 

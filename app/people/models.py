@@ -214,6 +214,10 @@ class Patient(TenantModel):
         viewonly=True,
     )
 
+    merged_into: Mapped[Patient | None] = relationship(
+        "Patient", primaryjoin="foreign(Patient.merged_into_id) == remote(Patient.id)", viewonly=True
+    )
+
     @property
     def name(self) -> str:
         return f"{self.first_name} {self.last_name}".strip()
