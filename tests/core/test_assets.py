@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from pathlib import Path
@@ -76,6 +77,28 @@ def test_every_listed_package_is_installed_and_served(app: Any, visitor: Any) ->
         answer = visitor.get(address)
         assert (package, answer.status_code) == (package, 200)
         assert "immutable" in answer.headers["Cache-Control"]
+
+
+def test_scripts_and_styles_come_compressed_to_who_understands_it(app: Any, visitor: Any) -> None:
+    with app.test_request_context():
+        address = assets.npm_url("fullcalendar", "index.global.min.js")
+    plain = visitor.get(address)
+    small = visitor.get(address, headers={"Accept-Encoding": "gzip, br"})
+    assert "Content-Encoding" not in plain.headers
+    assert (small.headers["Content-Encoding"], small.mimetype) == ("gzip", "text/javascript")
+    assert gzip.decompress(small.data) == plain.data
+    assert int(small.headers["Content-Length"]) == len(small.data) < len(plain.data) / 3
+    assert plain.headers["Vary"] == small.headers["Vary"] and "Accept-Encoding" in small.headers["Vary"]
+    known = visitor.get(address, headers={"Accept-Encoding": "gzip", "If-None-Match": small.headers["ETag"]})
+    assert known.status_code == 304 and known.data == b""
+    part = visitor.get(address, headers={"Accept-Encoding": "gzip", "Range": "bytes=0-9"})
+    assert (part.status_code, part.data) == (206, plain.data[:10])
+
+
+def test_what_is_compressed_already_is_left_as_it_is(app: Any, visitor: Any) -> None:
+    with app.test_request_context():
+        font = assets.npm_url("@fontsource-variable/noto-sans", "files/noto-sans-latin-wght-normal.woff2")
+    assert "Content-Encoding" not in visitor.get(font, headers={"Accept-Encoding": "gzip"}).headers
 
 
 def test_a_package_that_is_not_listed_has_no_address(app: Any) -> None:

@@ -113,12 +113,12 @@ def _visits(asked: CalendarQuery, zone: ZoneInfo) -> dict[tuple[str, date], list
 
 
 def _doctors(asked: CalendarQuery, with_visits: Iterable[str]) -> list[Any]:
-    """The chosen doctors, or those who work there and whoever has visits all the same, by name."""
+    """The chosen doctors, or those who work there and whoever has visits all the same, in the order of what is shown of their names."""
     wanted = doctors_by_name(location_id=asked.location_id).with_only_columns(Doctor.id)
     ids = Doctor.id.in_(asked.doctor_ids) if asked.doctor_ids else Doctor.id.in_(wanted) | Doctor.id.in_(with_visits)
     columns = Doctor.id, Doctor.title, Doctor.first_name, Doctor.last_name, Room.name.label("room")
     named = select(*columns).outerjoin(Room, Room.id == Doctor.default_room_id).where(ids)
-    return list(db.session.execute(named.order_by(Doctor.search_name, Doctor.id)))
+    return list(db.session.execute(named.order_by(Doctor.last_name, Doctor.first_name, Doctor.id)))
 
 
 def _fill_slots(columns: list[Column], asked: CalendarQuery, zone: ZoneInfo) -> None:

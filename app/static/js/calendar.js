@@ -14,6 +14,7 @@ const MINUTE = 60_000;
 const scroll = document.querySelector("[data-calendar]");
 const { zone, moves: mayMove, books: mayBook, source, script } = scroll.dataset;
 const dayOf = new Intl.DateTimeFormat("en-CA", { timeZone: zone, year: "numeric", month: "2-digit", day: "2-digit" });
+const timeOf = new Intl.DateTimeFormat("en-GB", { timeZone: zone, hour: "2-digit", minute: "2-digit" });
 let data = JSON.parse(document.getElementById("calendar-data").textContent);
 let hands = 0; // how many reasons there are not to redraw: a visit in somebody's hand, a question
 let missed = false;
@@ -35,7 +36,7 @@ await load(script);
 draw();
 showNow();
 followOthers();
-setInterval(reload, 5 * MINUTE); // the line of the present moves on
+setInterval(() => grid.showNow(timeOf.format(new Date())), MINUTE);
 document.querySelector("[data-book]")?.addEventListener("click", () => dialogs.openBooking(data.columns[0]));
 document.querySelector("[data-calendar-filters]").addEventListener("change", (event) => event.target.matches("[type=checkbox]") || event.currentTarget.requestSubmit());
 

@@ -100,9 +100,13 @@ export class Grid {
 
   nowLine() {
     const { columns, now } = this.data;
-    const [hours, minutes] = now.split(":").map(Number);
-    const until = clock(hours * 60 + minutes + 1);
-    return columns.flatMap((column, number) => (column.today ? [background(number, now, until, "now-line")] : []));
+    return columns.flatMap((column, number) => (column.today ? [{ id: `now-${number}`, ...background(number, now, afterMinute(now), "now-line") }] : []));
+  }
+
+  // The present moves on without anything being drawn anew.
+  showNow(now) {
+    this.data.now = now;
+    this.data.columns.forEach((_column, number) => this.calendar.getEventById(`now-${number}`)?.setDates(momentOf(number, now), momentOf(number, afterMinute(now))));
   }
 
   onMount(event, el) {
@@ -161,6 +165,8 @@ const columnAt = (date) => Math.floor((date.getTime() - FIRST) / DAY);
 const minuteAt = (date) => ((date.getTime() - FIRST) % DAY) / 60_000;
 const momentOf = (column, wall) => new Date(FIRST + column * DAY + minutes(wall) * 60_000);
 const clock = (minute) => `${String(Math.floor(minute / 60)).padStart(2, "0")}:${String(minute % 60).padStart(2, "0")}`;
+
+const afterMinute = (wall) => clock(minutes(wall) + 1);
 
 function minutes(wall) {
   const [hours, rest] = wall.split(":").map(Number);
