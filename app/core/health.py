@@ -41,7 +41,7 @@ def readyz() -> Response:
         "database": database_answers(),
         "redis": redis_answers(),
         "workers": _workers(),
-        "migrations": _migrations(),
+        "migrations": migrations_done(),
     }
     ready = all(checks.values())
     return _json({"status": "ready" if ready else "not ready", "checks": checks}, 200 if ready else 503)
@@ -113,7 +113,7 @@ def _workers() -> bool:
         return False
 
 
-def _migrations() -> bool:
+def migrations_done() -> bool:
     """Whether the database stands at the newest migration of this code."""
     try:
         at = db.session.scalar(text("select version_num from alembic_version"))

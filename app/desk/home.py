@@ -11,13 +11,15 @@ from app.core.principal import current_principal, may
 HOMES = (
     ("my_day", "/my-day/", "DOCTOR"),
     ("location_home", "/location/", "LOCATION_HEAD"),
+    ("admin_home", "/health/", "CLINIC_ADMIN"),
+    ("admin_home", "/health/", "SUPER_ADMIN"),
     ("desk", "/desk/", None),
     ("finance_home", "/finance/", None),
 )
 
 
 class HomeView(IndexView):
-    """`/` sends a doctor to the day, a location's head to the location, the desk to the desk, finance to the money."""
+    """`/` sends each role to its page: the day, the location, the health of everything, the desk, the money."""
 
     @expose("/")
     def index(self) -> Response | str:

@@ -7,10 +7,22 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rq import Worker
+from rq.job import Job as RqJob
 
-from app.core.jobs import HISTORY_MINUTES, QUEUES, ended_by_minute, oldest_wait, queue_named, redis_connection
-from app.events.jobs import RELAYS
+from app.core.jobs import (
+    HISTORY_MINUTES,
+    QUEUES,
+    clinic_of,
+    ended_by_minute,
+    oldest_wait,
+    queue_named,
+    redis_connection,
+)
+from app.core.principal import current_principal
 from app.core.waking import count_waiting
+from app.events.jobs import RELAYS
+
+LOOKED_THROUGH = 1000  # dead jobs of each queue
 
 
 @dataclass(frozen=True)
@@ -71,3 +83,19 @@ def last_hour() -> tuple[list[str], list[int], list[int]]:
     done = [sum(count for key, count in counts.items() if key.endswith(":done")) for _, counts in minutes]
     failed = [sum(count for key, count in counts.items() if key.endswith(":failed")) for _, counts in minutes]
     return labels, done, failed
+
+
+def dead_jobs(most: int) -> list[tuple[str, RqJob]]:
+    """Dead jobs that whoever looks may see, with their queue, the latest of each first. Raises RedisError."""
+    found: list[tuple[str, RqJob]] = []
+    for name in QUEUES:
+        ids = queue_named(name).failed_job_registry.get_job_ids(0, LOOKED_THROUGH - 1, desc=True)
+        jobs = RqJob.fetch_many(ids, connection=redis_connection())
+        found += [(name, job) for job in jobs if job is not None and is_ours(job)][:most]
+    return found[:most]
+
+
+def is_ours(job: RqJob) -> bool:
+    """Whether whoever looks may see and settle it."""
+    principal = current_principal()
+    return principal.super_admin or clinic_of(job) == principal.clinic_id

@@ -21,7 +21,7 @@ from app.sandbox.simulator import (
 from app.sandbox.webhooks import Notice
 
 control = Blueprint("control", __name__, url_prefix="/_control")
-MOST = 1000
+MOST = 10_000
 MOST_COPIES = 100
 DEFAULT_PROVIDERS = {"settling": "razorpay", "messaging": "whatsapp"}
 

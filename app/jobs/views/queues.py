@@ -13,13 +13,11 @@ from rq.exceptions import InvalidJobOperation, NoSuchJobError
 from rq.job import Job as RqJob
 
 from app.core.errors import NotFound, Unavailable
-from app.core.jobs import QUEUES, clinic_of, queue_named, redis_connection, scheduled_jobs
-from app.core.principal import current_principal
+from app.core.jobs import redis_connection, scheduled_jobs
 from app.core.views import ActionView
-from app.jobs.queries import QueueFigures, aware, last_hour, queue_figures, worker_figures
+from app.jobs.queries import QueueFigures, aware, dead_jobs, is_ours, last_hour, queue_figures, worker_figures
 
 SHOWN_DEAD_JOBS = 50
-LOOKED_THROUGH = 1000  # of each queue
 
 
 class QueueView(ActionView):
@@ -71,18 +69,7 @@ def _settle(job: RqJob, *, discard: bool) -> str:
 
 
 def _dead_jobs() -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    for name in QUEUES:
-        ids = queue_named(name).failed_job_registry.get_job_ids(0, LOOKED_THROUGH - 1, desc=True)
-        jobs = RqJob.fetch_many(ids, connection=redis_connection())
-        found += [_show_dead(name, job) for job in jobs if job is not None and _is_ours(job)][:SHOWN_DEAD_JOBS]
-    return found[:SHOWN_DEAD_JOBS]
-
-
-def _is_ours(job: RqJob) -> bool:
-    """Whether whoever looks may see and settle it."""
-    principal = current_principal()
-    return principal.super_admin or clinic_of(job) == principal.clinic_id
+    return [_show_dead(name, job) for name, job in dead_jobs(SHOWN_DEAD_JOBS)]
 
 
 def _show_dead(queue: str, job: RqJob) -> dict[str, Any]:
@@ -100,7 +87,7 @@ def _show_dead(queue: str, job: RqJob) -> dict[str, Any]:
 def _dead_job(job_id: str) -> RqJob:
     try:
         job = RqJob.fetch(job_id, connection=redis_connection())
-        if not job.is_failed or not _is_ours(job):
+        if not job.is_failed or not is_ours(job):
             raise NotFound
     except (NoSuchJobError, InvalidJobOperation, ValueError):
         raise NotFound from None

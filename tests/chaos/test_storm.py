@@ -1,0 +1,200 @@
+"""Workers die, Redis is emptied, providers fail in every way, and events go on being published: none is lost, and no
+message leaves twice. The suite weathers a short storm, `make chaos` the whole one.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import TEMPLATE, migrate_template
+from tests.embedded_servers import clone_database, drop_database
+from tests.scripted_server import answer, scripted_server
+from tests.walk.installation import Installation, open_installation
+from tests.walk.zygote import ROOT
+
+SEED = 20261121
+FAULTS = ("timeout", "429", "500", "malformed", "reset", "slow")
+AMBIGUOUS = ("timeout", "malformed", "reset")  # carried out or not: the caller cannot know
+PROVIDERS = ("whatsapp", "whatsapp", "smtp")
+PUBLISHED_AT_ONCE = 25
+WORKERS = 2
+LEASE_SECONDS = 400  # past every claim
+GONE_OUT = ("SENT", "DELIVERED", "READ")
+ENDED = (*GONE_OUT, "PARKED", "FAILED", "SUPPRESSED")
+
+
+@dataclass
+class Storm:
+    """The processes, and what befell them."""
+
+    installation: Installation
+    house: dict[str, Any]
+    directory: Path
+    lot: random.Random = field(default_factory=lambda: random.Random(SEED))
+    workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    befell: Counter[str] = field(default_factory=Counter)
+
+    def start(self, *command: str) -> subprocess.Popen[bytes]:
+        environment = {**os.environ, **self.installation.zygote.environment}
+        with (self.directory / "workers.log").open("ab") as log:
+            return subprocess.Popen([sys.executable, *command], cwd=ROOT, env=environment, stdout=log, stderr=log)
+
+    def start_worker(self) -> None:
+        self.workers.append(self.start("-m", "tests.chaos.storm", "event", "notification", "email"))
+
+    def publish(self, first: int, count: int) -> None:
+        self.installation.zygote.call("tests.chaos.storm:publish_some", self.house["clinic_id"], first, count)
+
+    def strike(self, deadly: float) -> None:
+        """A provider fails for some calls; with the probability `deadly` a worker is killed as well."""
+        sandbox, fault = self.installation.sandbox, self.lot.choice(FAULTS)
+        options: dict[str, Any] = {"429": {"seconds": 1}, "slow": {"seconds": 1}}.get(fault, {})
+        if fault in AMBIGUOUS:
+            options["before"] = self.lot.random() < 0.5
+        count = 1 if fault in ("timeout", "slow") else self.lot.randint(1, 4)
+        sandbox.fault(self.lot.choice(PROVIDERS), fault, count, **options)
+        self.befell[f"fault {fault}"] += count
+        if self.lot.random() < deadly:
+            self.kill_worker()
+
+    def kill_worker(self) -> None:
+        worker = self.workers.pop(self.lot.randrange(len(self.workers)))
+        worker.kill()
+        worker.wait()
+        self.befell["worker killed"] += 1
+        self.start_worker()
+
+    def lose_redis(self) -> None:
+        self.installation.redis.kill()
+        self.installation.redis.start()
+        self.befell["Redis restarted empty"] += 1
+
+    def books(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.installation.zygote.call("tests.chaos.storm:books", self.house["clinic_id"])
+        return found
+
+    def unfinished(self) -> dict[str, int]:
+        found: dict[str, int] = self.installation.zygote.call("tests.chaos.storm:progress", self.house["clinic_id"])
+        over = {"delivery DONE", *(f"message {status}" for status in ENDED)}
+        return {name: number for name, number in found.items() if name not in over}
+
+    def settle(self, seconds: float) -> None:
+        """Nobody dies any more. What a dead worker had claimed comes back when its lease runs out."""
+        assert self.installation.sandbox.request("DELETE", "/_control/faults").ok
+        deadline = time.monotonic() + seconds
+        while set(self.unfinished()) - {"message SENDING"}:
+            assert time.monotonic() < deadline, self.unfinished()
+            time.sleep(0.5)
+        while self.unfinished():
+            assert time.monotonic() < deadline, self.unfinished()
+            self.installation.zygote.call("tests.chaos.steps:sweep", later=LEASE_SECONDS)
+
+
+@contextmanager
+def open_storm(database_url: str, directory: Path) -> Iterator[Storm]:
+    with open_installation(database_url, directory) as installation, scripted_server() as inbox:
+        inbox.will(answer(200, {}))
+        storm = Storm(installation, installation.house(inbox.url), directory)
+        installation.zygote.call("tests.chaos.storm:prepare", storm.house["clinic_id"])
+        cron = storm.start("worker.py", "cron")
+        for _ in range(WORKERS):
+            storm.start_worker()
+        try:
+            yield storm
+        finally:
+            for process in [cron, *storm.workers]:
+                process.kill()
+                process.wait()
+
+
+@pytest.fixture
+def storm(servers: tuple[str, str], worker_id: str, tmp_path: Path) -> Iterator[Storm]:
+    name = f"clinic_storm_{worker_id}"
+    with open_storm(clone_database(servers[0], TEMPLATE, name, migrate_template), tmp_path) as opened:
+        yield opened
+    drop_database(servers[0], name)
+
+
+def rage(storm: Storm, events: int, *, deadly: float = 0.3, pause: float = 0) -> None:
+    """Publish all, with a blow after each handful; Redis is lost after a third and after two thirds."""
+    lost_at = {events // 3, 2 * events // 3}
+    for first in range(1, events + 1, PUBLISHED_AT_ONCE):
+        storm.publish(first, min(PUBLISHED_AT_ONCE, events + 1 - first))
+        storm.strike(deadly)
+        time.sleep(pause)
+        if any(first <= place < first + PUBLISHED_AT_ONCE for place in lost_at):
+            storm.lose_redis()
+
+
+def judge(storm: Storm, events: int) -> Counter[tuple[str, str, int]]:
+    """Every event handled, every message at one end, none twice; how many came to which end with how many copies."""
+    books = storm.books()
+    copies = Counter(_reference(item) for item in storm.installation.sandbox.messages(limit=10 * events))
+    assert books["events"] == events
+    assert books["progress"]["delivery DONE"] == events
+    assert sorted(row["dedupe_key"] for row in books["messages"]) == sorted(f"storm:{n}" for n in range(1, events + 1))
+    ends: Counter[tuple[str, str, int]] = Counter()
+    for row in books["messages"]:
+        left = copies.pop(row["id"], 0)
+        assert left <= 1, f"{row} left {left} times"
+        assert row["status"] not in GONE_OUT or left == 1, f"{row} is told as sent and never left"
+        assert row["status"] in GONE_OUT or row["reason"], row
+        ends[(row["status"], row["reason"] if row["status"] not in GONE_OUT else "", left)] += 1
+    assert not copies, "messages left that no row knows of"
+    return ends
+
+
+def table(storm: Storm, events: int, ends: Counter[tuple[str, str, int]], seconds: float) -> str:
+    """As docs/messaging.md shows it."""
+    blows = ", ".join(f"{number} × {name}" for name, number in sorted(storm.befell.items()))
+    lines = [
+        f"{events:,} events published in {seconds:.0f} s; {blows}.",
+        "",
+        "| messages | end | copies at the provider | why |",
+        "|---:|---|---:|---|",
+    ]
+    lines += [
+        f"| {number:,} | {status} | {left} | {reason or '–'} |" for (status, reason, left), number in ends.most_common()
+    ]
+    return "\n".join(lines)
+
+
+def _reference(message: dict[str, Any]) -> str:
+    """Our id in what the provider was given."""
+    return str(message["reference"]).strip("<>").partition("@")[0]
+
+
+@pytest.mark.slow
+def test_a_short_storm(storm: Storm) -> None:
+    events = 150
+    rage(storm, events)
+    storm.kill_worker()
+    storm.settle(150)
+    ends = judge(storm, events)
+    assert sum(ends.values()) == events
+    gone = sum(number for (status, _, _), number in ends.items() if status in GONE_OUT)
+    assert gone > events // 2, table(storm, events, ends, 0)
+    assert storm.befell["Redis restarted empty"] == 2 and storm.befell["worker killed"] >= 1
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(7200)
+def test_the_whole_storm(storm: Storm, capsys: pytest.CaptureFixture[str]) -> None:
+    events, started = 5_000, time.monotonic()
+    rage(storm, events, deadly=0.15, pause=1)
+    raged = time.monotonic() - started
+    storm.settle(3600)
+    with capsys.disabled():
+        print(f"\n{table(storm, events, judge(storm, events), raged)}")
