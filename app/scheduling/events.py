@@ -153,3 +153,31 @@ class SlotOfferEnded(SlotOfferEvent):
     type: ClassVar[str] = "appointment.slot.passed"
 
     status: str
+
+
+class SeriesEvent(Event):
+    """What all events of a series tell; its visits have their own."""
+
+    category: ClassVar[Category] = Category.APPOINTMENT
+    subject: ClassVar[str] = "appointment_series_id"
+
+    appointment_series_id: str
+    patient_id: str
+    doctor_id: str
+    visits: int
+
+
+class SeriesBooked(SeriesEvent):
+    type: ClassVar[str] = "appointment.series.created"
+
+
+class SeriesMoved(SeriesEvent):
+    """A visit of it and all after that."""
+
+    type: ClassVar[str] = "appointment.series.rescheduled"
+
+
+class SeriesCancelled(SeriesEvent):
+    """A visit of it and all after that."""
+
+    type: ClassVar[str] = "appointment.series.cancelled"

@@ -7,16 +7,17 @@ from typing import Any
 from flask import url_for
 from flask_babel import get_locale
 from flask_babel import lazy_gettext as _
-from wtforms import Field, SelectChoice, SelectField, SelectMultipleField, StringField, TextAreaField
-from wtforms.validators import InputRequired, Length
+from wtforms import Field, IntegerField, SelectChoice, SelectField, SelectMultipleField, StringField, TextAreaField
+from wtforms.validators import InputRequired, Length, NumberRange
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from app.core.form_fields import LocalDateTimeField
 from app.core.page_form import PageForm
 from app.core.views import LookupField
 from app.core.vocabulary import kind_name
-from app.people.models import AppointmentType, Doctor
-from app.scheduling.models import CancelReason, ExceptionKind
+from app.people.models import AppointmentType, Doctor, Patient
+from app.scheduling.models import CancelReason, Every, ExceptionKind
+from app.scheduling.models.series import MOST_VISITS
 from app.tenancy.models import Location
 
 EXCEPTION_KINDS = {ExceptionKind.REMOVE: _("Closed"), ExceptionKind.ADD: _("Extra hours")}
@@ -131,6 +132,39 @@ class LeaveForm(PageForm):
     starts_at = LocalDateTimeField(_("From"), validators=[InputRequired()])
     ends_at = LocalDateTimeField(_("To"), validators=[InputRequired()])
     reason = StringField(_("Reason"), validators=[Length(max=200)])
+
+
+EVERY = {Every.DAY: _("days"), Every.WEEK: _("weeks"), Every.MONTH: _("months")}
+
+
+class SeriesForm(PageForm):
+    """What recurs, and how often."""
+
+    patient = LookupField(
+        _("Patient"),
+        model=Patient,
+        url=lambda: url_for("AppointmentView.lookup", column="patient"),
+        validators=[InputRequired()],
+    )
+    doctor = doctor_field(_("Doctor"), validators=[InputRequired()])
+    type = type_field(_("Kind"))
+    first_at = LocalDateTimeField(_("First visit"), validators=[InputRequired()])
+    steps = IntegerField(_("Every"), default=1, validators=[InputRequired(), NumberRange(1, 26)])
+    every = SelectField(
+        _("Unit"),
+        default=Every.WEEK,
+        choices=lambda: [SelectChoice(value=str(unit), label=text) for unit, text in EVERY.items()],
+    )
+    visits = IntegerField(_("Number of visits"), default=6, validators=[InputRequired(), NumberRange(2, MOST_VISITS)])
+    location = location_field(_("Location"), description=_("Empty: wherever the doctor is at that time."))
+    notes = StringField(_("Notes"), validators=[Length(max=2000)])
+
+
+class MoveFollowingForm(PageForm):
+    """Where a visit of a series goes; those after it follow."""
+
+    starts_at = LocalDateTimeField(_("New time of this visit"), validators=[InputRequired()])
+    doctor = doctor_field(_("Doctor"), validators=[InputRequired()])
 
 
 class FollowUpForm(PageForm):

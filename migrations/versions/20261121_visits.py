@@ -19,5 +19,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """The visits stay; what links and reminds of them is gone."""
-    for table in ("leave_visit", "slot_offer", "waiting_list_entry", "visit_fee", "appointment_reminder", "follow_up"):
+    for table in ("series_visit", "appointment_series", "leave_visit", "slot_offer", "waiting_list_entry", "visit_fee", "appointment_reminder", "follow_up"):
         op.drop_table(table)

@@ -15,11 +15,11 @@ CREATE TABLE follow_up (
 
 -- statement
 
-CREATE UNIQUE INDEX ix_follow_up_appointment ON follow_up (clinic_id, appointment_id);
+CREATE INDEX ix_follow_up_after_id ON follow_up (clinic_id, after_id);
 
 -- statement
 
-CREATE INDEX ix_follow_up_after_id ON follow_up (clinic_id, after_id);
+CREATE UNIQUE INDEX ix_follow_up_appointment ON follow_up (clinic_id, appointment_id);
 
 -- statement
 
@@ -99,11 +99,11 @@ CREATE TABLE visit_fee (
 
 -- statement
 
-CREATE INDEX ix_visit_fee_invoice_id ON visit_fee (clinic_id, invoice_id);
+CREATE UNIQUE INDEX ix_visit_fee_appointment ON visit_fee (clinic_id, appointment_id);
 
 -- statement
 
-CREATE INDEX ix_visit_fee_time ON visit_fee (clinic_id, created_at, id);
+CREATE INDEX ix_visit_fee_invoice_id ON visit_fee (clinic_id, invoice_id);
 
 -- statement
 
@@ -111,7 +111,7 @@ CREATE INDEX ix_visit_fee_paid_invoice_id ON visit_fee (clinic_id, paid_invoice_
 
 -- statement
 
-CREATE UNIQUE INDEX ix_visit_fee_appointment ON visit_fee (clinic_id, appointment_id);
+CREATE INDEX ix_visit_fee_time ON visit_fee (clinic_id, created_at, id);
 
 -- statement
 
@@ -164,15 +164,15 @@ CREATE TABLE waiting_list_entry (
 
 -- statement
 
+CREATE INDEX ix_waiting_list_entry_appointment_id ON waiting_list_entry (clinic_id, appointment_id);
+
+-- statement
+
 CREATE INDEX ix_waiting_list_entry_patient ON waiting_list_entry (clinic_id, patient_id, created_at);
 
 -- statement
 
-CREATE INDEX ix_waiting_list_entry_doctor_id ON waiting_list_entry (clinic_id, doctor_id);
-
--- statement
-
-CREATE INDEX ix_waiting_list_entry_appointment_id ON waiting_list_entry (clinic_id, appointment_id);
+CREATE INDEX ix_waiting_list_entry_location_id ON waiting_list_entry (clinic_id, location_id);
 
 -- statement
 
@@ -180,7 +180,7 @@ CREATE INDEX ix_waiting_list_entry_waiting ON waiting_list_entry (clinic_id, las
 
 -- statement
 
-CREATE INDEX ix_waiting_list_entry_location_id ON waiting_list_entry (clinic_id, location_id);
+CREATE INDEX ix_waiting_list_entry_doctor_id ON waiting_list_entry (clinic_id, doctor_id);
 
 -- statement
 
@@ -232,15 +232,15 @@ CREATE TABLE leave_visit (
 
 -- statement
 
-CREATE INDEX ix_leave_visit_to_doctor_id ON leave_visit (clinic_id, to_doctor_id);
-
--- statement
-
 CREATE INDEX ix_leave_visit_appointment_id ON leave_visit (clinic_id, appointment_id);
 
 -- statement
 
 CREATE UNIQUE INDEX ix_leave_visit_leave ON leave_visit (clinic_id, doctor_leave_id, position);
+
+-- statement
+
+CREATE INDEX ix_leave_visit_to_doctor_id ON leave_visit (clinic_id, to_doctor_id);
 
 -- statement
 
@@ -257,6 +257,69 @@ create policy clinic_wall on "leave_visit" to clinic_console_app using (clinic_i
 -- statement
 
 create policy system_access on "leave_visit" to clinic_console_system using (true) with check (true);
+
+-- statement
+
+CREATE TABLE appointment_series (
+	id UUID NOT NULL, 
+	clinic_id UUID NOT NULL, 
+	patient_id UUID NOT NULL, 
+	doctor_id UUID NOT NULL, 
+	location_id UUID, 
+	type VARCHAR(20) NOT NULL, 
+	every VARCHAR(10) NOT NULL, 
+	steps INTEGER NOT NULL, 
+	visits_wanted INTEGER NOT NULL, 
+	first_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	PRIMARY KEY (id), 
+	CONSTRAINT ck_appointment_series_type CHECK (type in ('IN_PERSON', 'VIDEO_CALL', 'HOME_VISIT')), 
+	CONSTRAINT ck_appointment_series_every CHECK (every in ('DAY', 'WEEK', 'MONTH')), 
+	CONSTRAINT ck_appointment_series_steps CHECK (steps between 1 and 26), 
+	CONSTRAINT ck_appointment_series_visits CHECK (visits_wanted between 2 and 52), 
+	FOREIGN KEY(clinic_id) REFERENCES clinic (id), 
+	CONSTRAINT uq_appointment_series_clinic_id_id UNIQUE (clinic_id, id), 
+	CONSTRAINT fk_appointment_series_patient_id FOREIGN KEY(clinic_id, patient_id) REFERENCES patient (clinic_id, id), 
+	CONSTRAINT fk_appointment_series_doctor_id FOREIGN KEY(clinic_id, doctor_id) REFERENCES doctor (clinic_id, id), 
+	CONSTRAINT fk_appointment_series_location_id FOREIGN KEY(clinic_id, location_id) REFERENCES location (clinic_id, id)
+);
+
+-- statement
+
+CREATE INDEX ix_appointment_series_location_id ON appointment_series (clinic_id, location_id);
+
+-- statement
+
+CREATE INDEX ix_appointment_series_time ON appointment_series (clinic_id, created_at, id);
+
+-- statement
+
+CREATE INDEX ix_appointment_series_patient_id ON appointment_series (clinic_id, patient_id);
+
+-- statement
+
+CREATE INDEX ix_appointment_series_doctor_id ON appointment_series (clinic_id, doctor_id);
+
+-- statement
+
+do $$ begin if to_regprocedure('resolve_merged_patient()') is not null then create trigger appointment_series_patient before insert on appointment_series for each row when (new.patient_id is not null) execute function resolve_merged_patient(); end if; end $$;
+
+-- statement
+
+alter table "appointment_series" enable row level security;
+
+-- statement
+
+alter table "appointment_series" force row level security;
+
+-- statement
+
+create policy clinic_wall on "appointment_series" to clinic_console_app using (clinic_id = nullif(current_setting('app.clinic_id', true), '')::uuid) with check (clinic_id = nullif(current_setting('app.clinic_id', true), '')::uuid);
+
+-- statement
+
+create policy system_access on "appointment_series" to clinic_console_system using (true) with check (true);
 
 -- statement
 
@@ -286,19 +349,7 @@ CREATE TABLE slot_offer (
 
 -- statement
 
-CREATE UNIQUE INDEX ix_slot_offer_open_entry ON slot_offer (clinic_id, waiting_list_entry_id) WHERE status = 'OPEN';
-
--- statement
-
 CREATE INDEX ix_slot_offer_waiting_list_entry_id ON slot_offer (clinic_id, waiting_list_entry_id);
-
--- statement
-
-CREATE INDEX ix_slot_offer_doctor_id ON slot_offer (clinic_id, doctor_id);
-
--- statement
-
-CREATE UNIQUE INDEX ix_slot_offer_token ON slot_offer (token_hash);
 
 -- statement
 
@@ -306,11 +357,23 @@ CREATE UNIQUE INDEX ix_slot_offer_open_slot ON slot_offer (clinic_id, doctor_id,
 
 -- statement
 
+CREATE INDEX ix_slot_offer_due ON slot_offer (expires_at) WHERE status = 'OPEN';
+
+-- statement
+
+CREATE INDEX ix_slot_offer_doctor_id ON slot_offer (clinic_id, doctor_id);
+
+-- statement
+
 CREATE INDEX ix_slot_offer_location_id ON slot_offer (clinic_id, location_id);
 
 -- statement
 
-CREATE INDEX ix_slot_offer_due ON slot_offer (expires_at) WHERE status = 'OPEN';
+CREATE UNIQUE INDEX ix_slot_offer_open_entry ON slot_offer (clinic_id, waiting_list_entry_id) WHERE status = 'OPEN';
+
+-- statement
+
+CREATE UNIQUE INDEX ix_slot_offer_token ON slot_offer (token_hash);
 
 -- statement
 
@@ -327,3 +390,44 @@ create policy clinic_wall on "slot_offer" to clinic_console_app using (clinic_id
 -- statement
 
 create policy system_access on "slot_offer" to clinic_console_system using (true) with check (true);
+
+-- statement
+
+CREATE TABLE series_visit (
+	id UUID NOT NULL, 
+	clinic_id UUID NOT NULL, 
+	appointment_series_id UUID NOT NULL, 
+	appointment_id UUID NOT NULL, 
+	position INTEGER NOT NULL, 
+	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	PRIMARY KEY (id), 
+	FOREIGN KEY(clinic_id) REFERENCES clinic (id), 
+	CONSTRAINT uq_series_visit_clinic_id_id UNIQUE (clinic_id, id), 
+	CONSTRAINT fk_series_visit_appointment_series_id FOREIGN KEY(clinic_id, appointment_series_id) REFERENCES appointment_series (clinic_id, id), 
+	CONSTRAINT fk_series_visit_appointment_id FOREIGN KEY(clinic_id, appointment_id) REFERENCES appointment (clinic_id, id)
+);
+
+-- statement
+
+CREATE UNIQUE INDEX ix_series_visit_appointment ON series_visit (clinic_id, appointment_id);
+
+-- statement
+
+CREATE UNIQUE INDEX ix_series_visit_series ON series_visit (clinic_id, appointment_series_id, position);
+
+-- statement
+
+alter table "series_visit" enable row level security;
+
+-- statement
+
+alter table "series_visit" force row level security;
+
+-- statement
+
+create policy clinic_wall on "series_visit" to clinic_console_app using (clinic_id = nullif(current_setting('app.clinic_id', true), '')::uuid) with check (clinic_id = nullif(current_setting('app.clinic_id', true), '')::uuid);
+
+-- statement
+
+create policy system_access on "series_visit" to clinic_console_system using (true) with check (true);

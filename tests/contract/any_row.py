@@ -33,6 +33,7 @@ SPECIAL: dict[str, dict[str, Any]] = {
         "ends_at": MOMENT.replace(minute=15),
         "seats": "(,)",
     },
+    "appointment_series": {"visits_wanted": 2},
     "leave_visit": {"action": "KEEP"},
     "slot_offer": {"ends_at": MOMENT.replace(minute=15)},
     "waiting_list_entry": {"from_time": time(9), "until_time": time(12)},

@@ -22,6 +22,7 @@ from app.scheduling.models.follow_ups import FollowUp
 from app.scheduling.models.leave_plans import LeaveAction, LeaveVisit, LeaveVisitStatus
 from app.scheduling.models.reminders import AppointmentReminder
 from app.scheduling.models.seats import ALL_SEATS, wall_clock
+from app.scheduling.models.series import AppointmentSeries, Every, SeriesVisit
 from app.scheduling.models.waiting import OfferStatus, SlotOffer, WaitingListEntry, WaitingStatus
 
 __all__ = [
@@ -33,18 +34,21 @@ __all__ = [
     "Appointment",
     "AppointmentChange",
     "AppointmentReminder",
+    "AppointmentSeries",
     "AppointmentStatus",
     "AvailabilityException",
     "AvailabilityRule",
     "CancelReason",
     "ChangeKind",
     "DoctorLeave",
+    "Every",
     "ExceptionKind",
     "FollowUp",
     "LeaveAction",
     "LeaveVisit",
     "LeaveVisitStatus",
     "OfferStatus",
+    "SeriesVisit",
     "SlotHold",
     "SlotOffer",
     "WaitingListEntry",
