@@ -18,6 +18,7 @@ from app.core.tenant import db
 from app.people.models import Doctor
 from app.scheduling.models import AvailabilityException, AvailabilityRule, DoctorLeave, ExceptionKind
 from app.scheduling.queries.availability import exceptions_from, weekly_hours
+from app.scheduling.services.turns import take_turn
 from app.tenancy.models import Location, Room
 from app.tenancy.queries import settings_in_scope
 
@@ -141,9 +142,8 @@ def add_leave(doctor_id: str, starts_at: datetime, ends_at: datetime, *, reason:
     """
     if starts_at >= ends_at:
         raise Invalid(fields={"endsAt": _("Must be after the beginning.")})
-    locked = select(Doctor.id).where(Doctor.id == doctor_id).with_for_update()
-    if db.session.scalar(locked) is None:
-        raise NotFound
+    _check_doctor(doctor_id)
+    take_turn(doctor_id)
     leave = DoctorLeave(id=new_id(), doctor_id=doctor_id, starts_at=starts_at, ends_at=ends_at, reason=reason.strip())
     db.session.add(leave)
     db.session.flush()

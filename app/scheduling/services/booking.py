@@ -12,15 +12,18 @@ from app.core.errors import Invalid, NotFound
 from app.core.ids import new_id
 from app.core.principal import find_principal, may, own_patient_id, require
 from app.core.state import WrongState
-from app.core.tenant import db, require_clinic, scoped
+from app.core.tenant import read_kept, require_clinic, scoped
 from app.events.models import EventRecord
 from app.events.services import announce, event_record, publish
 from app.people.models import Patient
+from app.people.queries.patients import survivor_id
 from app.scheduling.events import AppointmentConfirmed, AppointmentCreated, AppointmentRescheduled
 from app.scheduling.models import Appointment, AppointmentChange, AppointmentStatus, CancelReason, ChangeKind
+from app.scheduling.queries.slots import Person, diary_with_patient, local_day
 from app.scheduling.services.history import change_of, note_change, push_visit, step
 from app.scheduling.services.lifecycle import ask_for_payment
 from app.scheduling.services.placing import Overlap, Place, no_overlap_or_rollback, occupy, seat_new
+from app.scheduling.services.turns import take_turn, take_turn_in_room
 from app.tenancy.queries import settings_in_scope
 
 _PATIENT = scoped(select(Patient.active, Patient.deceased_on).where(Patient.id == bindparam("patient")))
@@ -43,8 +46,13 @@ def book_appointment(
     """
     if overbook_reason:
         require("appointment", "overbook")
-    check_patient(patient_id)
-    place = Place(doctor_id, type, starts_at, location_id)
+    take_turn(doctor_id)
+    diary, patient = diary_with_patient(doctor_id, local_day(starts_at), type, _visible(patient_id))
+    if patient is not None and not patient.active:
+        patient_id = survivor_id(patient_id)
+        patient = _person(patient_id)
+    _check(patient)
+    place = Place(doctor_id, type, starts_at, location_id, diary)
     principal = find_principal()
     appointment = Appointment(
         id=new_id(),
@@ -86,16 +94,33 @@ def _first_status() -> AppointmentStatus:
 
 def check_patient(patient_id: str) -> None:
     """Whether visits can be booked for the patient by whoever asks. Raises NotFound, Invalid."""
-    own = own_patient_id()
-    patient = db.session.execute(_PATIENT, {"patient": patient_id}).one_or_none()
-    if patient is None or own not in (None, patient_id):
-        raise NotFound(_("This patient does not exist."), code="PATIENT_NOT_FOUND")
+    _check(_person(_visible(patient_id)))
+
+
+def _person(patient_id: str) -> Person | None:
+    found = read_kept(_PATIENT, {"patient": patient_id}).one_or_none()
+    return Person(*found) if found else None
+
+
+def _visible(patient_id: str) -> str:
+    if own_patient_id() not in (None, patient_id):
+        raise _no_such_patient()
+    return patient_id
+
+
+def _check(patient: Person | None) -> None:
+    if patient is None:
+        raise _no_such_patient()
     if patient.deceased_on is not None:
         problem = _("This patient has died.")
         raise Invalid(problem, code="PATIENT_DECEASED", fields={"patientId": problem})
     if not patient.active:
         problem = _("This patient's record is closed.")
         raise Invalid(problem, code="PATIENT_INACTIVE", fields={"patientId": problem})
+
+
+def _no_such_patient() -> NotFound:
+    return NotFound(_("This patient does not exist."), code="PATIENT_NOT_FOUND")
 
 
 def reschedule(
@@ -130,6 +155,9 @@ def retake_slot(appointment: Appointment) -> bool:
     released = appointment.status == AppointmentStatus.CANCELLED and appointment.cancelled_reason == CancelReason.UNPAID
     if not released or appointment.starts_at <= clock.now():
         return False
+    take_turn(appointment.doctor_id)
+    if appointment.room_id:
+        take_turn_in_room(appointment.room_id)
     try:
         with no_overlap_or_rollback():
             step(

@@ -13,6 +13,7 @@ from app.core.tenant import db
 from app.scheduling.models import SlotHold
 from app.scheduling.services.booking import check_patient
 from app.scheduling.services.placing import Overlap, Place, clear_expired_holds, no_overlap_or_rollback
+from app.scheduling.services.turns import take_turn
 from app.tenancy.queries import settings_in_scope
 
 
@@ -23,6 +24,7 @@ def hold_slot(
     if patient_id:
         check_patient(patient_id)
     principal = current_principal()
+    take_turn(doctor_id)
     db.session.execute(
         delete(SlotHold).where(SlotHold.doctor_id == doctor_id, SlotHold.held_by_id == principal.user_id)
     )

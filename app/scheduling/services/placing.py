@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from flask_babel import gettext as _
 from psycopg.errors import DeadlockDetected, ExclusionViolation
-from sqlalchemy import bindparam, delete, func, select, text
+from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.exc import DBAPIError
 
@@ -29,6 +29,7 @@ from app.scheduling.queries.slots import (
     occupancy_of,
     slots_at,
 )
+from app.scheduling.services.turns import take_turn, take_turn_in_room
 from app.scheduling.timetable import Slot
 
 Told = TypeVar("Told", bound=tuple[Base, ...])
@@ -54,11 +55,18 @@ def slot_json(slot: Slot) -> dict[str, Any]:
 class Place:
     """One wanted time in a doctor's diary, checked against the timetable. Raises NotFound, Invalid."""
 
-    def __init__(self, doctor_id: str, type: str, starts_at: datetime, location_id: str | None) -> None:
-        self.diary: Diary = diary_of(doctor_id, local_day(starts_at), type=type)
+    def __init__(
+        self, doctor_id: str, type: str, starts_at: datetime, location_id: str | None, diary: Diary | None = None
+    ) -> None:
+        """`diary` is the doctor's on that day, where the caller took the turn and has read it."""
+        if diary is None:
+            take_turn(doctor_id)
+            diary = diary_of(doctor_id, local_day(starts_at), type=type)
+        self.diary: Diary = diary
         self.type, self.starts_at, self.location_id = type, starts_at, location_id
         self.slots = self._slots()
         self.may_be_held = True  # by whoever asks
+        self._looked = False
 
     def _slots(self) -> list[Slot]:
         if not self.diary.active:
@@ -75,8 +83,15 @@ class Place:
         return found
 
     def choose(self, *, except_appointment_id: str | None = None) -> tuple[Slot, Range[int]]:
-        """A free slot at that time, and the seats to take. Raises SlotTaken."""
-        occupancy = occupancy_of(self.diary, self.slots, except_appointment_id=except_appointment_id)
+        """A free slot at that time, and the seats to take. Raises SlotTaken.
+
+        The diary was read in one's turn and is true until the transaction writes itself; a visit that moves, which is
+        no obstacle to itself, has to look again.
+        """
+        occupancy = self.diary.occupancy
+        if except_appointment_id or self._looked:
+            occupancy = occupancy_of(self.diary, self.slots, except_appointment_id=except_appointment_id)
+        self._looked = True
         self.may_be_held = occupancy.has_own_hold
         for slot in self.slots:
             if occupancy.free_seats(slot):
@@ -132,8 +147,10 @@ def _attempts(
             slot, seats = place.slots[0], ALL_SEATS
         else:
             slot, seats = place.choose(except_appointment_id=except_appointment_id)
-        if slot.capacity > 1 and slot.room_id and not overbook:
-            _keep_room_for_one_group(slot, place.diary.doctor_id)
+        if slot.room_id and not overbook:
+            take_turn_in_room(slot.room_id)
+            if slot.capacity > 1:
+                _keep_room_for_one_group(slot, place.diary.doctor_id)
         yield slot, seats
         if slot.capacity == 1:
             raise place.taken()
@@ -180,8 +197,7 @@ def _sit(appointment: Appointment, place: Place, slot: Slot, seats: Range[int]) 
 
 
 def _keep_room_for_one_group(slot: Slot, doctor_id: str) -> None:
-    """Single seats of two doctors' groups do not exclude each other in the room's constraint: a lock per room does."""
-    db.session.execute(text("select pg_advisory_xact_lock(hashtextextended(:room, 0))"), {"room": slot.room_id})
+    """Single seats of two doctors' groups do not exclude each other in the room's constraint: this does, in turn."""
     other = select(Appointment.id).where(
         Appointment.room_id == slot.room_id,
         Appointment.doctor_id != doctor_id,
