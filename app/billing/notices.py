@@ -16,7 +16,7 @@ from app.core.ids import new_id
 from app.core.money import Money
 from app.core.tenant import db
 from app.messaging.models import Channel, Message
-from app.messaging.services import queue_message
+from app.messaging.services import push_addresses, queue_message
 from app.people.models import ContactChannel, Patient
 from app.tenancy.queries import clinic_in_scope
 
@@ -119,6 +119,7 @@ def addresses(patient: Patient) -> Iterator[tuple[Channel, str]]:
         yield Channel.WHATSAPP, patient.phone
     if patient.email:
         yield Channel.EMAIL, patient.email
+    yield from ((Channel.PUSH, device) for device in push_addresses(patient.id))
 
 
 def _send(

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
+from app.access.models import User
 from app.core import clock
 from app.core.errors import Conflict
 from app.core.ids import new_id
 from app.core.principal import find_principal
 from app.core.tenant import db, require_clinic
+from app.messaging.devices import devices_of
 from app.messaging.models import URGENCY, Channel, Message, MessageStatus
-from app.messaging.routing import priority_of, template_switched_off
+from app.messaging.routing import channels_of, priority_of, route_of, template_switched_off
 from app.messaging.rules import rules_in_scope
 from app.messaging.templates import TEMPLATES
 
@@ -46,10 +48,10 @@ def queue_message(
     """
     priority = priority or priority_of(template)
     off = find_principal() is None and template_switched_off(template, channel, rules_in_scope())
-    missing = [name for name in TEMPLATES[template].variables if name not in variables]
-    if missing:
-        raise KeyError(f"message template {template} needs {', '.join(missing)}")
-    statement = insert(Message).values(
+    _check_variables(template, variables)
+    if channel == Channel.PUSH:
+        dedupe_key = f"{dedupe_key}:{to}"  # a person has several devices
+    fresh = insert(Message).values(
         id=new_id(),
         clinic_id=require_clinic(),
         channel=Channel(channel),
@@ -69,13 +71,18 @@ def queue_message(
         status=MessageStatus.SUPPRESSED if off else MessageStatus.QUEUED,
         reason=SWITCHED_OFF if off else "",
     )
-    made = db.session.execute(
-        statement.on_conflict_do_nothing(index_elements=["clinic_id", "channel", "dedupe_key"]).returning(Message.id)
-    ).scalar()
+    once = fresh.on_conflict_do_nothing(index_elements=["clinic_id", "channel", "dedupe_key"])
+    made = db.session.scalar(once.returning(Message.id))
     message = _with_key(channel, dedupe_key)
     if made and not off and (send_at is None or send_at <= clock.now()):
         _wake(message)
     return message
+
+
+def _check_variables(template: str, variables: Mapping[str, str]) -> None:
+    missing = [name for name in TEMPLATES[template].variables if name not in variables]
+    if missing:
+        raise KeyError(f"message template {template} needs {', '.join(missing)}")
 
 
 def _with_key(channel: str, dedupe_key: str) -> Message:
@@ -104,3 +111,48 @@ def mark_read(message: Message) -> None:
     message.read_at = message.read_at or clock.now()
     if message.can_become(MessageStatus.READ):
         message.become(MessageStatus.READ)
+
+
+def tell_users(
+    event_type: str, user_ids: Iterable[str], template: str, variables: Mapping[str, str], key: str
+) -> list[Message]:
+    """An event told to people with a log-in on every channel of its route, at the route's priority (SPEC EVT-4).
+
+    One message per person, channel and address; the same `key` tells nobody twice.
+    """
+    route = route_of(event_type)
+    if route is None:
+        return []
+    channels = channels_of(event_type, rules_in_scope())
+    users = db.session.scalars(select(User).where(User.id.in_(set(user_ids)), User.active.is_(True)).order_by(User.id))
+    return [
+        queue_message(
+            channel,
+            to,
+            template,
+            variables,
+            dedupe_key=f"{key}:{user.id}",
+            user_id=user.id,
+            language=user.language,
+            priority=route.priority,
+        )
+        for user in users
+        for channel in channels
+        for to in _addresses(user, channel)
+    ]
+
+
+def push_addresses(patient_id: str) -> list[str]:
+    """What `queue_message` takes for each device of a patient."""
+    return [device.id for device in devices_of(patient_id=patient_id)]
+
+
+def _addresses(user: User, channel: Channel) -> Iterator[str]:
+    if channel is Channel.IN_APP:
+        yield user.id
+    elif channel is Channel.PUSH:
+        yield from (device.id for device in devices_of(user_id=user.id))
+    elif channel is Channel.EMAIL and user.email:
+        yield user.email
+    elif channel in (Channel.SMS, Channel.WHATSAPP) and user.phone:
+        yield user.phone

@@ -58,6 +58,8 @@ class PreferenceApi(Api):
 
 def _myself() -> dict[str, str | None]:
     patient_id = own_patient_id()
+    if patient_id is not None:
+        _check_patient(patient_id)
     return {"patient_id": patient_id, "user_id": None if patient_id else current_principal().user_id}
 
 

@@ -172,13 +172,15 @@ def _addressed(
         changed = replace(changed, to=token, to_kind=kind)
     if message.channel == Channel.WHATSAPP:
         changed = replace(changed, template=approved_name(message, wording, account.provider))
-    if channel_with_code(account.provider).capabilities.files_by_link and message.attachment_ids:
+    if channel_with_code(account.provider).capabilities.files_by_link and outgoing.attachments:
         linked = zip(outgoing.attachments, message.attachment_ids, strict=True)
         changed = replace(changed, attachments=tuple(replace(item, url=file_url(key)) for item, key in linked))
     return changed
 
 
 def _attachments(message: Message) -> tuple[Attachment, ...]:
+    if message.channel == Channel.PUSH:
+        return ()  # a push only says that there is news
     found = [db.session.get_one(StoredFile, file_id) for file_id in message.attachment_ids]
     return tuple(Attachment(item.name, item.mime_type, bytes(item.content)) for item in found)
 
