@@ -1,26 +1,23 @@
-"""Calls to AWS through boto3, held to our own rules: one attempt, short time-outs, no settings of the machine.
+"""Calls to AWS through boto3, which signs and reads; what it sends goes out over our own transport, once, with short
+time-outs, on a connection of its own, and without the machine's AWS settings.
 
 boto3 costs a process some 20 MB, so it is imported when the first call is made: a web process that never calls AWS
-does without it. A client is kept per account, since making one takes 20 ms; its connections are not, because a reset
-on a kept-alive one could not be told from a request carried out.
+does without it. A client is kept per account, since making one takes 20 ms.
 """
 
 from __future__ import annotations
 
-import logging
 import threading
-import time
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
 from app.core.credentials import CredentialModel, credential
-from app.core.http import HttpClient, is_loopback
-from app.core.providers import MALFORMED, N_, NO_ANSWER, TIMED_OUT, UNREACHABLE, UNTRUSTED, Outcome, ProviderError
-
-log = logging.getLogger(__name__)
+from app.core.http import HttpClient
+from app.core.providers import MALFORMED, N_, Outcome, ProviderError, Timeouts
 
 KEPT_CLIENTS = 16
 REGION = r"^[a-z]{2}(-[a-z]+)+-\d$"
@@ -54,7 +51,7 @@ class AwsCredentials(CredentialModel):
 class AwsCaller:
     """One service with one account's key."""
 
-    def __init__(self, service: str, credentials: AwsCredentials, base_url: str, timeouts: Any) -> None:
+    def __init__(self, service: str, credentials: AwsCredentials, base_url: str, timeouts: Timeouts) -> None:
         self._service = service
         self._key = (credentials.access_key_id, credentials.secret_access_key.get_secret_value(), credentials.region)
         self._base_url = HttpClient(base_url, timeouts=timeouts).base_url  # checked as every other one
@@ -62,26 +59,22 @@ class AwsCaller:
 
     def call(self, operation: str, values: Mapping[str, Any], *, harmless: bool = False) -> dict[str, Any]:
         """Call once. Raises AwsRefusal for an answer that refuses, ProviderError for no usable answer."""
-        from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
         from botocore.parsers import ResponseParserError
 
         unclear = Outcome.RETRY if harmless else Outcome.UNKNOWN
-        started, result = time.perf_counter(), "failed"
         try:
             found: dict[str, Any] = getattr(self._client(), operation)(**values)
-            result = "ok"
             return found
         except ClientError as error:
-            refusal = AwsRefusal(error.response)
-            result = refusal.code
-            raise refusal from None
-        except (BotoCoreError, ResponseParserError) as error:
-            failure = _failure(error, unclear)
-            result = failure.code
-            raise failure from None
-        finally:
-            spent = round((time.perf_counter() - started) * 1000)
-            log.info("%s %s %s %d ms", self._service, operation, result, spent)
+            raise AwsRefusal(error.response) from None
+        except ProviderError as error:
+            outcome = unclear if error.outcome is Outcome.UNKNOWN else error.outcome
+            raise ProviderError(outcome, error.code, error.message) from None
+        except ParamValidationError:
+            raise ProviderError(Outcome.PERMANENT_MESSAGE, "invalid_request", "AWS takes no such request.") from None
+        except (BotoCoreError, ResponseParserError):
+            raise ProviderError(unclear, MALFORMED, "The answer was not understood.") from None
 
     def _client(self) -> Any:
         with _making:  # making clients is not safe between threads; using them is
@@ -134,12 +127,8 @@ def _client(  # noqa: PLR0913, PLR0917 - the key of the cache
     from botocore.config import Config
 
     config = Config(
-        connect_timeout=connect,
-        read_timeout=read,
         retries={"mode": "standard", "total_max_attempts": 1},  # the outbox decides what is repeated
-        proxies={} if is_loopback(base_url) else None,  # type: ignore[arg-type]
         ignore_configured_endpoint_urls=True,
-        parameter_validation=True,
     )
     client = _session().client(
         service,
@@ -149,26 +138,33 @@ def _client(  # noqa: PLR0913, PLR0917 - the key of the cache
         aws_secret_access_key=secret,
         config=config,
     )
-    client.meta.events.register("before-send", _close_afterwards)
+    client._endpoint.http_session = _Transport(Timeouts(connect, read))  # noqa: SLF001 - boto3 offers no other place
     return client
 
 
-def _close_afterwards(request: Any, **_: Any) -> None:
-    request.headers["Connection"] = "close"
+class _Transport:
+    """What botocore sends through. Safe to share between threads."""
+
+    def __init__(self, timeouts: Timeouts) -> None:
+        self._timeouts = timeouts
+
+    def send(self, request: Any) -> Any:
+        """Raises ProviderError for no usable answer; botocore hands it on."""
+        from botocore.awsrequest import AWSResponse
+
+        parts = urlsplit(request.url)
+        http = HttpClient(f"{parts.scheme}://{parts.netloc}", headers=_texts(request.headers), timeouts=self._timeouts)
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        answer = http.get(path) if request.method == "GET" else http.post(path, data=request.body)
+        response = AWSResponse(request.url, answer.status, answer.headers, None)
+        response._content = answer.body  # noqa: SLF001 - read already
+        return response
+
+    def close(self) -> None:
+        """Nothing stays open."""
 
 
-def _failure(error: Exception, unclear: Outcome) -> ProviderError:
-    """What a call without an answer means, by whether the request can have left us."""
-    from botocore import exceptions as boto
-
-    if isinstance(error, boto.SSLError):
-        return ProviderError(Outcome.PERMANENT_ACCOUNT, UNTRUSTED, "The certificate is not trusted.")
-    if isinstance(error, boto.ReadTimeoutError):
-        return ProviderError(unclear, TIMED_OUT, "No answer in time.")
-    if isinstance(error, boto.ConnectTimeoutError | boto.EndpointConnectionError | boto.ProxyConnectionError):
-        return ProviderError(Outcome.RETRY, UNREACHABLE, "No connection.")
-    if isinstance(error, boto.ParamValidationError):
-        return ProviderError(Outcome.PERMANENT_MESSAGE, "invalid_request", "AWS takes no such request.")
-    if isinstance(error, boto.HTTPClientError):
-        return ProviderError(unclear, NO_ANSWER, "The connection broke before the answer.")
-    return ProviderError(unclear, MALFORMED, "The answer was not understood.")
+def _texts(headers: Mapping[str, Any]) -> dict[str, str]:
+    """Some values are bytes; the length is counted anew."""
+    found = {name: value.decode() if isinstance(value, bytes) else str(value) for name, value in headers.items()}
+    return {name: value for name, value in found.items() if name.lower() != "content-length"}
