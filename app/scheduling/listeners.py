@@ -6,6 +6,7 @@ from sqlalchemy import func, select
 
 from app.core.tenant import db
 from app.events.base import listens_to
+from app.messaging.models import Channel
 from app.people.models import Patient
 from app.scheduling.events import (
     AppointmentCancelled,
@@ -15,20 +16,21 @@ from app.scheduling.events import (
     AppointmentReminderDue,
     AppointmentRescheduled,
 )
-from app.scheduling.models import AppointmentChange, ChangeKind
-from app.scheduling.notices import about_visit, tell_patient
+from app.scheduling.models import Appointment, AppointmentChange, ChangeKind
+from app.scheduling.notices import about_visit, is_written_to, tell_patient
 from app.scheduling.services.offers import offer_slot
 from app.scheduling.services.reminders import told_of
+from app.scheduling.services.visit_files import stored_visit_calendar
 
 
 @listens_to(AppointmentConfirmed, queue="notification")
 def tell_of_confirmation(event: AppointmentConfirmed) -> None:
-    _tell(event, "appointment_confirmed")
+    _tell(event, "appointment_confirmed", files=True)
 
 
 @listens_to(AppointmentCancelled, queue="notification")
 def tell_of_cancellation(event: AppointmentCancelled) -> None:
-    _tell(event, "appointment_cancelled")
+    _tell(event, "appointment_cancelled", files=True)
 
 
 @listens_to(AppointmentDeclined, queue="notification")
@@ -42,7 +44,7 @@ def tell_of_move(event: AppointmentRescheduled) -> None:
     moves = select(func.count()).where(
         AppointmentChange.appointment_id == event.appointment_id, AppointmentChange.kind == ChangeKind.RESCHEDULED
     )
-    _tell(event, "appointment_rescheduled", f":{db.session.scalar(moves)}")
+    _tell(event, "appointment_rescheduled", f":{db.session.scalar(moves)}", files=True)
 
 
 @listens_to(AppointmentReminderDue, queue="notification")
@@ -50,14 +52,23 @@ def tell_of_reminder(event: AppointmentReminderDue) -> None:
     _tell(event, "appointment_reminder", f":{event.hours}:{event.starts_at:%Y%m%d%H%M}", priority="HIGH")
 
 
-def _tell(event: AppointmentEvent, template: str, key: str = "", *, priority: str = "NORMAL") -> None:
+def _tell(
+    event: AppointmentEvent, template: str, key: str = "", *, priority: str = "NORMAL", files: bool = False
+) -> None:
+    """`files`: an e-mail brings the visit for the patient's calendar."""
     patient = db.session.get_one(Patient, event.patient_id)
 
     def said(language: str) -> dict[str, str]:
         about = about_visit(patient, event.doctor_id, event.starts_at, language)
         return {**about, **told_of(event.appointment_id, event.starts_at)}
 
-    tell_patient(patient, template, said, f"{event.appointment_id}{key}", priority=priority)
+    attachments = _calendar_of(event.appointment_id) if files and is_written_to(patient, Channel.EMAIL) else {}
+    about = f"{event.appointment_id}{key}"
+    tell_patient(patient, template, said, about, priority=priority, attachments=attachments)
+
+
+def _calendar_of(appointment_id: str) -> dict[Channel, list[str]]:
+    return {Channel.EMAIL: [stored_visit_calendar(db.session.get_one(Appointment, appointment_id)).id]}
 
 
 @listens_to(AppointmentCancelled)

@@ -56,6 +56,12 @@ def recipients(patient: Patient) -> Iterator[tuple[Channel, str, str]]:
         yield Channel.IN_APP, user_id, language
 
 
+def is_written_to(patient: Patient, channel: Channel) -> bool:
+    """Whether it is the channel that their messages take."""
+    found = preferred_address(patient)
+    return found is not None and found[0] is channel
+
+
 def preferred_address(patient: Patient) -> tuple[Channel, str] | None:
     """The preferred channel where there is an address for it, else the other one; None for who wants no messages."""
     known = {Channel.WHATSAPP: patient.phone, Channel.EMAIL: patient.email}

@@ -1,4 +1,4 @@
-"""Visits in depth: follow-ups, reminders, fees, the waiting list."""
+"""Visits in depth: follow-ups, reminders, fees, the waiting list, leave, series, calendars."""
 
 from __future__ import annotations
 
@@ -12,6 +12,19 @@ branch_labels = None
 depends_on = None
 
 
+TABLES = (
+    "calendar_feed",
+    "series_visit",
+    "appointment_series",
+    "leave_visit",
+    "slot_offer",
+    "waiting_list_entry",
+    "visit_fee",
+    "appointment_reminder",
+    "follow_up",
+)
+
+
 def upgrade() -> None:
     """New tables only: the table of visits, which is large, stays as it is."""
     run_statements(__file__)
@@ -19,5 +32,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """The visits stay; what links and reminds of them is gone."""
-    for table in ("series_visit", "appointment_series", "leave_visit", "slot_offer", "waiting_list_entry", "visit_fee", "appointment_reminder", "follow_up"):
+    for table in TABLES:
         op.drop_table(table)

@@ -99,15 +99,15 @@ CREATE TABLE visit_fee (
 
 -- statement
 
+CREATE INDEX ix_visit_fee_paid_invoice_id ON visit_fee (clinic_id, paid_invoice_id);
+
+-- statement
+
 CREATE UNIQUE INDEX ix_visit_fee_appointment ON visit_fee (clinic_id, appointment_id);
 
 -- statement
 
 CREATE INDEX ix_visit_fee_invoice_id ON visit_fee (clinic_id, invoice_id);
-
--- statement
-
-CREATE INDEX ix_visit_fee_paid_invoice_id ON visit_fee (clinic_id, paid_invoice_id);
 
 -- statement
 
@@ -164,6 +164,14 @@ CREATE TABLE waiting_list_entry (
 
 -- statement
 
+CREATE INDEX ix_waiting_list_entry_doctor_id ON waiting_list_entry (clinic_id, doctor_id);
+
+-- statement
+
+CREATE INDEX ix_waiting_list_entry_waiting ON waiting_list_entry (clinic_id, last_on) WHERE status in ('WAITING', 'OFFER_OPEN');
+
+-- statement
+
 CREATE INDEX ix_waiting_list_entry_appointment_id ON waiting_list_entry (clinic_id, appointment_id);
 
 -- statement
@@ -173,14 +181,6 @@ CREATE INDEX ix_waiting_list_entry_patient ON waiting_list_entry (clinic_id, pat
 -- statement
 
 CREATE INDEX ix_waiting_list_entry_location_id ON waiting_list_entry (clinic_id, location_id);
-
--- statement
-
-CREATE INDEX ix_waiting_list_entry_waiting ON waiting_list_entry (clinic_id, last_on) WHERE status in ('WAITING', 'OFFER_OPEN');
-
--- statement
-
-CREATE INDEX ix_waiting_list_entry_doctor_id ON waiting_list_entry (clinic_id, doctor_id);
 
 -- statement
 
@@ -232,11 +232,11 @@ CREATE TABLE leave_visit (
 
 -- statement
 
-CREATE INDEX ix_leave_visit_appointment_id ON leave_visit (clinic_id, appointment_id);
+CREATE UNIQUE INDEX ix_leave_visit_leave ON leave_visit (clinic_id, doctor_leave_id, position);
 
 -- statement
 
-CREATE UNIQUE INDEX ix_leave_visit_leave ON leave_visit (clinic_id, doctor_leave_id, position);
+CREATE INDEX ix_leave_visit_appointment_id ON leave_visit (clinic_id, appointment_id);
 
 -- statement
 
@@ -287,19 +287,19 @@ CREATE TABLE appointment_series (
 
 -- statement
 
-CREATE INDEX ix_appointment_series_location_id ON appointment_series (clinic_id, location_id);
-
--- statement
-
 CREATE INDEX ix_appointment_series_time ON appointment_series (clinic_id, created_at, id);
 
 -- statement
 
-CREATE INDEX ix_appointment_series_patient_id ON appointment_series (clinic_id, patient_id);
+CREATE INDEX ix_appointment_series_doctor_id ON appointment_series (clinic_id, doctor_id);
 
 -- statement
 
-CREATE INDEX ix_appointment_series_doctor_id ON appointment_series (clinic_id, doctor_id);
+CREATE INDEX ix_appointment_series_location_id ON appointment_series (clinic_id, location_id);
+
+-- statement
+
+CREATE INDEX ix_appointment_series_patient_id ON appointment_series (clinic_id, patient_id);
 
 -- statement
 
@@ -320,6 +320,49 @@ create policy clinic_wall on "appointment_series" to clinic_console_app using (c
 -- statement
 
 create policy system_access on "appointment_series" to clinic_console_system using (true) with check (true);
+
+-- statement
+
+CREATE TABLE calendar_feed (
+	id UUID NOT NULL, 
+	clinic_id UUID NOT NULL, 
+	doctor_id UUID NOT NULL, 
+	label VARCHAR(80) NOT NULL, 
+	token_hash VARCHAR(64) NOT NULL, 
+	made_by_id UUID, 
+	last_read_at TIMESTAMP WITH TIME ZONE, 
+	revoked_at TIMESTAMP WITH TIME ZONE, 
+	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	updated_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	PRIMARY KEY (id), 
+	FOREIGN KEY(clinic_id) REFERENCES clinic (id), 
+	CONSTRAINT uq_calendar_feed_clinic_id_id UNIQUE (clinic_id, id), 
+	CONSTRAINT fk_calendar_feed_doctor_id FOREIGN KEY(clinic_id, doctor_id) REFERENCES doctor (clinic_id, id)
+);
+
+-- statement
+
+CREATE UNIQUE INDEX ix_calendar_feed_token ON calendar_feed (token_hash);
+
+-- statement
+
+CREATE INDEX ix_calendar_feed_doctor_id ON calendar_feed (clinic_id, doctor_id);
+
+-- statement
+
+alter table "calendar_feed" enable row level security;
+
+-- statement
+
+alter table "calendar_feed" force row level security;
+
+-- statement
+
+create policy clinic_wall on "calendar_feed" to clinic_console_app using (clinic_id = nullif(current_setting('app.clinic_id', true), '')::uuid) with check (clinic_id = nullif(current_setting('app.clinic_id', true), '')::uuid);
+
+-- statement
+
+create policy system_access on "calendar_feed" to clinic_console_system using (true) with check (true);
 
 -- statement
 
@@ -349,19 +392,7 @@ CREATE TABLE slot_offer (
 
 -- statement
 
-CREATE INDEX ix_slot_offer_waiting_list_entry_id ON slot_offer (clinic_id, waiting_list_entry_id);
-
--- statement
-
-CREATE UNIQUE INDEX ix_slot_offer_open_slot ON slot_offer (clinic_id, doctor_id, starts_at) WHERE status = 'OPEN';
-
--- statement
-
 CREATE INDEX ix_slot_offer_due ON slot_offer (expires_at) WHERE status = 'OPEN';
-
--- statement
-
-CREATE INDEX ix_slot_offer_doctor_id ON slot_offer (clinic_id, doctor_id);
 
 -- statement
 
@@ -373,7 +404,19 @@ CREATE UNIQUE INDEX ix_slot_offer_open_entry ON slot_offer (clinic_id, waiting_l
 
 -- statement
 
+CREATE INDEX ix_slot_offer_doctor_id ON slot_offer (clinic_id, doctor_id);
+
+-- statement
+
 CREATE UNIQUE INDEX ix_slot_offer_token ON slot_offer (token_hash);
+
+-- statement
+
+CREATE UNIQUE INDEX ix_slot_offer_open_slot ON slot_offer (clinic_id, doctor_id, starts_at) WHERE status = 'OPEN';
+
+-- statement
+
+CREATE INDEX ix_slot_offer_waiting_list_entry_id ON slot_offer (clinic_id, waiting_list_entry_id);
 
 -- statement
 

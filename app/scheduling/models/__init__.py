@@ -18,6 +18,7 @@ from app.scheduling.models.availability import (
     ExceptionKind,
     SlotHold,
 )
+from app.scheduling.models.feeds import CalendarFeed
 from app.scheduling.models.follow_ups import FollowUp
 from app.scheduling.models.leave_plans import LeaveAction, LeaveVisit, LeaveVisitStatus
 from app.scheduling.models.reminders import AppointmentReminder
@@ -38,6 +39,7 @@ __all__ = [
     "AppointmentStatus",
     "AvailabilityException",
     "AvailabilityRule",
+    "CalendarFeed",
     "CancelReason",
     "ChangeKind",
     "DoctorLeave",
