@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from app.messaging.channels import channel_with_code
 from app.tenancy.providers import accounts_for
 from config import MissingSetting, get_settings
+from tests.contract.providers import rigs
 
 pytest_plugins = ["tests.api_caller"]
 TOKEN = "a-very-long-access-token-5678"
@@ -125,6 +127,52 @@ def test_the_environment_makes_mail_and_whatsapp_accounts(in_clinic: Any, monkey
     assert "secret-of-mail" not in repr(mail)
 
 
+AWS = {"ACCESS_KEY_ID": "AKIA0000000000000001", "SECRET_ACCESS_KEY": "aws-secret-of-mail"}
+APPLICATION = "arn:aws:sns:ap-south-1:123456789012:app/GCM/console"
+EVERYTHING = {
+    "ZEPTOMAIL_TOKEN": TOKEN,
+    "ZEPTOMAIL_FROM_ADDRESS": "desk@example.org",
+    "ZEPTOMAIL_BASE_URL": "https://api.zeptomail.in",
+    "ZEPTOMAIL_WEBHOOK_KEY": "hook",
+    **{f"SES_{name}": value for name, value in AWS.items()},
+    "SES_REGION": "ap-south-1",
+    "SES_FROM_ADDRESS": "desk@example.org",
+    "SES_TOPIC_ARN": "arn:aws:sns:ap-south-1:123456789012:ses",
+    "SMTP_URL": "smtp://mail.example.org:25?from=desk@example.org",
+    "WHATSAPP_PHONE_NUMBER_ID": "2002",
+    "WHATSAPP_ACCESS_TOKEN": TOKEN,
+    "TWILIO_ACCOUNT_SID": "AC" + "1" * 32,
+    "TWILIO_AUTH_TOKEN": TOKEN,
+    "TWILIO_SMS_SENDER": "+15005550006",
+    "TWILIO_WHATSAPP_SENDER": "+15005550007",
+    "TWILIO_CONTENT_SIDS": f"invoice_paid HX{'a' * 32},visit_confirmed hi HX{'b' * 32}",
+    **{f"SNS_{name}": value for name, value in AWS.items()},
+    "SNS_REGION": "ap-south-1",
+    "SNS_PLATFORM_APPLICATION_ARN": APPLICATION,
+}
+
+
+def test_the_environment_makes_an_account_of_every_provider_in_their_order(
+    in_clinic: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = rigs.RIGS["fcm"].credentials["service_account"]
+    with environment(monkeypatch, **EVERYTHING, FCM_SERVICE_ACCOUNT=key):
+        found = {channel: accounts_for(channel) for channel in ("email", "whatsapp", "sms", "push")}
+    assert {channel: [item.provider for item in items] for channel, items in found.items()} == {
+        "email": ["zeptomail", "ses", "smtp"],
+        "whatsapp": ["whatsapp_cloud", "twilio_whatsapp"],
+        "sms": ["twilio_sms"],
+        "push": ["fcm", "sns_push"],
+    }
+    # Each one opens: nothing that its adapter needs is missing.
+    for account in (item for items in found.values() for item in items):
+        opened = channel_with_code(account.provider).open(account.credentials, base_url=account.base_url)
+        assert TOKEN not in repr(opened)
+    assert found["email"][0].base_url == "https://api.zeptomail.in"
+    (sms,) = found["sms"]
+    assert sms.credentials == {"account_sid": "AC" + "1" * 32, "auth_token": TOKEN, "sender": "+15005550006"}
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [
@@ -132,6 +180,9 @@ def test_the_environment_makes_mail_and_whatsapp_accounts(in_clinic: Any, monkey
         ({"RAZORPAY_KEY_SECRET": "s3cret-of-nobody"}, "RAZORPAY_KEY_ID and RAZORPAY_KEY_SECRET go together"),
         ({"SMTP_URL": "mail.example.org:25"}, "SMTP_URL starts with one of smtp://"),
         ({"WHATSAPP_PHONE_NUMBER_ID": "+91 98", "WHATSAPP_ACCESS_TOKEN": "x"}, "made of digits"),
+        ({"ZEPTOMAIL_TOKEN": "s3cret-of-nobody"}, "ZEPTOMAIL_TOKEN and ZEPTOMAIL_FROM_ADDRESS go together"),
+        ({"TWILIO_ACCOUNT_SID": "AC1"}, "TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN go together"),
+        ({"SES_ACCESS_KEY_ID": "AKIA"}, "SES_ACCESS_KEY_ID and SES_SECRET_ACCESS_KEY go together"),
     ],
 )
 def test_half_an_account_stops_the_start(
