@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import insert, update
+from flask_babel import gettext as _
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session, make_transient_to_detached
 
 from app.core import clock
@@ -170,3 +171,21 @@ def replay_delivery(delivery: EventDelivery) -> None:
     listener = LISTENERS.get(delivery.listener)
     queue, waiting = listener.queue if listener else "event", Waiting(delivery.clinic_id, delivery.id)
     after_commit(lambda: _wake({(queue, False): [waiting]}))
+
+
+def replay_event(record: EventRecord) -> int:
+    """Hand an event to all of its listeners again, and to those that are new since; how many. Raises Conflict.
+
+    Listeners tolerate a second call; deliveries that wait already are left alone.
+    """
+    if record.payload is None:
+        raise Conflict(_("The payload of this event is not kept any more."))
+    known = {row.listener: row for row in db.session.scalars(select(EventDelivery).filter_by(event_id=record.id))}
+    over = [row for row in known.values() if row.status != DeliveryStatus.PENDING and row.listener in LISTENERS]
+    for row in over:
+        replay_delivery(row)
+    new = [(record, item, new_id()) for item in listeners_of(record.type) if item.name not in known]
+    if new:
+        db.session.execute(insert(EventDelivery), [_delivery(*item) for item in new])
+        _wake_later(new)
+    return len(over) + len(new)

@@ -20,14 +20,13 @@ from app.core.jobs import (
 )
 from app.core.principal import current_principal
 from app.core.waking import count_waiting
-from app.events.jobs import RELAYS
 
 LOOKED_THROUGH = 1000  # dead jobs of each queue
 
 
 @dataclass(frozen=True)
 class QueueFigures:
-    """`oldest_seconds`: how long the first job has waited; `events` are deliveries that wait for the queue's relay."""
+    """`oldest_seconds`: how long the first job has waited; `events` are rows that wait for the queue's relay."""
 
     name: str
     waiting: int
@@ -51,7 +50,7 @@ def _figures(name: str) -> QueueFigures:
         queue.started_job_registry.count,
         queue.scheduled_job_registry.count,
         queue.failed_job_registry.count,
-        count_waiting(name) if name in RELAYS else 0,
+        count_waiting(name),
         int(oldest_wait(queue)),
     )
 

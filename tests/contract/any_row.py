@@ -50,6 +50,7 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "instalment": {"amount_minor": 1},
     "planned_allocation": {"amount_minor": 1},
     "bulk_invoice_run": {"total_count": 1, "done_count": 0, "failed_count": 0},
+    "job_run": {"total_count": 1, "done_count": 0, "failed_count": 0},
     "money_movement": {"amount_minor": 1},
     "payment": {"amount_minor": 100},
     "refund": {"amount_minor": 100},
