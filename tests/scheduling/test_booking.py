@@ -289,3 +289,32 @@ def test_nothing_can_be_booked_beyond_the_clinics_window(clinic: Clinic, caller:
     assert max(slot["startsAt"] for slot in items) < (clock.now() + timedelta(days=3)).isoformat()
     far = body(doctor, make_patient(), startsAt=local(tomorrow() + timedelta(days=3)).isoformat())
     assert receptionist.post("/appointments", json=far).json["error"]["code"] == "TOO_FAR_AHEAD"
+
+
+def test_a_home_visit_goes_where_the_patient_lives_or_where_one_says(caller: Callable[..., Any]) -> None:
+    doctor, desk = make_open_doctor(types=["IN_PERSON", "HOME_VISIT"]), caller("RECEPTIONIST")
+    patient = make_patient(address="12 Lake Road", city="Pune", postal_code="411001")
+    home = body(doctor, patient, type="HOME_VISIT")
+    assert desk.post("/appointments", json=home).json["address"] == "12 Lake Road, Pune 411001"
+    elsewhere = {**home, "startsAt": local(tomorrow(), 15).isoformat(), "address": " At her sister's, 3 Hill View "}
+    assert desk.post("/appointments", json=elsewhere).json["address"] == "At her sister's, 3 Hill View"
+    at_the_clinic = body(doctor, patient, startsAt=local(tomorrow(), 18).isoformat(), address="12 Lake Road")
+    assert desk.post("/appointments", json=at_the_clinic).json["address"] == ""
+
+
+def test_a_home_visit_needs_an_address(caller: Callable[..., Any]) -> None:
+    doctor = make_open_doctor(types=["HOME_VISIT"])
+    answer = caller("RECEPTIONIST").post("/appointments", json=body(doctor, make_patient(), type="HOME_VISIT"))
+    assert (answer.status_code, list(answer.json["error"]["fields"])) == (422, ["address"])
+    assert booked() == 0
+
+
+def test_the_way_there_and_back_is_kept_free_around_a_home_visit(clinic: Clinic, caller: Callable[..., Any]) -> None:
+    set_up(clinic, travel_minutes=20)
+    doctor, desk = make_open_doctor(types=["IN_PERSON", "HOME_VISIT"]), caller("RECEPTIONIST")
+    home = body(doctor, make_patient(), type="HOME_VISIT", address="12 Lake Road")
+    assert desk.post("/appointments", json=home).status_code == 201
+    too_soon = body(doctor, make_patient(), startsAt=local(tomorrow(), 10, 30).isoformat())
+    refused = desk.post("/appointments", json=too_soon)
+    assert refused.json["error"]["code"] == "SLOT_TAKEN"
+    assert refused.json["error"]["alternatives"][0]["startsAt"] == local(tomorrow(), 10, 45).isoformat()

@@ -37,6 +37,7 @@ class NewAppointment(Body):
     starts_at: Moment
     location_id: Id | None = None
     notes: str = Field("", max_length=2000)
+    address: str = Field("", max_length=400, description="Of a home visit; by default where the patient lives.")
     overbook_reason: str = Field("", max_length=200, description="Books beside a taken slot; needs the permission.")
 
 

@@ -24,6 +24,7 @@ def show_appointment(visit: Appointment) -> dict[str, Any]:
         "overbooked": visit.overbooked,
         "paymentDueAt": visit.payment_due_at,
         "notes": visit.notes,
+        "address": visit.address,
         "checkedInAt": visit.checked_in_at,
         "startedAt": visit.started_at,
         "completedAt": visit.completed_at,

@@ -12,10 +12,10 @@ from app.core.errors import Invalid, NotFound
 from app.core.ids import new_id
 from app.core.principal import find_principal, may, own_patient_id, require
 from app.core.state import WrongState
-from app.core.tenant import read_kept, require_clinic, scoped
+from app.core.tenant import db, read_kept, require_clinic, scoped
 from app.events.models import EventRecord
 from app.events.services import announce, event_record, publish
-from app.people.models import Patient
+from app.people.models import AppointmentType, Patient
 from app.people.queries.patients import survivor_id
 from app.scheduling.events import AppointmentConfirmed, AppointmentCreated, AppointmentRescheduled
 from app.scheduling.models import Appointment, AppointmentChange, AppointmentStatus, CancelReason, ChangeKind
@@ -27,6 +27,7 @@ from app.scheduling.services.turns import take_turn, take_turn_in_room
 from app.tenancy.queries import settings_in_scope
 
 _PATIENT = scoped(select(Patient.active, Patient.deceased_on).where(Patient.id == bindparam("patient")))
+LONGEST_ADDRESS = 400
 MOVABLE = (AppointmentStatus.REQUESTED, AppointmentStatus.SCHEDULED, AppointmentStatus.CONFIRMED)
 
 
@@ -38,11 +39,13 @@ def book_appointment(
     starts_at: datetime,
     location_id: str | None = None,
     notes: str = "",
+    address: str = "",
     overbook_reason: str = "",
 ) -> Appointment:
     """Book one slot for a patient. Raises NotFound, Invalid, SlotTaken; with an `overbook_reason` also Forbidden.
 
-    An overbooked visit stands beside what is there already; it needs the permission and a reason, which is kept.
+    An overbooked visit stands beside what is there already; it needs the permission and a reason, which is kept. A home
+    visit goes to the `address`, or to where the patient lives.
     """
     if overbook_reason:
         require("appointment", "overbook")
@@ -62,6 +65,7 @@ def book_appointment(
         type=type,
         status=_first_status(),
         notes=notes,
+        address=_where_to(address, patient_id) if type == AppointmentType.HOME_VISIT else "",
         overbooked=bool(overbook_reason),
         overbook_reason=overbook_reason,
         booked_by_id=principal.user_id if principal else None,
@@ -83,6 +87,18 @@ def _write(appointment: Appointment, place: Place) -> None:
 
     _change, record = seat_new(appointment, place, beside)
     announce({record: AppointmentCreated.about(appointment)})
+
+
+def _where_to(address: str, patient_id: str) -> str:
+    """Raises Invalid where nobody knows."""
+    if address.strip():
+        return address.strip()
+    columns = Patient.address, Patient.city, Patient.postal_code
+    lives = db.session.execute(select(*columns).where(Patient.id == patient_id)).one()
+    if not lives.address.strip():
+        raise Invalid(fields={"address": _("Say where the patient is to be visited.")})
+    town = " ".join(part for part in (lives.city, lives.postal_code) if part)
+    return ", ".join(part for part in (lives.address.strip(), town) if part)[:LONGEST_ADDRESS]
 
 
 def _first_status() -> AppointmentStatus:

@@ -53,6 +53,7 @@ LABELS = {
     "room": _("Room"),
     "type": _("Kind"),
     "status": _("Status"),
+    "address": _("Where the visit is"),
     "notes": _("Notes"),
     "overbooked": _("Overbooked"),
     "overbook_reason": _("Reason for overbooking"),
@@ -106,6 +107,9 @@ def _form_fields(*names: str) -> dict[str, Any]:
             model=Location,
             url=lambda: url_for("AppointmentView.lookup", column="location"),
             description=_("Empty: wherever the doctor is at that time."),
+        ),
+        "address": StringField(
+            LABELS["address"], validators=[Length(max=400)], description=_("Of a home visit; empty: where they live.")
         ),
         "notes": TextAreaField(LABELS["notes"], validators=[Length(max=2000)]),
         "overbook_reason": StringField(
@@ -172,11 +176,11 @@ class AppointmentView(CrudView):
     list_columns = ["starts_at", "patient", "doctor", "type", "location", "status"]
     order_columns = ["starts_at"]
     show_columns = [
-        "starts_at", "ends_at", "status", "type", "patient", "doctor", "location", "room", "notes", "overbooked",
-        "overbook_reason", "payment_due_at", "confirmed_at", "checked_in_at", "started_at", "completed_at",
-        "cancelled_at", "cancelled_reason", "cancelled_note",
+        "starts_at", "ends_at", "status", "type", "patient", "doctor", "location", "room", "address", "notes",
+        "overbooked", "overbook_reason", "payment_due_at", "confirmed_at", "checked_in_at", "started_at",
+        "completed_at", "cancelled_at", "cancelled_reason", "cancelled_note",
     ]  # fmt: skip
-    add_columns = ["patient", "doctor", "type", "starts_at", "location", "overbook_reason", "notes"]
+    add_columns = ["patient", "doctor", "type", "starts_at", "location", "address", "overbook_reason", "notes"]
     edit_columns = ["doctor", "starts_at", "location", "notes"]
     search_columns = ["starts_at", "doctor", "patient", "location", "status", "type"]
     label_columns = LABELS
@@ -207,7 +211,7 @@ class AppointmentView(CrudView):
             words=lambda hour: f"{int(hour):02d}:00",
         ),
     )
-    add_form_extra_fields = _form_fields("type", "starts_at", "location", "notes", "overbook_reason")
+    add_form_extra_fields = _form_fields("type", "starts_at", "location", "address", "notes", "overbook_reason")
     edit_form_extra_fields = _form_fields("starts_at", "location", "notes")
 
     def add_item(self, form: Any) -> Appointment:
@@ -219,6 +223,7 @@ class AppointmentView(CrudView):
                 starts_at=form.starts_at.data,
                 location_id=id_of(form.location),
                 notes=form.notes.data or "",
+                address=form.address.data or "",
                 overbook_reason=form.overbook_reason.data or "",
             )
 
