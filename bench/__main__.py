@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     directory = Path(os.environ.get("DATA_DIR") or ROOT / ".data") / "bench"
     effort = Effort(options.rounds, options.seconds)
     figures: list[Figure] = []
-    sizes = Sizes(options.patients, options.appointments, payments=options.payments)
+    sizes = Sizes(options.patients, options.appointments, payments=options.payments, diaries=options.diaries)
     with open_installation(directory, sizes, fresh=options.fresh) as found:
         for name in options.checks or CHECKS:
             print(f"Measuring: {name} ...", flush=True)
@@ -42,6 +42,7 @@ def _options(names: list[str], arguments: list[str] | None) -> argparse.Namespac
     parser.add_argument("--patients", type=int, default=sizes.patients)
     parser.add_argument("--appointments", type=int, default=sizes.appointments)
     parser.add_argument("--payments", type=int, default=sizes.payments, help="in the books of the check of revenue")
+    parser.add_argument("--diaries", type=int, default=sizes.diaries, help="appointments of the check of free slots")
     parser.add_argument("--rounds", type=int, default=usual.rounds, help="how often both sides take turns")
     parser.add_argument("--seconds", type=float, default=usual.seconds, help="of load a side takes in a round")
     parser.add_argument("--fresh", action="store_true", help="load again even if the data are there")

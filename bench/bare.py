@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 import time
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import orjson
 from flask import Flask, Response, request
@@ -15,6 +17,7 @@ from sqlalchemy import create_engine, text
 
 from app.core.ids import new_id
 
+ZONE = ZoneInfo("Asia/Kolkata")
 LIST = text("""
 select a.id, a.status, a.type, a.starts_at, a.ends_at, a.doctor_id, a.patient_id, a.location_id, a.room_id,
   a.overbooked, a.payment_due_at, d.title, d.first_name, d.last_name, p.mrn, p.first_name as patient_first_name,
@@ -57,6 +60,44 @@ insert into webhook_event (id, clinic_id, gateway, account_id, event_id, event, 
 values (:id, :clinic, 'bare', :clinic, :event, '', :raw, '{}', 'IGNORED', 0, now(), '', now(), now())
 """)
 
+# A doctor's free slots: weekly and added hours, less closed time, visits, holds and leave. No buffers, groups or rooms.
+SLOTS = text("""
+with hours as (
+  select day, opens, closes, slot_minutes, location_id
+  from generate_series(cast(:first as date), cast(:first as date) + cast(:days as int) - 1, interval '1 day') day
+  join availability_rule rule on rule.weekday = extract(isodow from day) - 1
+    and (valid_from is null or valid_from <= day) and (valid_until is null or valid_until >= day)
+  where rule.clinic_id = :clinic and rule.doctor_id = :doctor and :type = any(rule.types)
+), slot as (
+  select starts_at, starts_at + slot_minutes * interval '1 minute' as ends_at, location_id, day
+  from hours cross join lateral generate_series(
+    (day::date + opens) at time zone :zone,
+    (day::date + closes) at time zone :zone - slot_minutes * interval '1 minute',
+    slot_minutes * interval '1 minute') starts_at
+), taken as (
+  select range_agg(busy) as times from (
+    select busy from appointment where clinic_id = :clinic and doctor_id = :doctor
+      and starts_at between cast(:first as date) - 1 and cast(:first as date) + cast(:days as int) + 1
+      and status in ('REQUESTED', 'SCHEDULED', 'CONFIRMED', 'CHECKED_IN', 'IN_PROGRESS')
+    union all
+    select busy from slot_hold where clinic_id = :clinic and doctor_id = :doctor and expires_at > now()
+    union all
+    select tstzrange(starts_at, ends_at) from doctor_leave
+    where clinic_id = :clinic and doctor_id = :doctor and cancelled_at is null
+    union all
+    select tstzrange((day + coalesce(opens, time '00:00')) at time zone :zone,
+      case when closes is null then (day + 1)::timestamp else day + closes end at time zone :zone)
+    from availability_exception
+    cross join lateral (select generate_series(starts_on, ends_on, interval '1 day')::date as day) days
+    where clinic_id = :clinic and (doctor_id = :doctor or doctor_id is null) and kind = 'REMOVE'
+      and ends_on >= cast(:first as date)
+  ) busy
+)
+select starts_at, ends_at, location_id from slot cross join taken
+where starts_at > now() and not coalesce(taken.times && tstzrange(starts_at, ends_at), false)
+order by starts_at
+""")
+
 
 def create_app() -> Flask:
     app = Flask(__name__)
@@ -80,6 +121,12 @@ def create_app() -> Flask:
             rows = connection.execute(LIST, {"clinic": os.environ["BENCH_CLINIC"]})
             return _json({"items": [_show(row) for row in rows]})
 
+    @app.get("/slots")
+    def slots() -> Response:
+        with engine.connect() as connection:
+            rows = connection.execute(SLOTS, _asked())
+            return _json({"items": [_slot(row) for row in rows], "nextCursor": None})
+
     @app.post("/appointments")
     def book() -> Response:
         values = _values(orjson.loads(request.get_data()))
@@ -89,6 +136,27 @@ def create_app() -> Flask:
         return _json({"id": values["id"], "status": "SCHEDULED", "startsAt": values["at"]}, 201)
 
     return app
+
+
+def _asked() -> dict[str, Any]:
+    return {
+        "clinic": os.environ["BENCH_CLINIC"],
+        "doctor": request.args["doctor"],
+        "type": request.args["type"],
+        "days": int(request.args["days"]),
+        "first": datetime.now(ZONE).date(),
+        "zone": ZONE.key,
+    }
+
+
+def _slot(row: Any) -> dict[str, Any]:
+    return {
+        "startsAt": row.starts_at,
+        "endsAt": row.ends_at,
+        "locationId": row.location_id,
+        "available": True,
+        "seatsLeft": 1,
+    }
 
 
 def _values(body: dict[str, Any]) -> dict[str, Any]:

@@ -75,13 +75,10 @@ class Sizes:
     patients: int = 200_000
     appointments: int = 1_000_000
     doctors: int = 50
-    # Of the books that one check loads for itself: another number is no reason to load the clinic again.
+    # Of the books, and of the diaries, that one check each loads for itself: another number is no reason to load the
+    # clinic again.
     payments: int = field(default=5_000_000, repr=False)
-
-    @property
-    def days(self) -> int:
-        """How many days the appointments fill."""
-        return -(-self.appointments // (self.doctors * SLOTS_A_DAY))
+    diaries: int = field(default=5_000_000, repr=False)
 
 
 def load(url: str, clinic_id: str, location_id: str, doctor_ids: list[str], sizes: Sizes) -> float:
@@ -129,21 +126,37 @@ def _secondary_indexes(connection: psycopg.Connection[Any], table: str) -> list[
 def _fill(
     connection: psycopg.Connection[Any], clinic_id: str, location_id: str, doctor_ids: list[str], sizes: Sizes
 ) -> None:
+    fill_patients(connection, clinic_id, sizes.patients)
+    fill_diaries(connection, clinic_id, location_id, doctor_ids, sizes.appointments)
+
+
+def fill_patients(connection: psycopg.Connection[Any], clinic_id: str, patients: int) -> None:
     values = {
         "clinic": clinic_id,
-        "location": location_id,
-        "patients": sizes.patients,
-        "appointments": sizes.appointments,
-        "doctors": len(doctor_ids),
-        "slots": SLOTS_A_DAY,
-        "days": sizes.days,
-        "ahead": DAYS_AHEAD,
+        "patients": patients,
         "first": FIRST,
         "firsts": len(FIRST),
         "last": LAST,
         "lasts": len(LAST),
     }
     connection.execute(_PATIENTS, values)
+
+
+def fill_diaries(
+    connection: psycopg.Connection[Any], clinic_id: str, location_id: str, doctor_ids: list[str], appointments: int
+) -> None:
+    """As many visits as are asked for, of the patients in turn: on the days up to DAYS_AHEAD, and back from there."""
+    counted = connection.execute("select count(*) from patient where clinic_id = %s", [clinic_id]).fetchone()
+    values = {
+        "clinic": clinic_id,
+        "location": location_id,
+        "patients": counted[0] if counted else 0,
+        "appointments": appointments,
+        "doctors": len(doctor_ids),
+        "slots": SLOTS_A_DAY,
+        "days": -(-appointments // (len(doctor_ids) * SLOTS_A_DAY)),
+        "ahead": DAYS_AHEAD,
+    }
     connection.execute(_NUMBERED_PATIENTS, values)
     connection.execute("create temp table bench_doctor (id uuid, position int) on commit drop")
     with connection.cursor() as cursor:

@@ -15,6 +15,7 @@ from bench.checks.paper import paper
 from bench.checks.plans import plans
 from bench.checks.revenue import revenue
 from bench.checks.search import patient_search
+from bench.checks.slots import slots
 from bench.checks.transition import transition
 from bench.checks.visits import list_of_visits
 from bench.figures import Effort, Figure
@@ -27,6 +28,7 @@ CHECKS: dict[str, Check] = {
     "plans": plans,
     "list": list_of_visits,
     "booking": booking,
+    "slots": slots,
     "console": console_pages,
     "search": patient_search,
     "intake": intake,
