@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -12,12 +13,14 @@ from app.scheduling.models import Appointment
 from app.scheduling.queries import lock_appointment
 from app.scheduling.services import cancel_appointment, confirm_appointment
 from tests.desk.conftest import Screen, words
+from tests.factories.access import set_settings
 from tests.factories.people import make_doctor, make_patient
 from tests.factories.scheduling import local, make_appointment, make_exception, make_location, make_rule, tomorrow
 from tests.statements import recorded_statements
 
 # Who asks (session, membership, settings), the doctors twice, the visits; and one for each doctor's hours.
 FEW = 12
+SPRING_FORWARD = date(2027, 3, 14)
 
 
 def make_morning_doctor(place: Any, last_name: str, **overrides: Any) -> Any:
@@ -65,7 +68,8 @@ def test_doctors_stand_side_by_side_with_their_visits_by_the_clinics_clock(desk:
     assert data["columns"][0]["slots"][2] == ["09:30", "09:45", visit.starts_at.isoformat(), visit.location_id]
     assert len(data["columns"][0]["slots"]) == 12
     (shown,) = data["visits"]
-    assert (shown["column"], shown["from"], shown["until"], shown["patient"]) == (0, "09:30", "09:45", "Kavya Nair")
+    assert (shown["doctorId"], shown["on"]) == (visit.doctor_id, str(tomorrow()))
+    assert (shown["from"], shown["until"], shown["patient"]) == ("09:30", "09:45", "Kavya Nair")
     assert shown["movable"] is True
 
 
@@ -81,7 +85,7 @@ def test_a_week_is_seven_days_of_one_doctor(desk: Screen, visit: Appointment, ra
     monday = tomorrow() - timedelta(days=tomorrow().weekday())
     assert data["days"] == [str(monday + timedelta(days=number)) for number in range(7)]
     assert {column["doctorId"] for column in data["columns"]} == {rao.id}
-    assert data["visits"][0]["column"] == tomorrow().weekday()
+    assert data["visits"][0]["on"] == data["columns"][tomorrow().weekday()]["on"] == str(tomorrow())
 
 
 def test_a_doctors_week_is_their_own(screen_of: Any, visit: Appointment, sen: Any) -> None:
@@ -167,3 +171,32 @@ def test_one_statement_reads_all_visits_of_the_range(desk: Screen, visit: Appoin
         assert len(data_of(desk)["visits"]) == 5
     assert len([statement for statement in sent if statement.startswith("SELECT appointment.id")]) == 1
     assert len(sent) <= FEW, "\n".join(sent)
+
+
+def test_what_follows_others_costs_the_same_with_many_doctors(desk: Screen, visit: Appointment, place: Any) -> None:
+    data_of(desk, "&part=visits")
+    with recorded_statements() as few:
+        known = data_of(desk, "&part=visits")
+    for number in range(6):
+        doctor = make_morning_doctor(place, f"Doctor{number}")
+        make_appointment(doctor, starts_at=local(tomorrow(), 9))
+    with recorded_statements() as many:
+        assert len(data_of(desk, "&part=visits")["visits"]) == 7
+    assert len(many) == len(few)
+    whole = data_of(desk)
+    assert known["visits"] == [item for item in whole["visits"] if item["id"] == visit.id]
+    assert known["columns"][0] == {**known["columns"][0], "slots": [], "note": "1 visit"}
+
+
+def test_times_are_the_clinics_wall_clock_also_when_the_clocks_change(desk: Screen, in_clinic: Any, place: Any) -> None:
+    set_settings(in_clinic.id, zone="America/New_York", book_ahead_days=365)
+    doctor = make_doctor(location_ids=(place.id,), last_name="Marsh")
+    make_rule(doctor, place, SPRING_FORWARD.weekday(), opens=time(1), closes=time(5), slot_minutes=30)
+    zone = ZoneInfo("America/New_York")
+    starts_at = datetime.combine(SPRING_FORWARD, time(3, 30), zone)
+    make_appointment(doctor, starts_at=starts_at)
+    data = desk.page(f"/calendar/data?on={SPRING_FORWARD}").json
+    starts = [slot[0] for slot in data["columns"][0]["slots"]]
+    assert starts == ["01:00", "01:30", "03:00", "03:30", "04:00", "04:30"]
+    assert (data["visits"][0]["from"], data["visits"][0]["until"]) == ("03:30", "04:00")
+    assert data["columns"][0]["slots"][3][2] == starts_at.astimezone(UTC).isoformat()

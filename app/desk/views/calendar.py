@@ -75,9 +75,10 @@ class CalendarView(FragmentView):
 
     @expose("/data")
     def data(self) -> Response:
-        """The same columns and visits as they are now."""
+        """The same columns and visits as they are now; with `?part=visits` without the hours."""
         self.require()
-        return jsonify(calendar_of(_asked(bookable_doctors()[:MOST_DOCTORS])))
+        asked = _asked(bookable_doctors()[:MOST_DOCTORS])
+        return jsonify(calendar_of(asked, hours=request.args.get("part") != "visits"))
 
     @expose("/visits/<id:visit_id>")
     def visit(self, visit_id: str) -> Response:

@@ -15,7 +15,7 @@ const scroll = document.querySelector("[data-calendar]");
 const { zone, moves: mayMove, books: mayBook, source, script } = scroll.dataset;
 const dayOf = new Intl.DateTimeFormat("en-CA", { timeZone: zone, year: "numeric", month: "2-digit", day: "2-digit" });
 const timeOf = new Intl.DateTimeFormat("en-GB", { timeZone: zone, hour: "2-digit", minute: "2-digit" });
-let data = JSON.parse(document.getElementById("calendar-data").textContent);
+let data = placed(JSON.parse(document.getElementById("calendar-data").textContent));
 let hands = 0; // how many reasons there are not to redraw: a visit in somebody's hand, a question
 let missed = false;
 
@@ -49,15 +49,46 @@ function load(address) {
   });
 }
 
+// What others changed: the visits, without the hours, unless one of them has no column yet.
 async function reload() {
+  const now = await ask("visits");
+  if (!now) return;
+  const notes = new Map(now.columns.map((column) => [placeOf(column), column.note]));
+  const merged = placed({ ...now, columns: data.columns.map((column) => ({ ...column, note: notes.get(placeOf(column)) ?? column.note })) });
+  if (merged.visits.some((visit) => visit.column === undefined)) return reloadAll();
+  take(merged);
+}
+
+// After a lost connection nobody knows what was missed.
+async function reloadAll() {
+  const now = await ask("");
+  if (now) take(placed(now));
+}
+
+async function ask(part) {
   if (hands) return void (missed = true);
   missed = false;
-  const now = await getJson(source + location.search).catch(() => null);
-  if (!now || hands) return;
+  const address = new URL(source, location.href);
+  address.search = location.search;
+  address.searchParams.set("part", part);
+  const now = await getJson(address.href).catch(() => null);
+  return hands ? null : now;
+}
+
+function take(now) {
   const known = new Map(data.visits.map((visit) => [visit.id, JSON.stringify(visit)]));
   grid.fresh = new Set(now.visits.filter((visit) => known.get(visit.id) !== JSON.stringify(visit)).map((visit) => visit.id));
   data = now;
   draw();
+}
+
+function placed(now) {
+  const places = new Map(now.columns.map((column, number) => [placeOf(column), number]));
+  return { ...now, visits: now.visits.map((visit) => ({ ...visit, column: places.get(placeOf(visit)) })) };
+}
+
+function placeOf({ doctorId, on }) {
+  return `${doctorId} ${on}`;
 }
 
 function draw() {
@@ -96,7 +127,7 @@ function followOthers() {
   live.on("appointment", (change) => concerns(change) && again());
   let connected = false;
   document.addEventListener("live:connected", () => {
-    if (connected) again();
+    if (connected) reloadAll();
     connected = true;
   });
 }
