@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -48,6 +48,8 @@ class ChannelCapabilities:
     window: timedelta | None = None
     # The provider fetches files itself: an attachment needs its `url`.
     files_by_link: bool = False
+    # How many messages are best handed over one after the other on one connection.
+    together: int = 1
 
 
 @dataclass(frozen=True)
@@ -172,6 +174,16 @@ class Channel(Provider[C]):
     @abstractmethod
     def send(self, message: OutgoingMessage) -> SendReceipt:
         """Hand over once. Raises ProviderError; `Outcome.UNKNOWN` may have been sent: never repeat it blindly."""
+
+    def send_all(self, messages: Sequence[OutgoingMessage]) -> list[SendReceipt | ProviderError]:
+        """Hand over several, each as `send` does: what became of it, in their order. Never raises ProviderError."""
+        return [self._tried(message) for message in messages]
+
+    def _tried(self, message: OutgoingMessage) -> SendReceipt | ProviderError:
+        try:
+            return self.send(message)
+        except ProviderError as error:
+            return error
 
     # Headers that `check_webhook` and `read_webhook` need, in lower case; nothing else of a webhook's headers is kept.
     webhook_headers: ClassVar[frozenset[str]] = frozenset()

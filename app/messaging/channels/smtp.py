@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import smtplib
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import ClassVar, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -86,7 +86,7 @@ class Smtp(Channel[SmtpCredentials]):
     default_base_url = "smtp+starttls://localhost:587"
     default_timeouts = Timeouts(connect=10, read=20)  # a server may make us wait for its greeting
     capabilities: ClassVar[ChannelCapabilities] = ChannelCapabilities(
-        attachments=20, attachment_bytes=15 * 1024 * 1024, html=True
+        attachments=20, attachment_bytes=15 * 1024 * 1024, html=True, together=5
     )
 
     def __init__(
@@ -111,14 +111,40 @@ class Smtp(Channel[SmtpCredentials]):
         return ""
 
     def send(self, message: OutgoingMessage) -> SendReceipt:
+        to, content = self._prepared(message)
+        with self._session() as server:
+            return self._deliver(server, message, to, content)
+
+    def send_all(self, messages: Sequence[OutgoingMessage]) -> list[SendReceipt | ProviderError]:
+        """Over one connection; once that is gone, the rest were not sent."""
+        answers: list[SendReceipt | ProviderError] = []
+        try:
+            with self._session() as server:
+                for message in messages:
+                    answers.append(self._tried_on(server, message))
+                    if isinstance(answers[-1], ProviderError):
+                        server.rset()
+        except ProviderError as error:
+            answers += [error] * (len(messages) - len(answers))
+        return answers
+
+    def _tried_on(self, server: smtplib.SMTP, message: OutgoingMessage) -> SendReceipt | ProviderError:
+        try:
+            return self._deliver(server, message, *self._prepared(message))
+        except ProviderError as error:
+            return error
+
+    def _prepared(self, message: OutgoingMessage) -> tuple[str, bytes]:
         self.check_attachments(message)
         to = recipient_address(message.to)
-        content = self._content(message, to)
-        with self._session() as server:
-            size = [f"size={len(content)}"] if server.has_extn("size") else []
-            self._expect(server.mail(self._sender, size), "sender", to)
-            self._expect(server.rcpt(to), "recipient", to)
-            answer = self._hand_over(server, content, to)
+        return to, self._content(message, to)
+
+    def _deliver(self, server: smtplib.SMTP, message: OutgoingMessage, to: str, content: bytes) -> SendReceipt:
+        self._wait_at_most(server, self.timeouts.read)
+        size = [f"size={len(content)}"] if server.has_extn("size") else []
+        self._expect(server.mail(self._sender, size), "sender", to)
+        self._expect(server.rcpt(to), "recipient", to)
+        answer = self._hand_over(server, content, to)
         return SendReceipt(message_id(message.delivery_id, self._sender), answer)
 
     def _content(self, message: OutgoingMessage, to: str) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextvars
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,22 +24,43 @@ AT_A_TIME = 16
 FAILURES = frozenset({Outcome.RETRY, Outcome.UNKNOWN, Outcome.PERMANENT_ACCOUNT})
 
 
+Ended = SendReceipt | ProviderError
+
+
 @dataclass(frozen=True)
 class Answer:
     """How one call ended; `opened` when it was the one that opened the breaker."""
 
     claim: Claim
-    outcome: SendReceipt | ProviderError
+    outcome: Ended
     opened: bool = False
     # What a refusal says about the recipient.
     fact: RecipientFact | None = None
 
 
 def call_all(claims: Sequence[Claim]) -> list[Answer]:
-    if len(claims) == 1:
-        return [_call(claims[0])]
-    running = [_pool(os.getpid()).submit(contextvars.copy_context().run, _call, claim) for claim in claims]
-    return [item.result() for item in running]
+    bundles = list(_bundles(claims))
+    if len(bundles) == 1:
+        return _call(bundles[0])
+    running = [_pool(os.getpid()).submit(contextvars.copy_context().run, _call, bundle) for bundle in bundles]
+    return [answer for item in running for answer in item.result()]
+
+
+def _bundles(claims: Sequence[Claim]) -> Iterator[list[Claim]]:
+    """Messages of one account that are best handed over on one connection; a probe goes alone."""
+    by_account: dict[tuple[str, str, bool], list[Claim]] = {}
+    for claim in claims:
+        by_account.setdefault((claim.clinic_id, claim.account.id, claim.probe), []).append(claim)
+    for found in by_account.values():
+        size = _together(found[0])
+        yield from (found[start : start + size] for start in range(0, len(found), size))
+
+
+def _together(claim: Claim) -> int:
+    try:
+        return channel_with_code(claim.account.provider).capabilities.together
+    except UnknownProvider:
+        return 1
 
 
 @lru_cache(maxsize=1)
@@ -48,26 +69,28 @@ def _pool(_process: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(AT_A_TIME, thread_name_prefix="messages")
 
 
-def _call(claim: Claim) -> Answer:
-    outcome, fact = _outcome(claim)
+def _call(bundle: Sequence[Claim]) -> list[Answer]:
+    return [_told(claim, *ended) for claim, ended in zip(bundle, _outcomes(bundle), strict=True)]
+
+
+def _told(claim: Claim, outcome: Ended, fact: RecipientFact | None) -> Answer:
     failed = isinstance(outcome, ProviderError) and outcome.outcome in FAILURES
     fatal = isinstance(outcome, ProviderError) and outcome.outcome is Outcome.PERMANENT_ACCOUNT
     opened = report_call(claim.clinic_id, claim.account.id, ok=not failed, probe=claim.probe, fatal=fatal)
     return Answer(claim, outcome, opened, fact)
 
 
-def _outcome(claim: Claim) -> tuple[SendReceipt | ProviderError, RecipientFact | None]:
+def _outcomes(bundle: Sequence[Claim]) -> list[tuple[Ended, RecipientFact | None]]:
+    account = bundle[0].account
     try:
-        adapter = channel_with_code(claim.account.provider)
-        channel = adapter.open(claim.account.credentials, base_url=claim.account.base_url)
+        channel = channel_with_code(account.provider).open(account.credentials, base_url=account.base_url)
     except (InvalidCredentials, UnknownProvider):
         text = "The stored account cannot be used: look at its settings."
-        return ProviderError(Outcome.PERMANENT_ACCOUNT, "invalid_account", text), None
+        return [(ProviderError(Outcome.PERMANENT_ACCOUNT, "invalid_account", text), None)] * len(bundle)
     try:
-        return channel.send(claim.message), None
-    except ProviderError as error:
-        return error, channel.fact_of(error)
+        ended = channel.send_all([claim.message for claim in bundle])
     except Exception as error:  # an adapter's own fault must not leave the other messages of the batch in doubt
-        log.exception("adapter failed: %s", claim.account.provider)
+        log.exception("adapter failed: %s", account.provider)
         text = f"The call ended with a fault of ours ({type(error).__name__})."
-        return ProviderError(Outcome.UNKNOWN, "fault", text), None
+        return [(ProviderError(Outcome.UNKNOWN, "fault", text), None)] * len(bundle)
+    return [(one, channel.fact_of(one) if isinstance(one, ProviderError) else None) for one in ended]
