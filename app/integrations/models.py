@@ -81,6 +81,11 @@ class WebhookDelivery(TenantModel):
     event: Mapped[EventRecord | None] = tenant_relationship("EventRecord", "WebhookDelivery.event_id", viewonly=True)
 
     @property
+    def next_attempt_at(self) -> datetime | None:
+        """None when there is none."""
+        return self.next_at if self.status == WebhookStatus.PENDING else None
+
+    @property
     def tries(self) -> list[dict[str, Any]]:
         """The log of attempts, the latest first."""
         return [{**item, "at": datetime.fromisoformat(item["at"])} for item in reversed(self.attempt_log)]

@@ -19,12 +19,14 @@ from app.core.health import database_answers, migrations_done, redis_answers
 from app.core.jobs import QUEUES, redis_connection
 from app.core.principal import may
 from app.core.tenant import db
+from app.core.vocabulary import kind_name
 from app.events.models import DeliveryStatus, EventDelivery
 from app.integrations.models import WebhookDelivery, WebhookEndpoint, WebhookStatus
 from app.jobs.queries import aware, dead_jobs, queue_figures, worker_figures
 from app.messaging.breaker import BreakerState
 from app.messaging.models import Message, MessageStatus
 from app.messaging.queries import provider_health
+from app.messaging.words import channel_name
 from app.payments.models import Dispute, DisputeState, OperationStatus, PaymentOperation, WebhookEvent
 from app.payments.models import WebhookStatus as NoticeStatus
 from app.payments.services.health import gateway_health
@@ -118,14 +120,14 @@ def providers() -> list[Check]:
 def _gateways() -> list[Check]:
     words = {"up": (OK, _("answers")), "down": (BAD, _("does not answer"))}
     quiet = (MUTE, _("not asked lately"))
-    return [Check(code.capitalize(), *words.get(state, quiet)) for code, state in gateway_health().items()]
+    return [Check(kind_name(code), *words.get(state, quiet)) for code, state in gateway_health().items()]
 
 
 def _channels() -> list[Check]:
     found, url = [], _link("provider_account", "MessageProviderView.board")
     for channel, accounts in provider_health().items():
         for item in accounts:
-            found.append(Check(f"{channel.capitalize()} · {item.provider}", *_breaker(item), url))
+            found.append(Check(f"{channel_name(channel)} · {item.provider}", *_breaker(item), url))
     return found
 
 

@@ -46,10 +46,10 @@ class WebhookDeliveryView(ReadOnlyView):
     list_title = lazy_gettext("Webhook log")
     lede = lazy_gettext("Messages to your own systems: each is tried up to nine times over two days, then parked.")
     base_order = ("created_at", "desc")
-    list_columns = ["created_at", "endpoint", "event_type", "status", "attempts", "answer_status", "error", "next_at"]
+    list_columns = ["created_at", "endpoint", "event_type", "status", "attempts", "answer_status", "error"]
     show_columns = [
         "id", "endpoint", "event_type", "event", "status", "attempts", "answer_status", "error", "created_at",
-        "next_at", "finished_at",
+        "next_attempt_at", "finished_at",
     ]  # fmt: skip
     search_columns = ["endpoint", "event_type", "status", "answer_status", "created_at"]
     label_columns = {
@@ -61,7 +61,7 @@ class WebhookDeliveryView(ReadOnlyView):
         "answer_status": lazy_gettext("Answer (HTTP)"),
         "error": lazy_gettext("Failure"),
         "created_at": lazy_gettext("Published"),
-        "next_at": lazy_gettext("Next attempt"),
+        "next_attempt_at": lazy_gettext("Next attempt"),
         "finished_at": lazy_gettext("Finished"),
     }
     show_template = "integrations/delivery_show.html"
