@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flask_babel import gettext as _
@@ -10,6 +11,7 @@ from app.billing.models import InvoiceStatus
 from app.billing.services.checkout import Collected, collect_at_desk
 from app.billing.services.invoices import open_invoice
 from app.billing.services.pay_links import make_pay_link
+from app.billing.services.split_tender import Part, SplitCollected, collect_split
 from app.billing.services.visits import invoice_for_visit
 from app.core.errors import Conflict, Invalid
 from app.core.formatting import money
@@ -22,6 +24,14 @@ from app.scheduling.models import Appointment
 from app.tenancy.queries import clinic_in_scope, settings_in_scope
 
 REFERENCED = (TenderKind.UPI, TenderKind.CARD_TERMINAL)
+# Two cards, since families pay with more than one.
+SPLIT_WAYS = (
+    TenderKind.CASH,
+    TenderKind.UPI,
+    TenderKind.CARD_TERMINAL,
+    TenderKind.CARD_TERMINAL,
+    TenderKind.CHEQUE,
+)
 
 
 @dataclass(frozen=True)
@@ -58,6 +68,23 @@ def take_tender(
         raise Invalid(fields={"tendered": _("This is less than the amount to collect.")})
     collected = collect_at_desk(visit, tender, amount, reference, tendered=tendered)
     return Taken(collected, tendered - amount if tendered is not None else Money.zero(amount.currency))
+
+
+def take_split(visit: Appointment, typed: Sequence[tuple[str, str]]) -> SplitCollected:
+    """Take exactly what is due, in parts; an amount and what stands beside it for each of SPLIT_WAYS.
+
+    Beside cash stands what was handed over, beside the others their reference. Raises as collect_split() does.
+    """
+    parts = []
+    for kind, (amount, beside) in zip(SPLIT_WAYS, typed, strict=False):
+        if not amount:
+            continue
+        if kind == TenderKind.CASH:
+            tendered = read_amount(beside, "beside") if beside else None
+            parts.append(Part(kind, read_amount(amount, "amount"), tendered=tendered))
+        else:
+            parts.append(Part(kind, read_amount(amount, "amount"), beside[:80]))
+    return collect_split(visit, parts)
 
 
 def send_pay_link(visit: Appointment) -> str:

@@ -16,6 +16,7 @@ from app.billing.services.cash_desk_handovers import offer_handover
 from app.billing.services.day_close import close_day, day_to_close
 from app.core.tenant import db
 from app.core.transaction import unit_of_work
+from app.payments.models import Payment
 from app.payments.services import record_tender
 from tests.factories.access import PASSWORD, make_member
 from tests.factories.billing import collect, make_invoice, make_priced_visit, reload, rupees
@@ -128,13 +129,31 @@ def test_a_bill_is_split_with_the_keyboard(
     assert reload(invoice).status == "PAID"
 
 
-def test_a_visit_is_split_from_the_front_desk(in_clinic: Any, log_in: Callable[..., Page]) -> None:
+def test_a_visit_is_split_on_the_front_desk_itself(
+    in_clinic: Any, log_in: Callable[..., Page], violations: Callable[[Page], list[str]]
+) -> None:
     visit = make_priced_visit("800.00")
     page = log_in("RECEPTIONIST")
     page.goto(f"/desk/?visit={visit.id}")
-    page.get_by_role("button", name="Split").click()
-    page.wait_for_url("**/billing/split/**")
-    expect(page.get_by_text("₹ 800.00").first).to_be_visible()
+    page.keyboard.press("s")
+    page.keyboard.type("300")
+    page.keyboard.press("Tab")
+    page.keyboard.type("500")
+    expect(page.locator("[data-split-change]")).to_have_text("₹ 200.00")
+    expect(page.locator("[data-split-rest]")).to_have_text("₹ 500.00")
+    page.keyboard.press("Enter")
+    expect(page.locator("#problem")).to_contain_text("The parts make ₹ 300.00, but ₹ 800.00 is due.")
+    page.locator("#part-1").press("=")
+    expect(page.locator("#part-1")).to_have_value("500.00")
+    page.keyboard.press("Tab")
+    page.keyboard.type("UTR 4711")
+    expect(page.get_by_text("complete", exact=True)).to_be_visible()
+    assert violations(page) == []
+    page.keyboard.press("Enter")
+    expect(page.locator("[data-toasts]")).to_contain_text("Give ₹ 200.00 back")
+    expect(page.get_by_role("link", name="Print receipt")).to_be_visible()
+    db.session.rollback()
+    assert sorted(db.session.scalars(select(Payment.amount_minor))) == [30000, 50000]
 
 
 def test_a_day_is_closed_when_nothing_stands_in_the_way(in_clinic: Any, open_browser: Callable[..., Page]) -> None:

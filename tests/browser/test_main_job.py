@@ -73,7 +73,7 @@ def take_cash(desk: Page) -> None:
     press(desk, "c")
     expect(desk.get_by_label("Given by the patient")).to_be_focused()
     desk.keyboard.type("1000")
-    expect(desk.locator("[data-change]")).to_have_text("₹200.00")
+    expect(desk.locator("[data-change]")).to_have_text("₹ 200.00")
     desk.keyboard.press("Enter")
     expect_said(desk, "Give ₹ 200.00 back")
 

@@ -9,7 +9,6 @@ from flask_appbuilder import expose
 
 from app.billing.models import Invoice
 from app.billing.queries import get_invoice, get_receipt
-from app.billing.services import invoice_for_visit, lock_visit
 from app.billing.services.receipts import parts_of
 from app.billing.services.split_tender import Part, collect_split
 from app.billing.views.counting import read_money
@@ -18,7 +17,6 @@ from app.core.money import Money
 from app.core.transaction import unit_of_work
 from app.core.views import ActionView
 from app.payments.models import TenderKind
-from app.scheduling.queries import get_appointment
 
 # Two cards, since families pay with more than one.
 ROWS = (
@@ -36,15 +34,6 @@ class SplitView(ActionView):
 
     class_permission_name = "invoice"
     route_base = "/billing/split"
-
-    @expose("/visit/<id:appointment_id>", methods=["POST"])
-    def visit(self, appointment_id: str) -> Any:
-        """From the front desk: the visit's invoice, drafted if there is none."""
-        self.require("mark-paid")
-        get_appointment(appointment_id)
-        with unit_of_work():
-            invoice_id = invoice_for_visit(lock_visit(appointment_id)).id
-        return redirect(url_for(".collect", invoice_id=invoice_id))
 
     @expose("/<id:invoice_id>", methods=["GET", "POST"])
     def collect(self, invoice_id: str) -> Any:

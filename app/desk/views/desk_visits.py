@@ -20,7 +20,7 @@ from app.core.formatting import money
 from app.core.principal import require
 from app.desk.queries.bill import bill_of_visit
 from app.desk.queries.slots import doctor_day
-from app.desk.services import read_amount, send_pay_link, take_tender
+from app.desk.services import read_amount, send_pay_link, take_split, take_tender
 from app.desk.views.desk_patients import chosen_slot, read_slot
 from app.desk.views.fragments import FragmentView, in_words, once
 from app.desk.views.panes import visit_pane
@@ -92,6 +92,15 @@ class DeskVisitView(FragmentView):
         require("payment", "create")
         tender = validate(Tender, request.form.to_dict())
         known = once(lambda: {"said": _take(visit_id, tender)})
+        return self.show(visit_id, known["said"], changed=True)
+
+    @expose("/<id:visit_id>/split", methods=["POST"])
+    @in_words()
+    def split(self, visit_id: str) -> Response:
+        """What is due by several tenders at once, on one receipt."""
+        self.require()
+        require("invoice", "mark-paid")
+        known = once(lambda: {"said": _take_parts(visit_id)})
         return self.show(visit_id, known["said"], changed=True)
 
     @expose("/<id:visit_id>/cover/<id:subscription_id>", methods=["POST"])
@@ -208,6 +217,15 @@ def _take(visit_id: str, tender: Tender) -> str:
     if taken.change:
         return _("Taken %(amount)s. Give %(change)s back.", amount=money(amount), change=money(taken.change))
     return _("Taken %(amount)s.", amount=money(amount))
+
+
+def _take_parts(visit_id: str) -> str:
+    amounts, beside = request.form.getlist("amount"), request.form.getlist("beside")
+    typed = [(amount.strip(), other.strip()) for amount, other in zip(amounts, beside, strict=False)]
+    taken = take_split(get_appointment(visit_id), typed)
+    if taken.change:
+        return _("Taken in parts. Give %(change)s back.", change=money(taken.change))
+    return _("Taken in parts. Receipt %(number)s.", number=taken.receipt.number)
 
 
 def _sent(channel: str) -> str:

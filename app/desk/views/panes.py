@@ -12,6 +12,7 @@ from app.desk.queries.bill import bill_of_visit
 from app.desk.queries.people import find_visit_today, patient_facts
 from app.desk.queries.slots import bookable_doctors, doctor_day, first_free_day, usual_doctor_id
 from app.desk.queries.visits import EXPECTED, expected_totals, lateness
+from app.desk.services import SPLIT_WAYS
 from app.people.models import AppointmentType, Doctor, Gender, Patient
 from app.people.queries import get_doctor
 from app.scheduling.models import Appointment, AppointmentStatus, CancelReason
@@ -45,6 +46,7 @@ def visit_pane(visit: Appointment, on: date | None = None) -> Pane:
         "missed": visit.status in EXPECTED and visit.starts_at <= clock.now(),
         "cancels": visit.can_become(AppointmentStatus.CANCELLED),
         "cancel_reasons": [reason for reason in CancelReason if reason != CancelReason.UNPAID],
+        "split_ways": SPLIT_WAYS,
         "key": new_id(),
     }
     return Pane("desk/parts/visit.html", f"/desk/?visit={visit.id}{shown_day}", context)

@@ -20,6 +20,7 @@ showChosenTime();
 
 document.addEventListener("click", (event) => {
   const row = event.target.closest("#visit-rows tr[data-visit]");
+  if (row) mark(row);
   if (row && !event.target.closest("a")) row.querySelector("a").click();
   if (event.target.closest("[data-pane-back]")) goBack();
 });
@@ -53,8 +54,12 @@ document.addEventListener("finder:pick", (event) => {
 
 function chosen() {
   const id = pane.querySelector("[data-visit-pane]")?.dataset.visitPane;
+  mark(rows().find((row) => row.dataset.visit === id));
+}
+
+function mark(chosenRow) {
   for (const row of rows()) {
-    const on = row.dataset.visit === id;
+    const on = row === chosenRow;
     row.classList.toggle("on", on);
     row.querySelector("a").toggleAttribute("aria-current", on);
     if (on) row.querySelector("a").setAttribute("aria-current", "true");
@@ -90,6 +95,7 @@ function choose(step) {
   const at = all.findIndex((row) => row.classList.contains("on"));
   const next = all[at < 0 ? 0 : Math.min(Math.max(at + step, 0), all.length - 1)];
   if (!next || next === all[at]) return;
+  mark(next); // at once; what it holds comes from the server
   next.querySelector("a").focus();
   next.scrollIntoView({ block: "nearest" });
   next.querySelector("a").click();

@@ -8,7 +8,31 @@ export function startActs(pane) {
   pane.addEventListener("input", (event) => {
     const form = event.target.closest("form");
     if (form?.querySelector("[data-change]")) showChange(form);
+    if (form?.matches("[data-split-act]")) showRest(form);
   });
+  // "=" in a part takes what is left, so that nobody has to reckon.
+  pane.addEventListener("keydown", (event) => {
+    const part = event.target.closest("[data-part]");
+    if (!part || event.key !== "=") return;
+    event.preventDefault();
+    const form = part.closest("form");
+    const left = restOf(form) + minorOf(form, part);
+    if (left > 0) part.value = (left / unitOf(form)).toFixed(Number(form.dataset.decimals));
+    showRest(form);
+  });
+}
+
+const unitOf = (form) => 10 ** Number(form.dataset.decimals);
+const minorOf = (form, field) => Math.round((read(field.value) || 0) * unitOf(form));
+const restOf = (form) => [...form.querySelectorAll("[data-part]")].reduce((left, part) => left - minorOf(form, part), Number(form.dataset.due));
+
+function showRest(form) {
+  const left = restOf(form);
+  const given = form.querySelector("[data-given]");
+  const change = minorOf(form, given) - minorOf(form, form.querySelector("[data-cash]"));
+  form.querySelector("[data-split-rest]").textContent = inMoney(left / unitOf(form), form.dataset.currency);
+  form.querySelector("[data-split-done]").hidden = left !== 0;
+  form.querySelector("[data-split-change]").textContent = given.value.trim() && change >= 0 ? inMoney(change / unitOf(form), form.dataset.currency) : "–";
 }
 
 export function isActing(pane) {
@@ -32,6 +56,7 @@ export function closeAct(pane) {
   if (!form) return false;
   form.hidden = true;
   form.reset();
+  if (form.matches("[data-split-act]")) showRest(form);
   pane.querySelector("#problem")?.replaceChildren();
   for (const steps of pane.querySelectorAll("[data-steps]")) steps.hidden = false;
   pane.querySelector(`[data-act="${form.id.replace("act-", "")}"]`)?.focus();
@@ -45,8 +70,13 @@ function showChange(form) {
   const amount = read(form.querySelector("[data-amount]").value);
   const given = read(form.querySelector("[data-tendered]").value);
   const change = given - amount;
-  const format = new Intl.NumberFormat(document.documentElement.lang === "hi" ? "hi-IN" : "en-IN", { style: "currency", currency: output.dataset.currency });
-  output.textContent = Number.isFinite(change) && change >= 0 ? format.format(change) : "–";
+  output.textContent = Number.isFinite(change) && change >= 0 ? inMoney(change, output.dataset.currency) : "–";
+}
+
+function inMoney(amount, currency) {
+  const format = new Intl.NumberFormat(document.documentElement.lang === "hi" ? "hi-IN" : "en-IN", { style: "currency", currency });
+  // As everywhere else: a blank that does not break after the sign of the currency.
+  return format.formatToParts(amount).map((part) => (part.type === "currency" ? `${part.value}\u00a0` : part.value)).join("");
 }
 
 function read(text) {
