@@ -22,6 +22,12 @@ class LocalDateTimeField(DateTimeLocalField):
         options.setdefault("format", FORMATS)
         super().__init__(label, validators, **options)
 
+    @property
+    def moment(self) -> datetime:
+        """What a required field holds once its form is valid."""
+        assert self.data is not None
+        return self.data
+
     def _value(self) -> str:
         if self.raw_data:
             return " ".join(self.raw_data)

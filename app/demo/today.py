@@ -16,6 +16,8 @@ from app.demo.cash_desk import open_todays_drawer
 from app.demo.house import House
 from app.demo.memberships import use_memberships
 from app.demo.open_matters import add_open_matters
+from app.demo.planned import add_planned
+from app.demo.twins import register_twice
 from app.events.models import DeliveryStatus, EventDelivery
 from app.queueing.services import arrive, call_next, issue_walk_in, serve
 from app.scheduling.models import Appointment
@@ -45,6 +47,8 @@ def add_present(house: House, patients: list[str], today: date, random: Random) 
         _bring_up_to(now, visit, person, random)
     add_open_matters(patients, person, random)
     _fill_waiting_room(house, patients, random)
+    add_planned(house, patients, today, person, random)
+    register_twice(patients)
     _keep_quiet()
 
 

@@ -103,8 +103,8 @@ def _invoice(visit: Appointment, kind: FeeKind, price: VisitPrice, amount: Money
     missed, late = _("Missed visit of %(when)s", when=when), _("Visit of %(when)s cancelled late", when=when)
     text = missed if kind is FeeKind.MISSED else late
     line = NewLine(text, amount, tax=price.tax, service_id=price.service_id, code=price.code)
-    about = {"doctor_id": visit.doctor_id, "location_id": visit.location_id}
-    return open_invoice(draft_invoice(visit.patient_id, [line], **about))
+    draft = draft_invoice(visit.patient_id, [line], doctor_id=visit.doctor_id, location_id=visit.location_id)
+    return open_invoice(draft)
 
 
 def _publish(fee: VisitFee) -> None:

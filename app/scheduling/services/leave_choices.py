@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import func, select
 
@@ -94,7 +94,7 @@ def _add_colleagues(found: list[Affected], doctor_id: str, starts_at: datetime, 
         open_items = list(_left_over(open_items, colleague, first, days))
 
 
-def _left_over(items: Iterable[Affected], colleague: Doctor, first: object, days: int) -> Iterator[Affected]:
+def _left_over(items: Iterable[Affected], colleague: Doctor, first: date, days: int) -> Iterator[Affected]:
     """Gives the colleague's slots to the visits that they suit; yields the others."""
     free: dict[tuple[str, str], set[datetime]] = {}
     given: set[datetime] = set()
@@ -102,7 +102,7 @@ def _left_over(items: Iterable[Affected], colleague: Doctor, first: object, days
         visit = item.visit
         key = visit.type, visit.location_id
         if key not in free and visit.type in colleague.types:
-            known = slots(colleague.id, first, days, visit.type, visit.location_id)  # type: ignore[arg-type]
+            known = slots(colleague.id, first, days, visit.type, visit.location_id)
             free[key] = {slot.starts_at for slot in known}
         if visit.starts_at in free.get(key, set()) - given:
             given.add(visit.starts_at)

@@ -92,7 +92,7 @@ class VisitActsView(ActionView):
         def put_elsewhere() -> str:
             reschedule(
                 lock_appointment(appointment_id),
-                form.starts_at.data,
+                form.starts_at.moment,
                 doctor_id=id_of(form.doctor),
                 location_id=id_of(form.location),
                 reason=form.reason.data or "",
@@ -112,7 +112,7 @@ class VisitActsView(ActionView):
         def book() -> Appointment:
             return book_follow_up(
                 lock_appointment(appointment_id),
-                form.starts_at.data,
+                form.starts_at.moment,
                 type=AppointmentType(form.type.data),
                 doctor_id=id_of(form.doctor),
                 location_id=id_of(form.location),

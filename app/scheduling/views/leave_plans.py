@@ -47,14 +47,14 @@ class LeavePlanView(ActionView):
         self.require()
         form = LeaveForm(request.form if request.method == "POST" else request.args or None, doctor=_own_doctor())
         looking = "starts_at" in request.values
-        known = looking and form.validate() and form.starts_at.data < form.ends_at.data
+        known = looking and form.validate() and form.starts_at.moment < form.ends_at.moment
         problem = _("The end is after the beginning.") if looking and not form.errors and not known else ""
         if known and request.method == "POST":
             require("leave_plan", "create")
             done, problem = try_deed(form, lambda: _planned(form))
             if done is not None:
                 return redirect(url_for("LeavePlanView.show", doctor_leave_id=done))
-        found = choices(form.doctor.data.id, form.starts_at.data, form.ends_at.data) if known else None
+        found = choices(form.doctor.data.id, form.starts_at.moment, form.ends_at.moment) if known else None
         page = self.render(
             "scheduling/leave.html",
             form=form,
@@ -105,7 +105,7 @@ def _planned(form: LeaveForm) -> str:
     doctor_id = form.doctor.data.id
     check_keeper(doctor_id)
     leave, _run = plan_leave(
-        doctor_id, form.starts_at.data, form.ends_at.data, list(_decisions()), reason=form.reason.data or ""
+        doctor_id, form.starts_at.moment, form.ends_at.moment, list(_decisions()), reason=form.reason.data or ""
     )
     return leave.id
 

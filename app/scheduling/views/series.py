@@ -108,7 +108,7 @@ class SeriesPlanView(ActionView):
 
         def put_elsewhere() -> str:
             series = get_series(appointment_series_id)
-            count = move_following(series, appointment_id, form.starts_at.data, doctor_id=id_of(form.doctor))
+            count = move_following(series, appointment_id, form.starts_at.moment, doctor_id=id_of(form.doctor))
             return _("Moved: %(count)s visits", count=count)
 
         title = _("Move this and all following visits")
@@ -131,7 +131,7 @@ def _looked(form: SeriesForm) -> tuple[list[SeriesDay] | None, str]:
     if not form.validate():
         return None, ""
     try:
-        times = series_times(form.first_at.data, form.every.data, form.steps.data, form.visits.data)
+        times = series_times(form.first_at.moment, form.every.data, form.steps.data, form.visits.data)
         return preview_series(form.doctor.data.id, form.type.data, times, location_id=id_of(form.location)), ""
     except AppError as refusal:
         return None, " ".join(str(text) for text in (refusal.fields or {}).values()) or str(refusal.message)
@@ -143,7 +143,7 @@ def _booked(form: SeriesForm) -> str:
         patient_id=form.patient.data.id,
         doctor_id=form.doctor.data.id,
         type=AppointmentType(form.type.data),
-        first_at=form.first_at.data,
+        first_at=form.first_at.moment,
         every=form.every.data,
         steps=form.steps.data,
         visits=form.visits.data,
