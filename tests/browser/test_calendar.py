@@ -268,6 +268,22 @@ def test_a_week_is_one_doctors(log_in: LogIn, surgery: Surgery) -> None:
     expect(page.locator(".fc-col-header-cell")).to_have_count(1)
 
 
+def test_a_date_is_asked_for_when_it_is_complete(log_in: LogIn, surgery: Surgery) -> None:
+    page = open_calendar(log_in("RECEPTIONIST"))
+    asked: list[str] = []
+    page.on("framenavigated", lambda frame: asked.append(frame.url))
+    date = page.get_by_label("Date", exact=True)
+    date.focus()
+    for _part in range(2):  # of the date, whichever comes first where one lives
+        page.keyboard.press("ArrowUp")
+        page.keyboard.press("ArrowRight")
+    wanted = date.input_value()
+    assert wanted != str(tomorrow())
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(f"on={wanted}"))
+    assert len(asked) == 1
+
+
 @pytest.mark.parametrize("language", ["en", "hi"])
 @pytest.mark.parametrize("view", ["day", "week"])
 def test_the_calendar_is_accessible_and_fits(

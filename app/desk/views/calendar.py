@@ -57,7 +57,7 @@ class CalendarView(FragmentView):
     @expose("/")
     def home(self) -> str:
         self.require()
-        doctors = bookable_doctors()[:MOST_DOCTORS]
+        doctors = _doctors()
         asked = _asked(doctors)
         return self.render(
             "desk/calendar.html",
@@ -77,7 +77,7 @@ class CalendarView(FragmentView):
     def data(self) -> Response:
         """The same columns and visits as they are now; with `?part=visits` without the hours."""
         self.require()
-        asked = _asked(bookable_doctors()[:MOST_DOCTORS])
+        asked = _asked(_doctors())
         return jsonify(calendar_of(asked, hours=request.args.get("part") != "visits"))
 
     @expose("/visits/<id:visit_id>")
@@ -91,7 +91,7 @@ class CalendarView(FragmentView):
             visit=visit,
             age=age_on(visit.patient.date_of_birth, clock.today(settings_in_scope().zone)),
             movable=visit.status in MOVABLE,
-            doctors=bookable_doctors(),
+            doctors=_doctors(),
             times=times,
             chosen=next((choice for choice in times.choices if choice.own), None),
         )
@@ -102,7 +102,7 @@ class CalendarView(FragmentView):
         self.require()
         require("appointment", "create")
         doctor = _doctor()
-        return self.piece("desk/parts/calendar_book.html", doctors=bookable_doctors(), **_times_for(doctor, None))
+        return self.piece("desk/parts/calendar_book.html", doctors=_doctors(), **_times_for(doctor, None))
 
     @expose("/times")
     def times(self) -> Response:
@@ -112,6 +112,11 @@ class CalendarView(FragmentView):
         visit = get_appointment(visit_id) if is_id(visit_id) else None
         doctor = _doctor()
         return self.piece("desk/parts/calendar_times.html", **_times_for(doctor, visit))
+
+
+def _doctors() -> list[Any]:
+    """Those who work where the person works."""
+    return bookable_doctors(own_location_id())[:MOST_DOCTORS]
 
 
 def _doctor() -> Doctor:

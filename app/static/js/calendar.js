@@ -18,6 +18,7 @@ const timeOf = new Intl.DateTimeFormat("en-GB", { timeZone: zone, hour: "2-digit
 let data = placed(JSON.parse(document.getElementById("calendar-data").textContent));
 let hands = 0; // how many reasons there are not to redraw: a visit in somebody's hand, a question
 let missed = false;
+let asked = 0;
 
 const again = later(reload, 250);
 const moves = new Moves({ zone, changed: reload });
@@ -38,7 +39,18 @@ showNow();
 followOthers();
 setInterval(() => grid.showNow(timeOf.format(new Date())), MINUTE);
 document.querySelector("[data-book]")?.addEventListener("click", () => dialogs.openBooking(data.columns[0]));
-document.querySelector("[data-calendar-filters]").addEventListener("change", (event) => event.target.matches("[type=checkbox]") || event.currentTarget.requestSubmit());
+startFilters(document.querySelector("[data-calendar-filters]"));
+
+// A choice asks for its page at once; a date that is being typed is complete when one leaves the field or presses Enter.
+function startFilters(form) {
+  const date = form.elements.on;
+  let typed = false;
+  date.addEventListener("keydown", () => (typed = true));
+  date.addEventListener("blur", () => typed && date.value !== date.defaultValue && form.requestSubmit());
+  form.addEventListener("change", ({ target }) => {
+    if (target.type !== "checkbox" && !(target === date && typed)) form.requestSubmit();
+  });
+}
 
 function load(address) {
   return new Promise((resolve, reject) => {
@@ -66,13 +78,17 @@ async function reloadAll() {
 }
 
 async function ask(part) {
-  if (hands) return void (missed = true);
+  if (hands) {
+    missed = true;
+    return null;
+  }
   missed = false;
   const address = new URL(source, location.href);
   address.search = location.search;
   address.searchParams.set("part", part);
+  const mine = ++asked;
   const now = await getJson(address.href).catch(() => null);
-  return hands ? null : now;
+  return hands || mine !== asked ? null : now; // an answer that was overtaken is old
 }
 
 function take(now) {

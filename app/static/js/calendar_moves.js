@@ -5,6 +5,7 @@ import { postJson } from "./http.js";
 import { say } from "./calendar_words.js";
 
 const TAKEN = "SLOT_TAKEN";
+const STAY = 60_000;
 
 export class Moves {
   constructor({ zone, changed }) {
@@ -89,6 +90,8 @@ export class Moves {
   }
 
   say(message) {
+    clearTimeout(this.timer);
+    if (message) this.timer = setTimeout(() => this.say(""), STAY);
     this.bar.querySelector("[data-undo-text]").textContent = message;
     this.undoButton.hidden = true;
   }
