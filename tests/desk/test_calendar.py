@@ -136,6 +136,22 @@ def test_a_visit_opens_with_the_times_it_can_move_to(desk: Screen, visit: Appoin
     assert f"{local(tomorrow(), 9).isoformat()}|{visit.location_id}" in other
 
 
+def test_a_visit_of_a_doctor_who_left_can_be_given_to_another(desk: Screen, visit: Appointment, rao: Any) -> None:
+    with unit_of_work():
+        rao.active = False
+    shown = desk.piece(f"/calendar/visits/{visit.id}").text
+    assert f'<option value="{rao.id}" selected>' in shown
+    assert "Dr Anita Sen" in words(desk.piece(f"/calendar/visits/{visit.id}"))
+    assert titles(data_of(desk)) == ["Dr Rao", "Dr Sen"]
+
+
+def test_what_is_over_is_not_moved(desk: Screen, visit: Appointment) -> None:
+    with unit_of_work():
+        cancel_appointment(lock_appointment(visit.id), "OTHER")
+    shown = words(desk.piece(f"/calendar/visits/{visit.id}"))
+    assert "Kavya Nair" in shown and "Move" not in shown
+
+
 def test_notes_for_the_doctor_are_the_doctors(screen_of: Any, rao: Any) -> None:
     visit = make_appointment(rao, notes="Bring the old prescription")
     assert "old prescription" in words(screen_of("DOCTOR", doctor_id=rao.id).piece(f"/calendar/visits/{visit.id}"))

@@ -14,7 +14,7 @@ from app.core import clock
 from app.core.errors import NotFound
 from app.core.ids import is_id
 from app.core.navigation import describe_item
-from app.core.principal import current_principal, own_location_id, require
+from app.core.principal import current_principal, may, own_location_id, require
 from app.core.vocabulary import KINDS, STATUSES, kind_name, label_of, tone_of
 from app.desk.queries.calendar import DAY, WEEK, CalendarQuery, calendar_of, open_locations
 from app.desk.queries.people import age_on
@@ -85,16 +85,9 @@ class CalendarView(FragmentView):
         """One visit, and where it can be moved to."""
         self.require()
         visit = get_appointment(visit_id)
-        times = doctor_day(visit.doctor, visit.type, local_day(visit.starts_at), visit=visit)
-        return self.piece(
-            "desk/parts/calendar_visit.html",
-            visit=visit,
-            age=age_on(visit.patient.date_of_birth, clock.today(settings_in_scope().zone)),
-            movable=visit.status in MOVABLE,
-            doctors=_doctors(),
-            times=times,
-            chosen=next((choice for choice in times.choices if choice.own), None),
-        )
+        age = age_on(visit.patient.date_of_birth, clock.today(settings_in_scope().zone))
+        moves = _moves(visit) if visit.status in MOVABLE and may("appointment", "reschedule") else {}
+        return self.piece("desk/parts/calendar_visit.html", visit=visit, age=age, movable=bool(moves), **moves)
 
     @expose("/new")
     def new(self) -> Response:
@@ -112,6 +105,19 @@ class CalendarView(FragmentView):
         visit = get_appointment(visit_id) if is_id(visit_id) else None
         doctor = _doctor()
         return self.piece("desk/parts/calendar_times.html", **_times_for(doctor, visit))
+
+
+def _moves(visit: Appointment) -> dict[str, Any]:
+    """Where a visit can go, beginning with its own date; its doctor is among the doctors in any case."""
+    times = doctor_day(visit.doctor, visit.type, local_day(visit.starts_at), visit=visit)
+    doctors = _doctors()
+    if visit.doctor_id not in {doctor.id for doctor in doctors}:
+        doctors = [visit.doctor, *doctors]
+    return {
+        "doctors": doctors,
+        "times": times,
+        "chosen": next((choice for choice in times.choices if choice.own), None),
+    }
 
 
 def _doctors() -> list[Any]:
