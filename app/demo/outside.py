@@ -11,6 +11,7 @@ from app.core.ids import new_id
 from app.core.tenant import all_tenants, db, tenant_scope
 from app.core.transaction import unit_of_work
 from app.demo.cast import CLINICS, HARBOUR, DemoClinic
+from app.demo.message_providers import DemoAccount, message_accounts, register
 from app.desk.providers import REGISTRY
 from app.tenancy.models import Clinic, ProviderAccount
 from app.tenancy.providers import save_account
@@ -31,9 +32,14 @@ def connect_clinics() -> list[str]:
     root = _paypal_root(settings)
     done = []
     for clinic_id, demo in _demo_clinics():
+        further = _message_accounts(settings, demo, clinic_id)
         with tenant_scope(clinic_id), unit_of_work():
             _save(settings, demo, root)
-        for account in _sandbox_accounts(settings, clinic_id, demo):
+            for item in further:
+                _save_account(
+                    item.channel, item.provider, _sandbox(settings) + item.path, item.credentials, item.priority
+                )
+        for account in (*_sandbox_accounts(settings, clinic_id, demo), *(item.there for item in further)):
             _register(settings, account)
         done.append(demo.name)
     return done
@@ -47,7 +53,7 @@ def _demo_clinics() -> list[tuple[str, DemoClinic]]:
 
 def _save(settings: Settings, demo: DemoClinic, paypal_root: str) -> None:
     """`paypal_root`: what the certificate hangs on that signs PayPal's webhooks there."""
-    sandbox = f"http://127.0.0.1:{settings.sandbox_port}"
+    sandbox = _sandbox(settings)
     wanted: list[tuple[str, str, str, dict[str, Any]]] = [
         ("payment", "razorpay", f"{sandbox}/razorpay", _razorpay(demo)),
         ("payment", "phonepe", f"{sandbox}/phonepe", _phonepe(demo)),
@@ -62,12 +68,26 @@ def _save(settings: Settings, demo: DemoClinic, paypal_root: str) -> None:
         ),
     ]
     for channel, provider, base_url, credentials in wanted:
-        row = db.session.scalar(
-            select(ProviderAccount).where(ProviderAccount.provider == provider, ProviderAccount.label == LABEL)
-        )
-        row = row or ProviderAccount(id=new_id(), channel=channel, provider=provider, label=LABEL)
-        order = {"priority": PRIORITIES.get(provider, 0)}
-        save_account(row, REGISTRY, credentials=credentials, base_url=base_url, **order)
+        _save_account(channel, provider, base_url, credentials, PRIORITIES.get(provider, 0))
+
+
+def _save_account(channel: str, provider: str, base_url: str, credentials: dict[str, Any], priority: int) -> None:
+    row = db.session.scalar(
+        select(ProviderAccount).where(ProviderAccount.provider == provider, ProviderAccount.label == LABEL)
+    )
+    row = row or ProviderAccount(id=new_id(), channel=channel, provider=provider, label=LABEL)
+    save_account(row, REGISTRY, credentials=credentials, base_url=base_url, priority=priority)
+
+
+def _sandbox(settings: Settings) -> str:
+    return f"http://127.0.0.1:{settings.sandbox_port}"
+
+
+def _message_accounts(settings: Settings, demo: DemoClinic, clinic_id: str) -> list[DemoAccount]:
+    try:
+        return message_accounts(settings, demo, clinic_id)
+    except requests.RequestException as error:
+        raise SandboxAway(f"The provider sandbox on port {settings.sandbox_port} does not answer.") from error
 
 
 def _razorpay(demo: DemoClinic) -> dict[str, str]:
@@ -175,8 +195,7 @@ def _paypal_root(settings: Settings) -> str:
 
 
 def _register(settings: Settings, account: dict[str, Any]) -> None:
-    url = f"http://127.0.0.1:{settings.sandbox_port}/_control/accounts"
     try:
-        requests.post(url, json=account, timeout=SECONDS).raise_for_status()
+        register(settings, account)
     except requests.RequestException as error:
         raise SandboxAway(f"The provider sandbox on port {settings.sandbox_port} does not answer.") from error

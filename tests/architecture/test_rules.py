@@ -69,6 +69,7 @@ PAST_THE_WALLS = {
     "app/messaging/notice_jobs.py",
     "app/messaging/receipts.py",
     "app/payments/jobs.py",
+    "app/queueing/jobs.py",
     "app/reports/jobs.py",
     "app/scheduling/jobs.py",
     "app/tenancy/api.py",
@@ -90,7 +91,7 @@ def test_the_network_is_reached_through_few_doors() -> None:
         and "sandbox" not in path.parts
         and "embedded" not in path.parts
     }
-    demo = {"app/demo/outside.py", "app/demo/walk_clients.py"}  # clients of the sandbox and of the console itself
+    demo = {"app/demo/message_providers.py", "app/demo/outside.py", "app/demo/walk_clients.py"}  # clients of the sandbox and of the console itself
     # aws_client.py holds boto3 to the rules of core/http.py.
     assert doors <= {"app/core/http.py", "app/messaging/channels/smtp.py", "app/messaging/channels/aws_client.py", *demo}
 
