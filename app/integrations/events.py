@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from app.events.base import Category, Event, Priority
 
 
@@ -24,3 +26,4 @@ class EndpointDisabled(Event):
     subject = "endpoint_id"
     endpoint_id: str
     failures: int
+    off_at: datetime

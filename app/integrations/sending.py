@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import orjson
 from flask_babel import gettext as _
@@ -18,7 +17,6 @@ from sqlalchemy import or_, select, update
 from app.core import clock
 from app.core.http import HttpClient
 from app.core.providers import ProviderError, Timeouts
-from app.core.sockets import clinic_room, push
 from app.core.tenant import db
 from app.core.transaction import unit_of_work
 from app.events.models import EventRecord
@@ -208,7 +206,4 @@ def _disable(endpoint: WebhookEndpoint, why: str) -> None:
     if not endpoint.enabled:
         return
     endpoint.enabled, endpoint.disabled_reason = False, why
-    publish(EndpointDisabled(endpoint_id=endpoint.id, failures=endpoint.failures))
-    alert: dict[str, Any] = {"kind": "webhook-endpoint", "endpointId": endpoint.id}
-    text = _("The webhook endpoint “%(name)s” was switched off.", name=endpoint.name)
-    push("alert", {**alert, "tone": "bad", "text": text}, clinic_room(endpoint.clinic_id, "jobs"))
+    publish(EndpointDisabled(endpoint_id=endpoint.id, failures=endpoint.failures, off_at=clock.now()))

@@ -41,4 +41,13 @@ HOUSE = (
             "hi": "आज {{ cap }} के संदेश भेजे गए। जो अत्यावश्यक नहीं है वह कल तक, या सीमा बढ़ाने तक, रुका रहेगा।",
         },
     ),
+    MessageTemplate(
+        "webhook_endpoint_off",
+        ("endpoint", "why"),
+        {"en": "A webhook endpoint was switched off", "hi": "एक वेबहुक पता बंद कर दिया गया"},
+        {
+            "en": "{{ endpoint }} hears of no more events: {{ why }} Look at Webhook endpoints.",
+            "hi": "{{ endpoint }} को अब घटनाओं की सूचना नहीं मिलती: {{ why }} वेबहुक पते देखें।",
+        },
+    ),
 )

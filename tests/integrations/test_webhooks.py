@@ -15,13 +15,16 @@ from app.core.errors import AppError, Conflict, Invalid
 from app.core.jobs import queue_named, redis_connection
 from app.core.tenant import all_tenants, db, tenant_scope
 from app.core.transaction import unit_of_work
+from app.events.jobs import relay_notifications
 from app.events.models import EventRecord
 from app.events.services import publish, publish_all
 from app.integrations import services
 from app.integrations.jobs import send_webhooks, sweep_webhooks
 from app.integrations.models import WebhookDelivery, WebhookEndpoint, WebhookStatus
 from app.integrations.sending import DISABLE_AFTER, LEAST_FAILURES, RETRY_AFTER
+from app.messaging.models import Message
 from app.people.events import PatientRegistered, PatientUpdated
+from tests.factories.access import make_member
 from tests.scripted_server import Server, answer, scripted_server, silence
 from worker import work
 
@@ -195,6 +198,12 @@ def test_an_endpoint_that_keeps_failing_is_switched_off_and_told_of(clinic: Any,
     with tenant_scope(clinic.id):
         told = db.session.scalars(select(EventRecord.type).where(EventRecord.subject_id == endpoint_id)).all()
     assert told.count("integration.endpoint.disabled") == 1
+    make_member(clinic.id, "CLINIC_ADMIN")
+    relay_notifications()
+    relay_notifications()
+    with tenant_scope(clinic.id):
+        alerts = db.session.execute(select(Message.template, Message.variables["endpoint"].astext)).all()
+    assert [tuple(row) for row in alerts] == [("webhook_endpoint_off", "Own system")]
     calls = len(receiver.received)
     register(clinic.id)
     send_webhooks(clinic.id, endpoint_id)

@@ -20,7 +20,8 @@ from app.core.ids import new_id
 from app.core.money import Money
 from app.core.principal import find_principal
 from app.core.providers import ProviderError
-from app.core.tenant import db
+from app.core.sockets import clinic_room, push
+from app.core.tenant import db, require_clinic
 from app.core.transaction import unit_of_work
 from app.events.services import publish
 from app.payments.events import ReconciliationFinished
@@ -36,6 +37,7 @@ from app.tenancy.models import ProviderAccount
 from app.tenancy.providers import account_with_id
 from app.tenancy.queries import settings_in_scope
 
+ASKED, ANSWERED, OVER = 10, 70, 100  # per cent
 NIGHT = time(3)
 LOOK_BACK = timedelta(days=7)  # a list may be late, and a run may have failed
 LONGEST_SPAN = timedelta(days=92)
@@ -87,14 +89,26 @@ def carry_out_run(run_id: str) -> None:
         plan = _claim(run_id)
     if plan is None:
         return
+    _tell(run_id, ASKED)
     try:
         lines = call(plan.gateway, lambda: _ask(plan))
+        _tell(run_id, ANSWERED)
     except (ProviderError, ProviderUnavailable) as error:
         with unit_of_work():
             _note_silence(run_id, str(error))
+        _tell(run_id, OVER)
         return
     with unit_of_work():
         _take(run_id, plan, lines)
+    _tell(run_id, OVER)
+
+
+def _tell(run_id: str, progress: int) -> None:
+    """Whoever looks at the run sees how far it got, in per cent; the gateway's answer takes most of the time."""
+    with unit_of_work():
+        over = progress == OVER
+        news = {"id": run_id, "job": "reconciliation", "status": "DONE" if over else "RUNNING", "progress": progress}
+        push("job", news, clinic_room(require_clinic(), "runs"))
 
 
 def plan_nightly_runs() -> list[ReconciliationRun]:

@@ -88,6 +88,7 @@ class ReconciliationRunView(ReadOnlyView):
     list_title = _("Reconciliations")
     lede = _("Each night, and whenever somebody asks, the gateways' lists are compared with the books.")
     list_template = "payments/reconciliation_runs.html"
+    show_template = "payments/reconciliation_run.html"
     list_columns = ["created_at", "provider", "first_on", "last_on", "status", "line_count", "found_count"]
     order_columns = ["created_at", "status", "provider", "found_count"]
     show_columns = [*list_columns, "finished_at", "attempts", "next_at", "error"]

@@ -8,14 +8,17 @@ const bar = card?.querySelector("[data-job-bar]");
 function show(news) {
   if (news.id !== card.dataset.jobRun) return;
   bar.value = news.progress;
-  card.querySelector("[data-job-done]").textContent = news.done;
-  card.querySelector("[data-job-failed]").textContent = news.failed;
+  for (const name of ["done", "failed"]) {
+    const place = card.querySelector(`[data-job-${name}]`);
+    if (place) place.textContent = news[name];
+  }
   if (OVER.has(news.status)) location.reload();
 }
 
 // After a connection (again): whatever was missed is asked for.
 async function ask() {
-  const answer = await fetch(`/api/v1/jobs/${card.dataset.jobRun}`, { headers: { Accept: "application/json" } });
+  if (!card.dataset.jobUrl) return;
+  const answer = await fetch(card.dataset.jobUrl, { headers: { Accept: "application/json" } });
   if (answer.ok) show(await answer.json());
 }
 
