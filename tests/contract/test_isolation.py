@@ -35,6 +35,7 @@ TABLE_OF = {
     "entry_id": "journal_entry",
     "hold_id": "slot_hold",
     "leave_id": "doctor_leave",
+    "hours_id": "availability_rule",
     "device_id": "device_token",
     "holiday_id": "availability_exception",
     "visit_id": "appointment",

@@ -115,7 +115,7 @@ def check_patient(patient_id: str) -> None:
 
 def _person(patient_id: str) -> Person | None:
     found = read_kept(_PATIENT, {"patient": patient_id}).one_or_none()
-    return Person(*found) if found else None
+    return Person(found.active, found.deceased_on) if found else None
 
 
 def _visible(patient_id: str) -> str:
@@ -146,22 +146,28 @@ def reschedule(
     doctor_id: str | None = None,
     location_id: str | None = None,
     reason: str = "",
+    overbook_reason: str = "",
 ) -> None:
-    """Move a visit that has not begun to another slot. Raises WrongState, Invalid, SlotTaken."""
+    """Move a visit that has not begun to another slot. Raises WrongState, Invalid, SlotTaken.
+
+    With an `overbook_reason` also to a taken one; that needs the permission (Forbidden), and the reason is kept.
+    """
+    if overbook_reason:
+        require("appointment", "overbook")
     if appointment.status not in MOVABLE:
         raise WrongState(_("Only a visit that has not begun can be moved."), status=str(appointment.status))
     if doctor_id not in (None, appointment.doctor_id) and own_patient_id() is not None:
         raise Invalid(fields={"doctorId": _("Please ask the clinic for another doctor.")})
     old_time, old_doctor = appointment.starts_at, appointment.doctor_id
     place = Place(doctor_id or appointment.doctor_id, appointment.type, starts_at, location_id)
-    occupy(appointment, place)
+    occupy(appointment, place, overbook_reason)
     note_change(
         appointment,
         ChangeKind.RESCHEDULED,
         from_status=appointment.status,
         from_starts_at=old_time,
         from_doctor_id=old_doctor,
-        reason=reason,
+        reason=reason or overbook_reason,
     )
     publish(AppointmentRescheduled.about(appointment, old_starts_at=old_time, old_doctor_id=old_doctor))
 
