@@ -150,6 +150,6 @@ function followOthers() {
 
 // The page opens where the day is now.
 function showNow() {
-  const line = scroll.querySelector(".now-line") ?? scroll.querySelector("[data-visit]");
+  const line = scroll.querySelector(".now-line");
   if (line) scroll.scrollTop += line.getBoundingClientRect().top - scroll.getBoundingClientRect().top - scroll.clientHeight / 3;
 }
