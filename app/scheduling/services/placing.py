@@ -112,12 +112,16 @@ def _refusal(field: str, message: str, code: str) -> Invalid:
     return Invalid(message, code=code, fields={field: message})
 
 
-def occupy(appointment: Appointment, place: Place) -> None:
-    """Move the visit to the place. Whoever loses a race gets SlotTaken; the transaction goes on."""
-    overbook, moving = appointment.overbooked, appointment.id
+def occupy(appointment: Appointment, place: Place, overbook_reason: str = "") -> None:
+    """Move the visit to the place. Whoever loses a race gets SlotTaken; the transaction goes on.
+
+    With a reason it stands beside what is there; without one also a visit that was overbooked takes a slot of its own.
+    """
+    overbook, moving = bool(overbook_reason), appointment.id
     for slot, seats in _attempts(place, overbook=overbook, except_appointment_id=moving):
         with suppress(Overlap), no_overlap_or_rollback():
             _sit(appointment, place, slot, seats)
+            appointment.overbooked, appointment.overbook_reason = overbook, overbook_reason
             db.session.flush()
             break
     _drop_own_holds(appointment, place)
