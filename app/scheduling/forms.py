@@ -123,6 +123,7 @@ class MoveForm(PageForm):
     doctor = doctor_field(_("Doctor"), validators=[InputRequired()])
     location = location_field(_("Location"), description=_("Empty: wherever the doctor is at that time."))
     reason = StringField(_("Reason"), validators=[Length(max=200)])
+    overbook_reason = _overbook_field()
 
 
 class LeaveForm(PageForm):

@@ -56,6 +56,7 @@ class Move(Body):
     doctor_id: Id | None = None
     location_id: Id | None = None
     reason: str = Field("", max_length=200)
+    overbook_reason: str = Field("", max_length=200, description="Moves beside a taken slot; needs the permission.")
 
 
 class NewFollowUp(Body):

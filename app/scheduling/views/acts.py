@@ -96,6 +96,7 @@ class VisitActsView(ActionView):
                 doctor_id=id_of(form.doctor),
                 location_id=id_of(form.location),
                 reason=form.reason.data or "",
+                overbook_reason=form.overbook_reason.data or "",
             )
             return _("Moved.")
 

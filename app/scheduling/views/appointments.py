@@ -40,6 +40,7 @@ from app.scheduling.services import (
     start,
     update_notes,
 )
+from app.scheduling.services.series import find_series_of
 from app.scheduling.views.refusals import told_what_is_free
 from app.tenancy.models import Location
 from app.tenancy.queries import settings_in_scope
@@ -131,10 +132,10 @@ def _local(starts_at: Any) -> Any:
 
 
 def _linked_visits(appointment_id: str) -> dict[str, Any]:
-    """What a visit follows, and what follows it."""
+    """What a visit follows, what follows it, and the series that it is part of."""
     before_id = find_visit_before(appointment_id)
     before = find_appointment(before_id) if before_id else None
-    return {"before": before, "after": follow_ups_of(appointment_id)}
+    return {"before": before, "after": follow_ups_of(appointment_id), "series": find_series_of(appointment_id)}
 
 
 class AppointmentChangeView(ReadOnlyView):
@@ -238,7 +239,7 @@ class AppointmentView(CrudView):
             with told_what_is_free():
                 reschedule(visit, form.starts_at.data, doctor_id=doctor_id, location_id=location_id)
 
-    @row_action("approve", _("Approve"))
+    @row_action("approve", _("Approve"), single=False)
     def approve(self, visit: Appointment) -> str:
         approve_appointment(lock_appointment(visit.id))
         return gettext("Approved.")
@@ -248,17 +249,17 @@ class AppointmentView(CrudView):
         decline_appointment(lock_appointment(visit.id))
         return gettext("Declined.")
 
-    @row_action("confirm", _("Confirm"))
+    @row_action("confirm", _("Confirm"), single=False)
     def confirm(self, visit: Appointment) -> str:
         confirm_appointment(lock_appointment(visit.id))
         return gettext("Confirmed.")
 
-    @row_action("start", _("Start"), multiple=False)
+    @row_action("start", _("Start"), single=False)
     def start(self, visit: Appointment) -> str:
         start(lock_appointment(visit.id))
         return gettext("Started.")
 
-    @row_action("complete", _("Complete"), multiple=False)
+    @row_action("complete", _("Complete"), single=False)
     def complete(self, visit: Appointment) -> str:
         complete(lock_appointment(visit.id))
         return gettext("Completed.")

@@ -74,7 +74,7 @@ class SlotOfferView(ReadOnlyView):
     charts = (Chart("status", _("Offers by outcome"), lambda: SlotOffer.status, kind="doughnut"),)
 
 
-describe_item("WaitingListEntryView", shortcut="g l")
+describe_item("WaitingListEntryView", shortcut="g t")
 
 
 class WaitingListEntryView(CrudView):
