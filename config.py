@@ -71,6 +71,7 @@ class Settings(BaseSettings):
     lock_out_after: int = 10
     lock_out_seconds: int = 15 * 60
     failed_login_seconds: float = 0.3
+    event_payload_days: int = Field(30, ge=1, le=3650)
 
     # Global provider accounts, used by clinics that have none of their own.
     zeptomail_token: SecretStr | None = None

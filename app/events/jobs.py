@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import select, text, update
+from sqlalchemy import null, select, text, update
 
 from app.core import clock
 from app.core.jobs import job
@@ -18,13 +18,15 @@ from app.core.tenant import all_tenants, db, require_clinic, tenant_scope
 from app.core.transaction import unit_of_work
 from app.core.waking import Waiting, add_waiting, begin_relay, count_waiting, take_waiting
 from app.events.base import EVENT_TYPES, LISTENERS
-from app.events.models import DeliveryStatus, EventDelivery, overdue_at
+from app.events.models import DeliveryStatus, EventDelivery, EventRecord, overdue_at
+from config import get_settings
 
 log = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 8
 BACKOFF_SECONDS = 2
 SWEPT_AT_ONCE = 1000
+FORGOTTEN_AT_ONCE = 5000
 # After so long a relay queues itself again, so that more urgent queues have their turn.
 RELAY_SECONDS = 5.0
 # How many deliveries a relay takes off the list at once: those that it has when it is killed wait for the sweeper.
@@ -178,3 +180,18 @@ def _due_deliveries(now: datetime) -> list[Any]:
             .with_for_update(skip_locked=True)
         )
     )
+
+
+@job("report", attempts=1, timeout=1800, every=3600)
+def forget_payloads() -> int:
+    """Drop what old events say; that they were, and the hash of it, stays (SPEC AUD-4). How many."""
+    before, forgotten = clock.now() - timedelta(days=get_settings().event_payload_days), 0
+    while True:
+        with all_tenants(), unit_of_work():
+            old = select(EventRecord.id).where(EventRecord.occurred_at < before, EventRecord.payload.is_not(None))
+            chosen = old.order_by(EventRecord.occurred_at).limit(FORGOTTEN_AT_ONCE).scalar_subquery()
+            dropped = update(EventRecord).where(EventRecord.id.in_(chosen)).values(payload=null())
+            count = db.session.execute(dropped.execution_options(synchronize_session=False)).rowcount  # type: ignore[attr-defined]
+        forgotten += count
+        if count < FORGOTTEN_AT_ONCE:
+            return forgotten

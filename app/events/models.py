@@ -29,10 +29,15 @@ class DeliveryStatus(StrEnum):
 
 
 class EventRecord(TenantModel):
-    """One published event: the envelope of SPEC EVT-2. `payload` is dropped after 30 days, its hash stays."""
+    """One published event: the envelope of SPEC EVT-2. `payload` is dropped after EVENT_PAYLOAD_DAYS, its
+    hash stays.
+    """
 
     __tablename__ = "event"
-    __table_args__ = (Index("ix_event_clinic_time", "clinic_id", "occurred_at"),)
+    __table_args__ = (
+        Index("ix_event_clinic_time", "clinic_id", "occurred_at"),
+        Index("ix_event_with_payload", "occurred_at", postgresql_where="payload is not null"),
+    )
 
     type: Mapped[str] = mapped_column(String(80), nullable=False, index=True)
     category: Mapped[str] = mapped_column(String(20), nullable=False)

@@ -17,7 +17,7 @@ from app.core.tenant import all_tenants, db, tenant_scope
 from app.core.transaction import unit_of_work
 from app.core.waking import take_waiting
 from app.events.base import EVENT_TYPES, LISTENERS, REACTIONS, Category, Event, listens_to, matches, reacts_to
-from app.events.jobs import MAX_ATTEMPTS, TryLater, deliver, sweep_deliveries
+from app.events.jobs import MAX_ATTEMPTS, TryLater, deliver, forget_payloads, sweep_deliveries
 from app.events.models import DeliveryStatus, EventDelivery, EventRecord
 from app.events.services import publish, replay_delivery
 from app.tenancy.models import Location
@@ -181,3 +181,16 @@ def test_another_clinics_delivery_cannot_be_run(clinic: Any, other_clinic: Any, 
     assert heard == []
     with all_tenants():
         assert db.session.get_one(EventDelivery, delivery_id).status == DeliveryStatus.PENDING
+
+
+def test_what_old_events_said_is_forgotten_and_that_they_were_is_not(clinic: Any, heard: list[str]) -> None:
+    ring(clinic.id, "old")
+    with clock.travel(timedelta(days=20)):
+        ring(clinic.id, "young")
+    with clock.travel(timedelta(days=31)):
+        assert forget_payloads() >= 1
+        assert forget_payloads() == 0
+    with tenant_scope(clinic.id):
+        kept = db.session.scalars(select(EventRecord).order_by(EventRecord.occurred_at)).all()
+        assert [record.payload for record in kept] == [None, {"bellId": "young"}]
+        assert all(len(record.payload_hash) == 64 for record in kept)

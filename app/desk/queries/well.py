@@ -209,5 +209,5 @@ def _trail() -> Check:
     return Check(_("Audit trail"), OK, _("holds, walked to its end by a worker"), url)
 
 
-def _link(resource: str, endpoint: str, **arguments: str) -> str:
+def _link(resource: str, endpoint: str, **arguments: Any) -> str:
     return url_for(endpoint, **arguments) if may(resource, "read") else ""
