@@ -116,6 +116,7 @@ class DayCloseView(ActionView):
             state=state,
             drawers=[_with_money(drawer) for drawer in state.drawers],
             closed=until is not None and on <= until,
+            done=db.session.scalar(select(DayClose).where(DayClose.business_on == on)),
             today=today,
             history=list(db.session.scalars(history)),
             words=WORDS,

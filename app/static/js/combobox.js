@@ -22,7 +22,10 @@ export class Combobox {
     this.abort?.abort();
     const query = this.input.value.trim();
     if (query.length < this.minimum) return this.close();
-    this.timer = setTimeout(() => this.fetch(query), pause);
+    // Whoever begins to type is answered at once; while the keys follow each other, one question is enough.
+    const rested = performance.now() - (this.asked ?? -PAUSE) >= PAUSE;
+    this.asked = performance.now();
+    this.timer = setTimeout(() => this.fetch(query), rested ? 0 : pause);
   }
 
   async fetch(query) {
