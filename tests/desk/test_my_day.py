@@ -14,6 +14,7 @@ from app.core import clock
 from app.core.tenant import db
 from app.core.transaction import unit_of_work
 from app.desk.queries.my_day import week_ahead
+from app.desk.queries.visits import day_of_visits
 from app.people.models import Doctor
 from app.queueing.models import QueueToken
 from app.queueing.services import arrive, call_next
@@ -144,6 +145,8 @@ def test_a_patient_who_is_sent_on_belongs_to_the_colleague(
     said = surgery.send(f"/my-day/tokens/{token.id}/transfer", doctorId=sen.id, note="Second opinion")
     assert said.status_code == 200
     theirs = screen_of("DOCTOR", doctor_id=sen.id)
+    (line,) = day_of_visits(clock.today("Asia/Kolkata")).visits
+    assert (line.id, line.token) == (visit_id, "B-01")
     assert surgery.send(f"/my-day/visits/{visit_id}/start").status_code == 404
     assert theirs.send(f"/my-day/{sen.id}/call-next").status_code == 200
     assert theirs.send(f"/my-day/visits/{visit_id}/start").status_code == 200

@@ -26,6 +26,7 @@ MOST_VISITS = 500
 GONE = (AppointmentStatus.CANCELLED, AppointmentStatus.DECLINED)
 EXPECTED = (AppointmentStatus.SCHEDULED, AppointmentStatus.CONFIRMED)
 ARRIVING = (AppointmentStatus.REQUESTED, *EXPECTED)
+_SENT_ON = TokenStatus.TRANSFERRED  # the visit has another token, where the patient waits now
 OWING = (*EXPECTED, AppointmentStatus.CHECKED_IN, AppointmentStatus.IN_PROGRESS, AppointmentStatus.COMPLETED)
 
 
@@ -119,7 +120,7 @@ def _rows(on: date, location_id: str | None, doctor_id: str | None) -> Select[An
         select(*COLUMNS)
         .join(Patient, Patient.id == Appointment.patient_id)
         .join(Doctor, Doctor.id == Appointment.doctor_id)
-        .outerjoin(QueueToken, QueueToken.appointment_id == Appointment.id)
+        .outerjoin(QueueToken, (QueueToken.appointment_id == Appointment.id) & (QueueToken.status != _SENT_ON))
         .outerjoin(Invoice, (Invoice.appointment_id == Appointment.id) & (Invoice.status != InvoiceStatus.VOID))
         .outerjoin(Coverage, (Coverage.appointment_id == Appointment.id) & (Coverage.status != CoverageStatus.RETURNED))
         .where(Appointment.starts_at >= first, Appointment.starts_at < last, Appointment.status.not_in(GONE))
