@@ -12,6 +12,7 @@ from app.billing.events import InvoicePaid
 from app.billing.services.cash_desk_movements import record_refund, record_return, record_taking
 from app.billing.services.coverage import confirm_if_covered, settle_coverage
 from app.billing.services.credit_notes import credit_refund
+from app.billing.services.failed_charges import ask_after_failed_charge
 from app.billing.services.renewals import begin_paid_period
 from app.billing.services.settlement import take_payment
 from app.billing.services.visit_fees import charge_for_late_cancelling, charge_for_missing
@@ -19,7 +20,7 @@ from app.billing.services.visits import bill_completed_visit, settle_cancelled_v
 from app.core.money import Money
 from app.core.tenant import db
 from app.events.base import reacts_to
-from app.payments.events import PaymentCompleted, PaymentRefunded, RefundFailed
+from app.payments.events import PaymentCompleted, PaymentFailed, PaymentRefunded, RefundFailed
 from app.payments.models import Payment, Refund
 from app.scheduling.events import (
     AppointmentApproved,
@@ -52,6 +53,11 @@ def note_return(event: RefundFailed) -> None:
 @reacts_to(PaymentCompleted)
 def settle_on_payment(event: PaymentCompleted) -> None:
     take_payment(db.session.get_one(Payment, event.payment_id))
+
+
+@reacts_to(PaymentFailed)
+def ask_on_failed_charge(event: PaymentFailed) -> None:
+    ask_after_failed_charge(db.session.get_one(Payment, event.payment_id))
 
 
 @reacts_to(PaymentRefunded)

@@ -37,8 +37,8 @@ PLAN_COLUMNS = (
     Plan.created_at,
 )
 SHOWN = (
-    "id", "patient_id", "plan_id", "next_plan_id", "status", "currency", "price_minor", "period", "quota", "used",
-    "period_number", "period_starts_at", "period_ends_at", "trial_ends_at", "started_at", "auto_renew",
+    "id", "patient_id", "plan_id", "next_plan_id", "autopay_method_id", "status", "currency", "price_minor", "period",
+    "quota", "used", "period_number", "period_starts_at", "period_ends_at", "trial_ends_at", "started_at", "auto_renew",
     "cancel_at_period_end", "past_due_since", "cancel_reason", "ended_at", "created_at",
 )  # fmt: skip
 SUBSCRIPTION_COLUMNS = (

@@ -10,8 +10,9 @@ from app.core.tenant import db, require_clinic
 from app.core.transaction import unit_of_work
 from app.payments.gateways import GATEWAYS, gateway_with_code
 from app.payments.gateways.base import Capabilities
-from app.payments.models import Payment, WebhookEvent
+from app.payments.models import Payment, PaymentMethod, WebhookEvent
 from app.payments.services import ask_gateway, receive_webhook, start_checkout
+from app.payments.services.saved_methods import begin_saving, methods_of, take_saved
 from app.tenancy.models import ProviderAccount
 from app.tenancy.providers import save_account
 from tests.factories.payments import CREDENTIALS, KEY_ID, KEY_SECRET, WEBHOOK_SECRET, make_payment, reread
@@ -129,6 +130,15 @@ class GatewayClinic:
 
     def deliver(self) -> None:
         self.hand_on(*self.posted())
+
+
+def leave_card(stripe: GatewayClinic, patient_id: str) -> list[PaymentMethod]:
+    """As the patient does it: to the hosted page, a card, and back; what is saved by then."""
+    page = begin_saving(patient_id)
+    stripe.pay(page.order_id, webhook=False)
+    take_saved(patient_id, stripe.account_id)
+    db.session.rollback()
+    return methods_of(patient_id)
 
 
 def stored_webhooks() -> list[WebhookEvent]:

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from app.core.errors import Invalid, NotFound, ProviderUnavailable
 from app.core.tenant import db
 from app.core.transaction import unit_of_work
-from app.payments.models import GatewayCustomer, PaymentMethod
+from app.payments.models import GatewayCustomer
 from app.payments.services import start_checkout
 from app.payments.services.links import saved_url
 from app.payments.services.saved_methods import (
@@ -27,7 +27,7 @@ from app.payments.services.saved_methods import (
 from app.tenancy.models import ProviderAccount
 from tests.factories.payments import make_gateway_account, make_payment, reread
 from tests.factories.people import make_patient
-from tests.payments.gateway_accounts import STRIPE, GatewayClinic
+from tests.payments.gateway_accounts import STRIPE, GatewayClinic, leave_card
 from tests.sandbox_server import RunningSandbox
 from tests.scripted_server import answer, scripted_server
 
@@ -45,15 +45,6 @@ def stripe(gateway_server: RunningSandbox, in_clinic: Any) -> Iterator[GatewayCl
 
 def account_id() -> str:
     return db.session.scalars(select(ProviderAccount.id).where(ProviderAccount.provider == "stripe")).one()
-
-
-def leave_card(stripe: GatewayClinic, patient_id: str) -> list[PaymentMethod]:
-    """As the patient does it: to the hosted page, a card, and back."""
-    page = begin_saving(patient_id)
-    stripe.sandbox.pay(page.order_id, gateway="stripe", webhook=False)
-    take_saved(patient_id, account_id())
-    db.session.rollback()
-    return methods_of(patient_id)
 
 
 def test_a_card_is_saved_and_the_first_is_the_default(stripe: GatewayClinic) -> None:

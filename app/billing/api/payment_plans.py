@@ -14,6 +14,7 @@ from app.billing.api.shapes import show_payment_plan
 from app.billing.models import InstalmentInterval, PaymentPlan, PaymentPlanStatus
 from app.billing.plan_queries import get_payment_plan, visible_plans
 from app.billing.services import cancel_payment_plan, change_payment_plan, lock_plan, make_payment_plan
+from app.billing.services.autopay import set_autopay
 from app.billing.services.instalments import process_plan
 from app.core.api import Api, Body, ListQuery, endpoint
 from app.core.errors import Invalid
@@ -30,6 +31,7 @@ class NewPaymentPlan(Body):
     interval: InstalmentInterval = InstalmentInterval.MONTH
     first_due_on: Day | None = Field(None, description="By default today.")
     notes: str = Field("", max_length=2000)
+    autopay_method_id: Id | None = Field(None, description="A saved method that is charged on each day.")
 
 
 class PaymentPlanChanges(Body):
@@ -39,6 +41,7 @@ class PaymentPlanChanges(Body):
 
     notes: str | None = Field(None, max_length=2000)
     next_due_on: Day | None = Field(None, description="Moves every instalment that is not paid.")
+    autopay_method_id: Id | None = Field(None, description="A saved method that is charged on each day; null: none.")
     status: PaymentPlanStatus | None = None
     reason: str = Field("", max_length=300)
 
@@ -76,8 +79,10 @@ class PaymentPlanApi(Api):
     )
     def create(self, body: NewPaymentPlan) -> dict[str, Any]:
         """Split what is due of an open invoice into instalments."""
-        options = body.model_dump(exclude={"invoice_id", "instalments"})
-        return show_payment_plan(make_payment_plan(locked_invoice(body.invoice_id), body.instalments, **options))
+        options = body.model_dump(exclude={"invoice_id", "instalments", "autopay_method_id"})
+        plan = make_payment_plan(locked_invoice(body.invoice_id), body.instalments, **options)
+        set_autopay(plan, body.autopay_method_id)
+        return show_payment_plan(plan)
 
     @endpoint("GET", PLAN, resource="payment_plan", action="read")
     def plan(self, payment_plan_id: str) -> dict[str, Any]:
@@ -95,7 +100,9 @@ class PaymentPlanApi(Api):
             if not body.reason:
                 raise Invalid(fields={"reason": _("Say why.")})
             return show_payment_plan(cancel_payment_plan(plan, body.reason))
-        options = body.model_dump(exclude={"status", "reason"})
+        if "autopay_method_id" in body.model_fields_set:
+            set_autopay(plan, body.autopay_method_id)
+        options = body.model_dump(exclude={"status", "reason", "autopay_method_id"})
         return show_payment_plan(change_payment_plan(plan, **options))
 
     @endpoint("POST", f"{PLAN}/process", resource="payment_plan", action="process", idempotent=True)

@@ -70,6 +70,7 @@ def show_payment_plan(plan: PaymentPlan) -> dict[str, Any]:
         "outstanding": plan.outstanding.to_json(),
         "currency": plan.currency,
         "nextDueOn": plan.next_due_on,
+        "autopayMethodId": plan.autopay_method_id,
         "notes": plan.notes,
         "cancelReason": plan.cancel_reason or None,
         "createdAt": plan.created_at,

@@ -85,6 +85,9 @@ class SubscriptionChanges(Body):
     plan_id: Id | None = None
     at_period_end: bool = Field(False, description="The plan changes with the next period.")
     auto_renew: bool | None = None
+    autopay_method_id: Id | None = Field(
+        None, description="A saved method that is charged when the subscription falls due; null: none."
+    )
 
 
 class SubscriptionQuery(ListQuery):

@@ -58,6 +58,7 @@ def _head(row: Any, plan_name: str, types: Any) -> dict[str, Any]:
         "planId": row.plan_id,
         "planName": plan_name,
         "nextPlanId": row.next_plan_id,
+        "autopayMethodId": row.autopay_method_id,
         "status": row.status,
         "price": _major(row.price_minor, row.currency),
         "currency": row.currency,

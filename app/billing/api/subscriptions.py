@@ -12,6 +12,7 @@ from app.billing.api.subscription_shapes import show_subscription, show_subscrip
 from app.billing.models import Subscription
 from app.billing.queries import patient_of_user
 from app.billing.services import begin_invoice_payment
+from app.billing.services.autopay import set_autopay
 from app.billing.services.plan_changes import change_plan_at_once, change_plan_later
 from app.billing.services.subscription_locks import lock_row
 from app.billing.services.subscriptions import (
@@ -92,6 +93,8 @@ class SubscriptionApi(Api):
         get_subscription(subscription_id)
         if body.auto_renew is not None:
             set_terms(lock_row(subscription_id), auto_renew=body.auto_renew)
+        if "autopay_method_id" in body.model_fields_set:
+            set_autopay(lock_row(subscription_id), body.autopay_method_id)
         if body.plan_id is not None:
             _change_plan(subscription_id, body.plan_id, body.at_period_end)
         return show_subscription(get_subscription(subscription_id))

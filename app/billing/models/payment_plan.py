@@ -82,6 +82,8 @@ class PaymentPlan(Stateful, TenantModel):
     baseline_minor: Mapped[int] = minor_column()
     notes: Mapped[str] = mapped_column(Text, nullable=False, default="")
     made_by_id: Mapped[str | None] = id_column()
+    # Charged for each instalment on its day, where the patient agreed to that.
+    autopay_method_id: Mapped[str | None] = tenant_reference("payment_method", nullable=True)
     defaulted_at: Mapped[datetime | None] = mapped_column(AwareTime)
     finished_at: Mapped[datetime | None] = mapped_column(AwareTime)
     cancel_reason: Mapped[str] = mapped_column(String(300), nullable=False, default="")

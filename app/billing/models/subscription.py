@@ -110,6 +110,8 @@ class Subscription(Stateful, TenantModel):
     cancel_at_period_end: Mapped[bool] = mapped_column(Boolean, nullable=False, default=False)
     # The plan from the next period on.
     next_plan_id: Mapped[str | None] = tenant_reference("plan", nullable=True)
+    # Charged when the subscription falls due and on the days of dunning, where the patient agreed to that.
+    autopay_method_id: Mapped[str | None] = tenant_reference("payment_method", nullable=True)
     past_due_since: Mapped[datetime | None] = mapped_column(AwareTime)
     # How many of the clinic's reminders went out since then.
     reminders: Mapped[int] = mapped_column(Integer, nullable=False, default=0)

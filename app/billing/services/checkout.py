@@ -197,6 +197,7 @@ def _waiting_payment(invoice: Invoice, provider: str | None, amount: Money) -> P
         Payment.amount_minor == amount.minor,
         Payment.currency == amount.currency,
         Payment.abandoned_at.is_(None),
+        Payment.saved_method_id.is_(None),  # charged by us, and without a page
     )
     if provider is not None:
         wanted = wanted.where(Payment.provider == provider)

@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from app.billing.models import COVERING, Subscription, SubscriptionPeriod, SubscriptionStatus
 from app.billing.periods import add_periods
+from app.billing.services.autopay import charge_subscription
 from app.billing.services.renewals import bill_next_period, pending_period, remind, set_next_step
 from app.billing.services.subscription_locks import lock_with_money
 from app.billing.services.subscriptions import end_subscription
@@ -95,10 +96,11 @@ def _fall_due(subscription: Subscription) -> None:
     subscription.past_due_since, subscription.reminders = clock.now(), 0
     db.session.flush()
     publish(SubscriptionUpdated.about(subscription, change="past_due"))
+    charge_subscription(subscription)
 
 
 def _press(subscription: Subscription, money_unclear: bool) -> None:
-    """Remind on the clinic's days, of several that were missed once; cancel at the end."""
+    """Charge or remind on the clinic's days, of several that were missed once; cancel at the end."""
     settings, since = settings_in_scope(), subscription.past_due_since
     assert since is not None  # ck_subscription_past_due
     if _day(since, settings.dunning_cancel_days) <= clock.now():
@@ -110,7 +112,8 @@ def _press(subscription: Subscription, money_unclear: bool) -> None:
     passed = sum(1 for day in settings.dunning_steps if _day(since, day) <= clock.now())
     if passed > subscription.reminders:
         subscription.reminders = passed
-        remind(subscription)
+        if not charge_subscription(subscription):
+            remind(subscription)
     set_next_step(subscription)
 
 

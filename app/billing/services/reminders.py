@@ -14,6 +14,7 @@ from sqlalchemy import and_, or_, select
 from app.billing.models import OWED, RUNNING, Instalment, Invoice, PaymentPlan, SubscriptionPeriod
 from app.billing.notices import addresses, wants_peace
 from app.billing.papers import day_text
+from app.billing.services.autopay import charge_instalment
 from app.billing.services.invoices import lock_invoice
 from app.billing.services.pay_links import make_pay_link
 from app.billing.services.payment_plans import default_if_too_late, lock_plan
@@ -118,11 +119,17 @@ def _step(item: Instalment) -> int:
 
 def _tell_instalment(item: Instalment) -> None:
     item.told_days = step = _step(item)
+    if not charge_instalment(item):
+        tell_instalment_due(item, step)
+    db.session.flush()
+
+
+def tell_instalment_due(item: Instalment, step: int) -> None:
+    """Ask for an instalment with a pay link, once for each step."""
     if not wants_peace(item.plan.patient):
         _link, address = make_pay_link(item.plan.invoice, instalment=item)
         about = _about_instalment(item.plan, item, address)
         _tell(item.plan.patient, "instalment_due", item.outstanding, about, f"instalment-due:{item.id}:{step}")
-    db.session.flush()
 
 
 def _about_instalment(plan: PaymentPlan, item: Instalment, address: str) -> dict[str, str]:

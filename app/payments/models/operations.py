@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 class OperationKind(StrEnum):
     """What we ask of a gateway. FETCH watches a payment until it is settled, in case no notice comes.
 
-    CAPTURE takes reserved money, or what the payer approved where the gateway waits for that call.
+    CAPTURE takes reserved money, or what the payer approved where the gateway waits for that call. CHARGE takes money
+    from a saved instrument.
     """
 
     CREATE_ORDER = "CREATE_ORDER"
@@ -46,6 +47,7 @@ class OperationKind(StrEnum):
     VOID = "VOID"
     REFUND = "REFUND"
     FETCH = "FETCH"
+    CHARGE = "CHARGE"
 
 
 class OperationStatus(StrEnum):

@@ -120,6 +120,8 @@ class Payment(TenantModel):
     # The order's hosted page, which some gateways tell only when they open it.
     page_url: Mapped[str | None] = mapped_column(Text)
     gateway_payment_id: Mapped[str | None] = mapped_column(String(80), index=True)
+    # The instrument that we charge without its owner; such a payment has no hosted page.
+    saved_method_id: Mapped[str | None] = tenant_reference("payment_method", nullable=True)
     status: Mapped[str] = mapped_column(String(20), Computed(STATUS_RULE, persisted=True))
     currency: Mapped[str] = currency_column()
     amount_minor: Mapped[int] = minor_column()

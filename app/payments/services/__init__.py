@@ -1,15 +1,17 @@
 """Verbs on payments and refunds.
 
-Inside the caller's unit of work: `create_payment`, `record_tender`, `change_payment`, `abandon_payment`,
-`request_refund`, `approve_refund`, `reject_refund`, `replay_webhook`, `plan_run`, `accept_fee`, `answer_difference`,
-`release_hold`, `decline_hold` and the `apply_*` functions.
+Inside the caller's unit of work: `create_payment`, `begin_charge`, `record_tender`, `change_payment`,
+`abandon_payment`, `request_refund`, `approve_refund`, `reject_refund`, `replay_webhook`, `plan_run`, `accept_fee`,
+`answer_difference`, `release_hold`, `decline_hold` and the `apply_*` functions.
 
-Outside any, because they call a gateway and commit in steps: `start_checkout`, `capture_payment`, `void_payment`,
-`send_refund`, `ask_gateway`, `handle_return`, `receive_webhook`, `process_webhook`, `carry_out_run` and `look_again`.
+Outside any, because they call a gateway and commit in steps: `start_checkout`, `finish_charge`, `capture_payment`,
+`void_payment`, `send_refund`, `ask_gateway`, `handle_return`, `receive_webhook`, `process_webhook`, `carry_out_run` and
+`look_again`.
 """
 
 from app.payments.services.asking import ask_gateway
 from app.payments.services.captures import capture_payment
+from app.payments.services.charging import begin_charge, charge_under_way, finish_charge
 from app.payments.services.checkout import OpenCheckout, start_checkout
 from app.payments.services.differences import accept_fee, answer_difference, look_again
 from app.payments.services.disputes import apply_dispute_fact
@@ -31,6 +33,7 @@ from app.payments.services.refunds import (
     request_refund,
 )
 from app.payments.services.returns import ReturnResult, handle_return
+from app.payments.services.saved_methods import get_method
 from app.payments.services.sending import send_refund
 from app.payments.services.voids import void_payment
 from app.payments.services.webhooks import process_webhook, receive_webhook, replay_webhook
@@ -47,12 +50,16 @@ __all__ = [
     "apply_release",
     "approve_refund",
     "ask_gateway",
+    "begin_charge",
     "capture_payment",
     "carry_out_run",
+    "charge_under_way",
     "change_payment",
     "checkout_url",
     "create_payment",
     "decline_hold",
+    "finish_charge",
+    "get_method",
     "handle_return",
     "look_again",
     "may_decide",

@@ -15,6 +15,7 @@ from app.payments.errors import NotKnownYet
 from app.payments.gateways.base import ORDER_EXPIRED, Gateway, GatewayOrder, GatewayRefund
 from app.payments.models import OperationKind, Payment, PaymentOperation, Refund, RefundStatus
 from app.payments.services.captures import finish_capture, note_approval
+from app.payments.services.charging import finish_charge
 from app.payments.services.checkout import order_reference, record_order
 from app.payments.services.facts import apply_fact, apply_refund_fact
 from app.payments.services.gateway import call, open_gateway, unavailable
@@ -64,6 +65,7 @@ def ask_gateway(payment_id: str, *, at_once: bool = True, refund_id: str | None 
     with unit_of_work():
         question = _plan(payment_id, at_once, refund_id)
     if question is None:
+        finish_charge(payment_id, at_once=at_once)
         return
     try:
         answer = call(question.gateway, lambda: _ask(question))

@@ -135,7 +135,7 @@ def order_reference(payment: Payment) -> str:
 def _prepare(payment_id: str) -> _Task | None:
     """What to ask of the gateway; None for a payment that is held, which is noted."""
     payment = locked(payment_id)
-    if payment.at_desk or payment.authorized_minor or payment.abandoned_at:
+    if payment.at_desk or payment.authorized_minor or payment.abandoned_at or payment.saved_method_id:
         raise Conflict(_("There is nothing to pay."), code="NOTHING_TO_PAY", status=payment.status)
     if review_checkout(payment) is not None:
         return None

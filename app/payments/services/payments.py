@@ -18,10 +18,11 @@ from app.payments.errors import CannotVoid
 from app.payments.events import BillingPaymentCreated, BillingPaymentUpdated
 from app.payments.gateways import gateway_with_code
 from app.payments.gateways.base import GatewayPayment, PaymentState
-from app.payments.models import DESK, Payment, PaymentStatus, TenderKind
+from app.payments.models import DESK, Payment, PaymentMethod, PaymentStatus, TenderKind
 from app.payments.services.facts import apply_fact
 from app.payments.services.gateway import choose_account
 from app.payments.services.sums import locked, settle
+from app.tenancy.providers import account_with_id
 
 VOIDABLE = frozenset({PaymentStatus.PENDING, PaymentStatus.FAILED})
 
@@ -36,14 +37,19 @@ def create_payment(
     description: str = "",
     payer: Mapping[str, str] | None = None,
     manual_capture: bool = False,
+    method: PaymentMethod | None = None,
 ) -> Payment:
     """A payment that waits to be paid at a gateway; `start_checkout` opens its order after the commit.
 
-    `payer` has name, email and phone (E.164) to fill in the hosted page. Raises Invalid for an amount that cannot be
+    `payer` has name, email and phone (E.164) to fill in the hosted page; a saved `method` is charged at its own account
+    and without a page. Raises Invalid for an amount that cannot be
     paid there or where no gateway is set up.
     """
     _check_amount(amount)
-    account = choose_account(provider, amount, reserve=manual_capture)
+    if method is not None:
+        account = account_with_id(method.account_id)
+    else:
+        account = choose_account(provider, amount, reserve=manual_capture)
     _check_charge(account.provider, amount, manual_capture)
     payment = Payment(
         id=new_id(),
@@ -58,6 +64,7 @@ def create_payment(
         description=description[:200],
         payer=dict(payer or {}),
         manual_capture=manual_capture,
+        saved_method_id=method.id if method is not None else None,
     )
     return _add(payment)
 
