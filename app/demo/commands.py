@@ -15,6 +15,7 @@ from app.core.tenant import all_tenants, db, tenant_scope
 from app.core.transaction import unit_of_work
 from app.demo.abroad import found_abroad
 from app.demo.cast import HARBOUR, SUNRISE, DemoClinic
+from app.demo.correspondence import add_correspondence
 from app.demo.crowd import add_patients
 from app.demo.house import add_staff, create_clinics, furnish
 from app.demo.outside import SandboxAway, connect_clinics
@@ -60,6 +61,7 @@ def _fill(clinic_id: str, cast: DemoClinic) -> int:
         record("demo.loaded", Clinic.__tablename__, clinic_id, rows=written)
     with tenant_scope(clinic_id), unit_of_work():
         add_present(house, patients, today, random)
+        add_correspondence()
     return written
 
 

@@ -1,4 +1,4 @@
-"""Messages that are right only while something holds: asked when one leaves, in that transaction, not when it is queued.
+"""Messages that are right only while something holds: asked when one leaves, in that transaction, not when queued.
 
 A reminder may wait for a retry or for the end of quiet hours while its visit is moved. Who knows declares the question;
 it locks what it reads, so that a change under way is waited for.

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from flask_babel import lazy_gettext as _
 
+from app.core.i18n import current_language
 from app.messaging.models import Channel, SuppressionReason
+from app.messaging.rendering import in_language
+from app.messaging.templates import TEMPLATES
+
+_VARIABLE = re.compile(r"\{\{ (\w+) \}\}")
 
 CHANNEL_NAMES: dict[str, Any] = {
     Channel.EMAIL: _("E-mail"),
@@ -31,3 +37,9 @@ def channel_name(code: str) -> str:
 
 def reason_name(code: str) -> str:
     return str(REASONS.get(code, code))
+
+
+def message_title(name: str) -> str:
+    """A template's default subject with its variables by name, in the reader's language."""
+    template = TEMPLATES.get(name)
+    return _VARIABLE.sub(r"‹\1›", in_language(template.subject, current_language())) if template else name

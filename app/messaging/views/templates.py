@@ -12,14 +12,12 @@ from flask_babel import lazy_gettext
 from sqlalchemy import select
 
 from app.core.errors import AppError, Invalid, NotFound
-from app.core.i18n import current_language
 from app.core.ids import is_id, new_id
 from app.core.tenant import db
 from app.core.transaction import unit_of_work
 from app.core.views import ActionView
 from app.messaging.channels import CHANNELS
 from app.messaging.models import Channel, ClinicTemplate
-from app.messaging.rendering import in_language
 from app.messaging.routing import EVENT_OF
 from app.messaging.services import queue_message
 from app.messaging.templates import TEMPLATES
@@ -33,11 +31,10 @@ from app.messaging.wording import (
     use_version,
     wording_of,
 )
-from app.messaging.words import channel_name
+from app.messaging.words import channel_name, message_title
 
 PLACE = "/<name>/<channel>/<language>"
 VERSIONS_SHOWN = 20
-_HOLE = re.compile(r"\{\{.*?\}\}")
 # What staff read in the console, and nobody else.
 CONSOLE_ONLY = (Channel.IN_APP,)
 
@@ -145,12 +142,6 @@ def _address(name: str, channel: str, language: str) -> str:
     return url_for("MessageTemplateView.edit", name=name, channel=channel, language=language)
 
 
-def title_of(name: str) -> str:
-    """The default subject without its variables, in the reader's language."""
-    subject = in_language(TEMPLATES[name].subject, current_language())
-    return " ".join(_HOLE.sub("…", subject).split()) if name in TEMPLATES else name
-
-
 def _channels_of(name: str) -> tuple[Channel, ...]:
     return WORDED if name in EVENT_OF or name == "digest" else CONSOLE_ONLY
 
@@ -163,7 +154,7 @@ def _rows() -> list[dict[str, Any]]:
     return [
         {
             "name": name,
-            "title": title_of(name),
+            "title": message_title(name),
             "event": EVENT_OF.get(name, ""),
             "cells": [_cells(name, channel, current) for channel in WORDED],
         }
@@ -216,7 +207,7 @@ def _page(name: str, channel: str, language: str) -> dict[str, Any]:
     )
     return {
         "name": name,
-        "title": title_of(name),
+        "title": message_title(name),
         "channel": channel,
         "channel_name": channel_name(channel),
         "language": language,
