@@ -55,7 +55,8 @@ def revoke_feed(feed_id: str) -> CalendarFeed:
 
 
 def feeds_of(doctor_id: str) -> list[CalendarFeed]:
-    """The doctor's links, the latest first. Raises Forbidden."""
+    """The doctor's links, the latest first. Raises NotFound, Forbidden."""
+    get_doctor(doctor_id)
     _check_own(doctor_id)
     wanted = select(CalendarFeed).where(CalendarFeed.doctor_id == doctor_id)
     return list(db.session.scalars(wanted.order_by(CalendarFeed.id.desc())))
