@@ -13,6 +13,7 @@ from app.core import clock
 from app.core.credentials import InvalidCredentials, credential
 from app.core.providers import MALFORMED, N_, Outcome, ProviderError, Timeouts
 from app.messaging.channels.aws_client import AwsCaller, AwsCredentials, AwsRefusal
+from app.messaging.channels.aws_probe import read_json
 from app.messaging.channels.base import Channel, ChannelCapabilities, OutgoingMessage, SendReceipt, Told, Webhook
 from app.messaging.channels.mime import ascii_address, recipient_address
 from app.messaging.channels.ses_events import DELIVERY_TAG, receipt_of
@@ -26,6 +27,7 @@ from app.messaging.channels.sns_envelope import (
     is_certificate,
 )
 
+ACCOUNT = "/v2/email/account"
 DAILY_QUOTA = "daily message quota exceeded"
 NOT_VERIFIED = "not verified"
 # RFC 5322 names in quotation marks; what would end the quotation is left out.
@@ -105,7 +107,7 @@ class Ses(Channel[SesCredentials]):
     def probe(self) -> str:
         """Read the account's own state; sends nothing."""
         try:
-            account = self._aws.call("get_account", {}, harmless=True)
+            account = read_json(self.credentials, "ses", self.base_url + ACCOUNT, clock.now(), self.timeouts)
         except AwsRefusal as error:
             raise self._refusal(error, Outcome.RETRY) from None
         if "SendingEnabled" not in account:

@@ -9,14 +9,18 @@ import json
 import re
 from typing import Any, ClassVar
 
+from app.core import clock
 from app.core.credentials import credential
 from app.core.providers import MALFORMED, N_, Outcome, ProviderError, Timeouts
 from app.messaging.channels.aws_client import AwsCaller, AwsCredentials, AwsRefusal
+from app.messaging.channels.aws_probe import read_xml
 from app.messaging.channels.base import Channel, ChannelCapabilities, OutgoingMessage, SendReceipt
 from app.messaging.channels.push_content import apns_content, checked, fcm_content
 
+READ, VERSION = "GetPlatformApplicationAttributes", "2010-03-31"
 _APPLICATION = r"^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:app/(GCM|APNS|APNS_SANDBOX)/[\w.-]+$"
 _EXISTING = re.compile(r"Endpoint (arn:aws[^\s]*:endpoint/[^\s]+) already exists")
+_DISABLED = re.compile(r"<key>Enabled</key>\s*<value>false</value>")
 _CODES = {
     "EndpointDisabled": Outcome.PERMANENT_RECIPIENT,
     "EndpointDisabledException": Outcome.PERMANENT_RECIPIENT,
@@ -61,17 +65,16 @@ class SnsPush(Channel[SnsPushCredentials]):
 
     def probe(self) -> str:
         """Read the platform application's state."""
+        action = {"Action": READ, "Version": VERSION, "PlatformApplicationArn": self._application}
         try:
-            answer = self._aws.call(
-                "get_platform_application_attributes", {"PlatformApplicationArn": self._application}, harmless=True
-            )
+            answer = read_xml(self.credentials, "sns", self.base_url, action, clock.now(), self.timeouts)
         except AwsRefusal as error:
             # What is not found here is our own application, not a person's device.
             raise self._refusal(error, Outcome.RETRY, recipient=Outcome.PERMANENT_ACCOUNT) from None
-        if str((answer.get("Attributes") or {}).get("Enabled", "true")).lower() == "false":
-            raise ProviderError(
-                Outcome.PERMANENT_ACCOUNT, "PlatformApplicationDisabled", "The application is disabled."
-            )
+        if f"<{READ}Result>" not in answer:
+            raise ProviderError(Outcome.RETRY, MALFORMED, "The answer was not understood.")
+        if _DISABLED.search(answer):
+            raise ProviderError(Outcome.PERMANENT_ACCOUNT, "PlatformApplicationDisabled", "It is disabled.")
         return ""
 
     def send(self, message: OutgoingMessage) -> SendReceipt:

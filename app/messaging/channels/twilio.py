@@ -49,9 +49,9 @@ class TwilioChannel(Channel[T]):
     def probe(self) -> str:
         """Read the account; sends nothing."""
         account = self._twilio.account()
-        if account.status != "active":
+        if account.get("status") != "active":
             raise ProviderError(Outcome.PERMANENT_ACCOUNT, "inactive_account", "The account is not active.")
-        return self.safe_text(account.friendly_name or "")
+        return self.safe_text(account.get("friendly_name") or "")
 
     def send(self, message: OutgoingMessage) -> SendReceipt:
         self.check_attachments(message)

@@ -57,9 +57,15 @@ class TwilioCaller:
         """Make a message; what the SDK read from the answer. Raises ProviderError."""
         return self._call(lambda client: client.messages.create(**fields), hide)
 
-    def account(self) -> Any:
-        """The account's own record. Raises ProviderError."""
-        return self._call(lambda client: client.api.v2010.accounts(self._credentials.account_sid).fetch(), ())
+    def account(self) -> dict[str, Any]:
+        """The account's own record, read without the SDK: a web process asks for it. Raises ProviderError."""
+        http = HttpClient(
+            self._http.base_url, headers=basic_auth(*self._credentials.login()), timeouts=self._http.timeouts
+        )
+        answer = http.get("/2010-04-01/Accounts/{account}.json", ids={"account": self._credentials.account_sid})
+        if not answer.ok:
+            raise self._refusal(answer, ())
+        return answer.json_object()
 
     def _call(self, action: Callable[[Any], Any], hide: Iterable[str]) -> Any:
         from twilio.base.exceptions import TwilioException
@@ -122,13 +128,11 @@ def _transport() -> type[Any]:
         ) -> Response:
             self.answer = None
             path = urlsplit(uri).path.replace(self._account_sid, "{account}")
-            self.answer = self._send(method, path, data, {**(headers or {}), **(basic_auth(*auth) if auth else {})})
+            self.answer = self._send(path, data, {**(headers or {}), **(basic_auth(*auth) if auth else {})})
             return Response(self.answer.status, self.answer.body.decode("utf-8", "replace"), self.answer.headers)
 
-        def _send(self, method: str, path: str, data: Any, headers: dict[str, str]) -> HttpResponse:
+        def _send(self, path: str, data: Any, headers: dict[str, str]) -> HttpResponse:
             ids = {"account": self._account_sid}
-            if method == "GET":
-                return HttpClient(self._http.base_url, headers=headers, timeouts=self._http.timeouts).get(path, ids=ids)
             kept = {name: value for name, value in headers.items() if name.lower() != "content-type"}
             return self._http.post(path, ids=ids, data=data, headers=kept)
 

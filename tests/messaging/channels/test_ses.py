@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
 from base64 import b64encode
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -18,6 +23,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from app.core import clock
 from app.core.credentials import InvalidCredentials
 from app.core.providers import BadSignature, ConnectionResult, Outcome, ProviderError, Timeouts
+from app.messaging.channels.aws_client import AwsCredentials
+from app.messaging.channels.aws_probe import signed_headers
 from app.messaging.channels.base import Attachment, DeliveryStatus, OutgoingMessage, RecipientFact, Webhook
 from app.messaging.channels.ses import Ses
 from app.messaging.channels.sns_envelope import SHELF, Envelope, Trust
@@ -121,6 +128,41 @@ def test_a_paused_account_is_told_by_the_connection_test(server: Server) -> None
     assert channel(server.url).test_connection().result is ConnectionResult.WRONG_CREDENTIALS
     server.will(answer(200, {"SendingEnabled": True}, Content_Type="application/json"))
     assert channel(server.url).test_connection().detail == "The account is in the sandbox of SES."
+
+
+@pytest.mark.parametrize(
+    ("method", "url", "body"),
+    [
+        ("GET", "https://email.ap-south-1.amazonaws.com/v2/email/account", b""),
+        ("POST", "http://127.0.0.1:8001/sns", b"Action=GetPlatformApplicationAttributes&Version=2010-03-31"),
+        ("POST", "https://sns.us-east-1.amazonaws.com/", b"a=%20"),
+    ],
+)
+def test_our_own_signature_is_botocores(method: str, url: str, body: bytes) -> None:
+    now = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    request = AWSRequest(method, url, data=body)
+    request.context["timestamp"] = "20260102T030405Z"
+    signer = SigV4Auth(Credentials(KEY["access_key_id"], KEY["secret_access_key"]), "ses", "us-east-1")
+    request.headers["X-Amz-Date"] = "20260102T030405Z"
+    theirs = signer.signature(signer.string_to_sign(request, signer.canonical_request(request)), request)
+    ours = signed_headers(AwsCredentials.load(KEY), "ses", method, url, body, now)["Authorization"]
+    assert ours.endswith(f"Signature={theirs}")
+
+
+def test_the_connection_test_needs_no_boto3() -> None:
+    """Web processes have little memory to spare."""
+    code = (
+        "import sys; from app.messaging.channels import CHANNELS; from tests.contract.providers.rigs import *\n"
+        "from tests.sandbox_server import running_sandbox\n"
+        "with running_sandbox() as sandbox:\n"
+        "    for adapter in CHANNELS:\n"
+        "        rig = RIGS[adapter.code]\n"
+        "        sandbox.account(rig.simulator, **rig.account)\n"
+        "        assert opened(adapter, sandbox).test_connection().ok, adapter.code\n"
+        "print(sorted({'boto3', 'botocore', 'twilio'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert done.stdout.strip().endswith("[]"), done.stdout + done.stderr
 
 
 def test_boto3_itself_is_served_by_the_sandbox() -> None:
