@@ -98,47 +98,50 @@ def work_on(run_id: str) -> None:
         kind, position = KINDS[run.kind], run.position
     try:
         rows = islice(iter(kind.rows(run)), position, None)
-        _work(run_id, kind, rows)
+        _work(run_id, kind, rows, position)
     except Exception as error:
         log.exception("long work failed: %s", kind.name)
         with unit_of_work():
             _fail(run_id, error)
 
 
-def _work(run_id: str, kind: Kind, rows: Iterator[Any]) -> None:
-    while True:
+def _work(run_id: str, kind: Kind, rows: Iterator[Any], position: int) -> None:
+    more = True
+    while more:
         batch = list(islice(rows, kind.batch))
         try:
             with unit_of_work():
-                more = _batch(run_id, kind, batch)
+                more = _batch(run_id, kind, batch, position)
         except Exception:
             if not batch:
                 raise
             log.exception("a batch failed; its rows are tried one by one")
-            more = _one_by_one(run_id, kind, batch)
-        if not more:
-            return
+            more = _one_by_one(run_id, kind, batch, position)
+        position += len(batch)
 
 
-def _one_by_one(run_id: str, kind: Kind, batch: Sequence[Any]) -> bool:
-    for row in batch:
+def _one_by_one(run_id: str, kind: Kind, batch: Sequence[Any], position: int) -> bool:
+    for place, row in enumerate(batch, position):
         try:
             with unit_of_work():
-                more = _batch(run_id, kind, [row])
+                more = _batch(run_id, kind, [row], place)
         except Exception as error:
             log.exception("a row failed")
             text = _("An unexpected failure (%(kind)s); see the log.", kind=type(error).__name__)
             with unit_of_work():
-                more = _batch(run_id, kind, [row], failing=text)
+                more = _batch(run_id, kind, [row], place, failing=text)
         if not more:
             return False
     return True
 
 
-def _batch(run_id: str, kind: Kind, batch: Sequence[Any], *, failing: str = "") -> bool:
-    """Do the next rows; whether there may be more. `failing`: they are known to fail, and why."""
-    run = _lock(run_id)
-    if run is None or run.over:
+def _batch(run_id: str, kind: Kind, batch: Sequence[Any], position: int, *, failing: str = "") -> bool:
+    """Do the rows after `position`; whether there may be more. `failing`: they are known to fail, and why.
+
+    A worker that was taken for dead and finds the run further on than it left it leaves it to the other one.
+    """
+    run = _lock(run_id, wait=True)
+    if run is None or run.over or run.position != position:
         return False
     if run.status == JobStatus.QUEUED:
         run.become(JobStatus.RUNNING)

@@ -118,6 +118,29 @@ def test_a_killed_worker_loses_nothing_and_repeats_nothing(clinic: Any, kind: An
     assert result_of(clinic.id, run) == b"head 0 1 2 3 4 5 6 7 "
 
 
+def test_a_worker_that_was_taken_for_dead_does_nothing_twice(clinic: Any, kind: Any) -> None:
+    """While it hangs in its second batch, another worker does the whole run."""
+    overtaken: list[bool] = []
+
+    def rows(run: JobRun) -> Any:
+        for row in range(8):
+            if row == 4 and not overtaken:
+                overtaken.append(True)
+                with tenant_scope(clinic.id):
+                    services.work_on(run.id)
+            yield row
+
+    kind(do_rows, rows)
+    run_id = ordered(clinic.id, 8)
+    redis_connection().flushdb()
+    with tenant_scope(clinic.id):
+        services.work_on(run_id)
+    run = run_of(clinic.id, run_id)
+    assert (run.status, run.done_count) == (JobStatus.DONE, 8)
+    assert done_rows(clinic.id) == [f"row {number}" for number in range(8)]
+    assert result_of(clinic.id, run) == b"head 0 1 2 3 4 5 6 7 "
+
+
 def test_a_row_that_fails_holds_up_no_other(clinic: Any, kind: Any) -> None:
     def do(run: JobRun, batch: Sequence[int]) -> list[str]:
         if 4 in batch:
