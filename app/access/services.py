@@ -91,7 +91,12 @@ def add_member(user: User, role: str, **links: str | None) -> Member:
 def forget_members_of(patient_id: str) -> None:
     """After the commit, look anew at who the users are that this patient is linked to."""
     user_ids = list(db.session.scalars(select(Member.user_id).where(Member.patient_id == patient_id)))
-    after_commit(lambda: [forget_user(user_id) for user_id in user_ids])
+
+    def forget() -> None:
+        for user_id in user_ids:
+            forget_user(user_id)
+
+    after_commit(forget)
 
 
 def check_role(role: str) -> None:

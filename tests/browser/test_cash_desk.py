@@ -47,7 +47,7 @@ def test_a_drawer_from_its_float_to_its_approved_count(in_clinic: Any, open_brow
     asha = make_member(in_clinic.id, "RECEPTIONIST")
     page = enter(open_browser, asha)
     page.keyboard.press("g")
-    page.keyboard.press("c")
+    page.keyboard.press("w")
     page.wait_for_url("**/drawer/")
     page.locator("#count-50000").fill("2")
     page.keyboard.press("Enter")

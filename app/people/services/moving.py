@@ -57,7 +57,7 @@ def move_rows(merge: PatientMerge) -> dict[str, int]:
 
     A row stays where the survivor has one that a unique key allows only once.
     """
-    moved = {}
+    moved: dict[str, int] = {}
     for reference in references():
         count = _move(reference, merge)
         if count:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from flask import flash, redirect, request, url_for
@@ -11,6 +12,7 @@ from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 
 from app.core.errors import AppError, NotFound
+from app.core.formatting import full_date, phone, plain
 from app.core.ids import is_id
 from app.core.principal import require
 from app.core.tenant import db
@@ -24,6 +26,7 @@ from app.people.queries.duplicates import latest_merges, merges_of, records_alik
 from app.people.services import merge_patients, undo_merge
 from app.people.services.merging import FIELDS, JOINED
 from app.people.services.moving import count_rows
+from app.people.views.patients import language_name
 
 NAMES = {**LABELS, "photo_id": _("Photograph")}
 ROWS = {
@@ -185,4 +188,8 @@ def _words(name: str, value: Any) -> str:
         return str(CHANNELS.get(value, value))
     if name == "photo_id":
         return gettext("kept") if value else ""
-    return str(value or "")
+    if name == "phone":
+        return phone(value) if value else ""
+    if name == "language":
+        return language_name(value)
+    return plain(full_date(value)) if isinstance(value, date) else str(value or "")
