@@ -92,6 +92,7 @@ class PaymentPlan(Stateful, TenantModel):
     __located_through__ = "invoice"
 
     invoice: Mapped[Invoice] = tenant_relationship("Invoice", "PaymentPlan.invoice_id", viewonly=True)
+    autopay: Mapped[Any] = tenant_relationship("PaymentMethod", "PaymentPlan.autopay_method_id", viewonly=True)
     instalments: Mapped[list[Instalment]] = relationship(
         primaryjoin="foreign(Instalment.plan_id) == PaymentPlan.id",
         order_by="Instalment.position",

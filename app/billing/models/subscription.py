@@ -122,6 +122,7 @@ class Subscription(Stateful, TenantModel):
 
     patient: Mapped[Any] = tenant_relationship("Patient", "Subscription.patient_id")
     plan: Mapped[Plan] = tenant_relationship("Plan", "Subscription.plan_id")
+    autopay: Mapped[Any] = tenant_relationship("PaymentMethod", "Subscription.autopay_method_id", viewonly=True)
     next_plan: Mapped[Plan | None] = tenant_relationship("Plan", "Subscription.next_plan_id")
 
     @property

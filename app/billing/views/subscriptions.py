@@ -88,7 +88,7 @@ class SubscriptionView(ReadOnlyView):
     list_columns = ["patient", "plan", "shown_status", "usage", "price", "period", "next_renewal_at", "created_at"]
     show_columns = [
         "patient", "plan", "shown_status", "usage", "price", "period", "period_starts_at", "period_ends_at",
-        "next_renewal_at", "next_plan", "trial_ends_at", "past_due_since", "reminders", "cancel_reason", "ended_at",
+        "next_renewal_at", "autopay", "next_plan", "trial_ends_at", "past_due_since", "reminders", "cancel_reason", "ended_at",
         "created_at",
     ]  # fmt: skip
     search_columns = ["status", "patient", "plan", "period_ends_at", "created_at"]
@@ -104,6 +104,7 @@ class SubscriptionView(ReadOnlyView):
         "next_renewal_at": _("Next renewal"),
         "period_starts_at": _("Period from"),
         "period_ends_at": _("Period until"),
+        "autopay": _("Charged by itself"),
         "next_plan": _("Plan afterwards"),
         "trial_ends_at": _("Trial until"),
         "past_due_since": _("Unpaid since"),
