@@ -69,7 +69,8 @@ def taken_times(draw: some.DrawFn, case: Case, days: list[date]) -> Taken:
 def seats_of(draw: some.DrawFn, group: OpenTime, case: Case, days: list[date]) -> Taken:
     day = group.on or draw(some.sampled_from(days))
     start = first_moment_of(day, group.opens, case.zone) + draw(some.integers(0, 3)) * group.length * MINUTE
-    taken = Taken(start, start + group.length * MINUTE, *draw(some.sampled_from(BUFFERS)), place=group.place)
+    place = draw(some.sampled_from([group.place, group.place, *PLACES]))
+    taken = Taken(start, start + group.length * MINUTE, *draw(some.sampled_from(BUFFERS)), place=place)
     taken.seat = draw(some.integers(0, group.seats))
     return taken
 

@@ -167,3 +167,20 @@ def test_an_odd_day_shows_this_week(visitor: Callable[..., Any], on: str) -> Non
     shown = visitor("CLINIC_ADMIN").get(f"/doctor-week/?doctor={doctor.id}&on={on}")
     assert shown.status_code == 200
     assert "is-today" in shown.text
+
+
+def test_the_lists_let_a_doctor_keep_nobody_elses_hours(visitor: Callable[..., Any]) -> None:
+    own, other, location = make_doctor(), make_doctor(), make_location()
+    others, holiday = make_rule(other, location, 1), make_exception(None, "REMOVE", tomorrow())
+    doctor = visitor("DOCTOR", doctor_id=own.id)
+    hours = {"location": location.id, "weekday": "1", "opens": "09:00", "closes": "12:00", "slot_minutes": "15"}
+    mine = {"doctor": own.id, "capacity": "1", "types": ["IN_PERSON"], **hours}
+    doctor.post(f"/availabilityruleview/edit/{others.id}", data=mine)
+    doctor.post(f"/availabilityruleview/delete/{others.id}")
+    day = {"kind": "REMOVE", "starts_on": tomorrow().isoformat(), "capacity": "1", "types": ["IN_PERSON"]}
+    doctor.post(f"/availabilityexceptionview/edit/{holiday.id}", data={**day, "doctor": own.id})
+    doctor.post(f"/availabilityexceptionview/delete/{holiday.id}")
+    assert [item.doctor_id for item in rules()] == [other.id]
+    assert [item.doctor_id for item in exceptions()] == [None]
+    doctor.post("/availabilityruleview/add", data=mine)
+    assert sorted(item.doctor_id for item in rules()) == sorted([own.id, other.id])

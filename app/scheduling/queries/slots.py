@@ -29,6 +29,7 @@ from sqlalchemy import (
 )
 
 from app.catalog.queries import VISIT_BUFFERS
+from app.catalog.services import MOST_BUFFER_MINUTES
 from app.core import clock
 from app.core.errors import NotFound
 from app.core.principal import find_principal
@@ -64,12 +65,12 @@ ALTERNATIVES = 3
 SEARCH_DAYS = (7, 28, 120)
 DAYS_OF_A_WEEK = 7
 WEEKLY, TAKEN = "WEEKLY", "TAKEN"
-LONGEST_BUFFER = timedelta(minutes=240 + MAX_TRAVEL_MINUTES)
+LONGEST_BUFFER = timedelta(minutes=MOST_BUFFER_MINUTES + MAX_TRAVEL_MINUTES)
 
 
 @dataclass(frozen=True, slots=True)
 class Diary:
-    """What decides a doctor's slots: who they are, and the hours they keep."""
+    """What decides a doctor's slots: who they are, the hours they keep, and what is taken."""
 
     doctor_id: str
     active: bool

@@ -1,4 +1,4 @@
-"""Doctors' hours, holidays and leave, and slots that are held right now."""
+"""Doctors' hours, holidays and other exceptions, and slots that are held right now."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from app.scheduling.forms import (
     weekday_name,
 )
 from app.scheduling.models import AvailabilityException, AvailabilityRule, SlotHold
-from app.scheduling.services import save_exception, save_rule
+from app.scheduling.services import delete_hours, save_exception, save_rule
+from app.scheduling.services.availability import check_keeper
 
 LABELS = {
     "doctor": _("Doctor"),
@@ -129,18 +130,22 @@ class AvailabilityRuleView(CrudView):
         return save_rule(_fill(AvailabilityRule(), form, self.add_columns))
 
     def change_item(self, item: AvailabilityRule, form: Any) -> None:
+        check_keeper(item.doctor_id)  # before it is given to another doctor
         save_rule(_fill(item, form, self.edit_columns))
+
+    def delete_item(self, item: AvailabilityRule) -> None:
+        delete_hours(item)
 
 
 class AvailabilityExceptionView(CrudView):
-    """Days on which it is otherwise: holidays of the clinic, leave, extra hours."""
+    """Days on which it is otherwise: holidays of the clinic, closed time, extra hours."""
 
     model = AvailabilityException
     class_permission_name = "availability"
-    menu = ("Schedule", _("Holidays and leave"))
+    menu = ("Schedule", _("Holidays and exceptions"))
     menu_order = 40
-    list_title = _("Holidays and leave")
-    add_title = _("New holiday, leave or extra hours")
+    list_title = _("Holidays and exceptions")
+    add_title = _("New holiday, closed time or extra hours")
     lede = _("Without a doctor it is a holiday of the whole clinic; without hours it is the whole day.")
     base_order = ("starts_on", "desc")
     list_columns = ["kind", "starts_on", "ends_on", "opens", "closes", "doctor", "reason"]
@@ -175,7 +180,11 @@ class AvailabilityExceptionView(CrudView):
         return save_exception(self._filled(AvailabilityException(), form))
 
     def change_item(self, item: AvailabilityException, form: Any) -> None:
+        check_keeper(item.doctor_id)
         save_exception(self._filled(item, form))
+
+    def delete_item(self, item: AvailabilityException) -> None:
+        delete_hours(item)
 
     def _filled(self, item: AvailabilityException, form: Any) -> AvailabilityException:
         _fill(item, form, self.add_columns)
