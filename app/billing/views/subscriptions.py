@@ -88,8 +88,8 @@ class SubscriptionView(ReadOnlyView):
     list_columns = ["patient", "plan", "shown_status", "usage", "price", "period", "next_renewal_at", "created_at"]
     show_columns = [
         "patient", "plan", "shown_status", "usage", "price", "period", "period_starts_at", "period_ends_at",
-        "next_renewal_at", "autopay", "next_plan", "trial_ends_at", "past_due_since", "reminders", "cancel_reason", "ended_at",
-        "created_at",
+        "next_renewal_at", "autopay", "next_plan", "trial_ends_at", "past_due_since", "reminders", "cancel_reason",
+        "ended_at", "created_at",
     ]  # fmt: skip
     search_columns = ["status", "patient", "plan", "period_ends_at", "created_at"]
     order_columns = ["period_ends_at", "created_at"]
