@@ -196,7 +196,8 @@ def read_query(model: type[BaseModel]) -> Any:
     known = {name: value for name in _stand_for if is_id(str(value := getattr(query, name, None)))}
     if not known:
         return query
-    return query.model_copy(update={name: type(value)(_stand_for[name](str(value))) for name, value in known.items()})
+    meant = {name: _stand_for[name](str(value)) for name, value in known.items()}
+    return query.model_copy(update={name: type(known[name])(row_id) for name, row_id in meant.items()})
 
 
 def stands_for(name: str, resolve: Callable[[str], str]) -> None:

@@ -56,7 +56,7 @@ class PreferenceApi(Api):
         return _show(set_preference(patient_id=patient_id, **body.model_dump()))
 
 
-def _myself() -> dict[str, str | None]:
+def _myself() -> dict[str, Any]:
     patient_id = own_patient_id()
     if patient_id is not None:
         _check_patient(patient_id)

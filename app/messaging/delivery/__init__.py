@@ -6,7 +6,7 @@ says what is known afterwards; a fallback account is tried in the same attempt.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from app.core.tenant import tenant_scope
 from app.core.transaction import unit_of_work
@@ -22,7 +22,7 @@ def send(clinic_id: str, message_id: str) -> None:
     deliver({clinic_id: [message_id]})
 
 
-def deliver(messages: dict[str, Sequence[str]]) -> int:
+def deliver(messages: Mapping[str, Sequence[str]]) -> int:
     """Try messages of several clinics, by clinic, once each; how many calls were made. Calls are made side by side."""
     claims: list[Claim] = []
     for clinic_id, ids in messages.items():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask_babel import gettext as _
 from sqlalchemy import or_, select
 
@@ -68,7 +70,7 @@ def _finish_own(doctor_id: str) -> None:
 
 
 def _call(token: QueueToken, kind: MoveKind = MoveKind.CALLED, event: type[TokenEvent] = TokenCalled) -> None:
-    called = {"called_at": clock.now(), "calls": token.calls + 1, "handled_by_id": actor_id()}
+    called: dict[str, Any] = {"called_at": clock.now(), "calls": token.calls + 1, "handled_by_id": actor_id()}
     move(token, TokenStatus.CALLED, kind, event, **called)
 
 
@@ -141,7 +143,7 @@ def serve(token_id: str) -> QueueToken:
 
 def _begin(token: QueueToken) -> None:
     now = clock.now()
-    begun = {"serving_at": now, "called_at": token.called_at or now, "handled_by_id": actor_id()}
+    begun: dict[str, Any] = {"serving_at": now, "called_at": token.called_at or now, "handled_by_id": actor_id()}
     move(token, TokenStatus.SERVING, MoveKind.SERVING, TokenServing, **begun)
 
 
