@@ -193,7 +193,7 @@ def read_raw(limit: int) -> bytes:
 def read_query(model: type[BaseModel]) -> Any:
     """The validated query, with what its ids stand for."""
     query = validate(model, request.args.to_dict())
-    known = {name: value for name in _stand_for if is_id(str(value := getattr(query, name, None)))}
+    known: dict[str, Any] = {name: value for name in _stand_for if is_id(str(value := getattr(query, name, None)))}
     if not known:
         return query
     meant = {name: _stand_for[name](str(value)) for name, value in known.items()}
