@@ -42,6 +42,8 @@ TABLE_OF = {
     "drawer_id": "cash_drawer",
     "handover_id": "drawer_handover",
     "close_id": "day_close",
+    "merge_id": "patient_merge",
+    "other_id": "patient",
 }
 
 
