@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import socket
+import ssl
+from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from app.core.errors import Invalid
-from app.core.http import HttpClient
+from app.core.http import HttpClient, _NamedAdapter
 from app.integrations import addresses
 from app.integrations.addresses import AddressRefused, address_of, checked_url
+from tests.certificates import make_certificate
 from tests.scripted_server import answer, scripted_server
 
 
@@ -73,3 +77,22 @@ def test_the_connection_goes_to_the_address_that_was_looked_at(names: dict[str, 
         client = HttpClient(f"http://hooks.invalid:{port}/in", address="127.0.0.1")
         assert client.post("", data=b"{}").ok
         assert server.received[0].headers["host"] == f"hooks.invalid:{port}"
+
+
+@pytest.mark.parametrize(("name", "accepted"), [("127.0.0.1", True), ("hooks.example.com", False)])
+def test_the_certificate_must_be_that_of_the_name(tmp_path: Path, name: str, accepted: bool) -> None:
+    """Whatever address the name was found at: the certificate of the server is for 127.0.0.1."""
+    certificate = make_certificate(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate.certificate, certificate.key)
+    with scripted_server() as server, requests.Session() as session:
+        server.will(answer(200, {}))
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        session.trust_env = False
+        session.mount("https://", _NamedAdapter(name))
+        url = f"https://127.0.0.1:{server.server_address[1]}/in"
+        if accepted:
+            assert session.post(url, verify=str(certificate.certificate)).ok
+        else:
+            with pytest.raises(requests.exceptions.SSLError):
+                session.post(url, verify=str(certificate.certificate))
