@@ -6,15 +6,20 @@ from datetime import time
 from decimal import Decimal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from app.core import clock
 from app.core.errors import Invalid
 from app.core.tenant import db
-from app.messaging.models.outbox import Channel
+from app.messaging.models.outbox import Channel, Message, MessageStatus
 from app.messaging.models.rules import CommunicationRules
 
 N_ = str  # marks a text for extraction; the screen that shows it translates it
 MICROS = 1_000_000
+# Why a message waits where a rule of the clinic holds it up: with other rules it is decided anew.
+QUIET = "Waits for the end of the quiet hours."
+TOO_FAST = "Waits for its turn: the account's limit per minute is reached."
+CAP_REACHED = "The day's cap is reached."
 
 
 class Rules(BaseModel):
@@ -75,4 +80,12 @@ def change_rules(**values: object) -> Rules:
         raise Invalid(fields={"quiet_until": N_("Quiet hours have a beginning and an end.")})
     row.values = rules.model_dump(mode="json", exclude_defaults=True)
     db.session.flush()
+    _decide_anew()
     return rules
+
+
+def _decide_anew() -> None:
+    """What waits because of the rules is looked at again at once: the sweeper finds it."""
+    held = Message.status == MessageStatus.QUEUED, Message.reason.in_([QUIET, TOO_FAST, CAP_REACHED])
+    again = update(Message).where(*held).values(next_at=clock.now())
+    db.session.execute(again.execution_options(synchronize_session=False))

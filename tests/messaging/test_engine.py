@@ -268,6 +268,18 @@ def test_a_days_cap_holds_until_midnight_in_the_clinics_zone(
         assert look(ids[2]).status == MessageStatus.SENT
 
 
+def test_a_cap_that_is_raised_lets_what_waits_leave(
+    clinic: Any, reachable: Any, queued: Any, look: Any, rules: Any
+) -> None:
+    rules(whatsapp_cost="0.80", daily_cap="0.50")
+    message_id = queued("whatsapp", PHONE)
+    send(clinic.id, message_id)
+    assert look(message_id).reason == "The day's cap is reached."
+    rules(daily_cap="5.00")
+    send_notifications()
+    assert look(message_id).status == MessageStatus.SENT
+
+
 def test_what_did_not_leave_costs_nothing(clinic: Any, reachable: Any, queued: Any, look: Any, rules: Any) -> None:
     rules(whatsapp_cost="0.80")
     reachable.post("/_control/recipients", {"provider": "whatsapp", "to": PHONE, "code": 131026})

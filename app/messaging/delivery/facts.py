@@ -15,7 +15,7 @@ from app.messaging.models import Channel, Message, MessagePreference
 from app.messaging.pace import take_turn
 from app.messaging.preferences import preferences_of
 from app.messaging.quiet import next_time, quiet_until
-from app.messaging.rules import Rules, rules_in_scope
+from app.messaging.rules import CAP_REACHED, QUIET, TOO_FAST, Rules, rules_in_scope
 from app.messaging.suppression import suppressed_among
 from app.messaging.wording import WordBook
 from app.tenancy.providers import ResolvedAccount, accounts_for
@@ -26,11 +26,8 @@ DIGEST_AT = time(18)  # where the person wants one and the clinic names no time
 MIDNIGHT = time(0)
 SUPPRESSED = "Nothing is sent to this address ({reason})."
 MUTED = "The person wants nothing on this channel."
-QUIET = "Waits for the end of the quiet hours."
 GATHERED = "Waits for the digest."
 BREAKER_OPEN = "Every provider of this channel fails at present."
-TOO_FAST = "Waits for its turn: the account's limit per minute is reached."
-CAP_REACHED = "The day's cap is reached."
 
 
 @dataclass(frozen=True)
