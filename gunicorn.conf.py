@@ -8,7 +8,8 @@ import os
 worker_class = "gevent"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
-worker_connections = 1000
+# Open sockets count: a thousand screens must leave room for requests.
+worker_connections = 5000
 timeout = 60
 # A page or an answer may finish; sockets reconnect to the next process.
 graceful_timeout = 5

@@ -36,7 +36,7 @@ from app.core.loader import load_declarations, load_edges
 from app.core.logging import configure_logging
 from app.core.principal import find_principal, install_role_table, may
 from app.core.row_security import APP_ROLE, SYSTEM_ROLE
-from app.core.sockets import LiveManager, LiveNamespace
+from app.core.sockets import LiveManager, LiveNamespace, PlainFrames
 from app.core.tenant import SYSTEM_BIND, current_clinic_id, db, require_clinic
 from app.core.views.hooks import ConsoleHooks, install_hooks
 from app.tenancy.cache import shared_cache
@@ -166,6 +166,7 @@ def _bind_sockets(app: Flask) -> None:
         path="socket.io",
     )
     socketio.on_namespace(LiveNamespace(authenticate_socket, socket_still_valid))
+    app.wsgi_app = PlainFrames(app.wsgi_app)  # type: ignore[method-assign]
 
 
 def _currency() -> str:

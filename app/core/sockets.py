@@ -61,6 +61,19 @@ def push(name: str, data: dict[str, Any], *rooms: str) -> None:
     after_commit(lambda: socketio.emit(name, data, to=list(rooms), namespace=LIVE))
 
 
+class PlainFrames:
+    """Takes no client's offer to compress frames: a push would be compressed once per socket, and a thousand of them
+    would hold a thousand compressors. Our frames fit in a packet as they are.
+    """
+
+    def __init__(self, application: Any) -> None:
+        self._application = application
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
+        return self._application(environ, start_response)
+
+
 class LiveManager(RedisManager):
     """Tells other processes through the shared connection: the manager's own one would wait for a hung Redis.
 

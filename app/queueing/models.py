@@ -171,7 +171,7 @@ class QueueMove(TenantModel):
     # Moves of one click belong together and are undone together.
     action_id: Mapped[str | None] = mapped_column(Uuid(as_uuid=False))
     # What the move changed of the token, as it was before.
-    before: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    before: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     # The move that this one takes back.
     undoes_id: Mapped[str | None] = tenant_reference("queue_move", nullable=True)
 

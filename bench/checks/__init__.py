@@ -8,9 +8,12 @@ from bench.checks.booking import booking
 from bench.checks.bulk import bulk
 from bench.checks.console import console_pages
 from bench.checks.events import events
+from bench.checks.front_desk import front_desk
 from bench.checks.intake import intake
+from bench.checks.live_queue import live_queue
 from bench.checks.loader import loader
 from bench.checks.memory import memory
+from bench.checks.messages import messages
 from bench.checks.paper import paper
 from bench.checks.plans import plans
 from bench.checks.revenue import revenue
@@ -30,10 +33,13 @@ CHECKS: dict[str, Check] = {
     "booking": booking,
     "slots": slots,
     "console": console_pages,
+    "desk": front_desk,
     "search": patient_search,
     "intake": intake,
     "transition": transition,
     "events": events,
+    "queue": live_queue,
+    "messages": messages,
     "bulk": bulk,
     "paper": paper,
     "revenue": revenue,

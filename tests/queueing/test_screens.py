@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
+from app.core import clock
 from app.core.ids import new_id
 from app.core.tenant import db, tenant_scope
+from app.queueing.jobs import tell_waits_again
 from app.queueing.models import QueueToken
 from app.tenancy.models import Clinic
 from tests.factories.people import make_doctor, make_patient
@@ -121,3 +126,61 @@ def test_another_clinics_pages_are_not_found(other_clinic: Clinic, visitor: Call
     assert admin.post(f"/queue/{ids['doctor']}/call-next").status_code == 404
     assert admin.post(f"/queue/tokens/{ids['token']}/skip").status_code == 404
     assert ids["token"] not in admin.get("/queue/", query_string={"location": ids["location"]}).text
+
+
+def test_a_click_is_undone_where_it_was_made(visitor: Callable[..., Any]) -> None:
+    doctor, location = make_doctor(), make_location()
+    token, desk = make_token(doctor, location), visitor("RECEPTIONIST")
+    assert "Undo" not in desk.get("/queue/").text
+    desk.post(f"/queue/tokens/{token.id}/leave")
+    page = desk.get("/queue/").text
+    assert f'aria-label="Undo {token.number}: Left"' in page
+    desk.post(f"/queue/tokens/{token.id}/undo")
+    db.session.refresh(token)
+    assert (token.status, "Undo" in desk.get("/queue/list").text) == ("WAITING", False)
+
+
+def test_a_patient_is_sent_on_from_the_page(visitor: Callable[..., Any]) -> None:
+    here, there, other = make_location(), make_location(), make_doctor(last_name="Sen")
+    token, desk = make_token(make_doctor(), here), visitor("RECEPTIONIST")
+    page = desk.get(f"/queue/tokens/{token.id}/transfer").text
+    assert (other.name in page, there.name in page) == (True, True)
+    desk.post(f"/queue/tokens/{token.id}/transfer", data={"doctor": other.id, "to": there.id, "note": "X-ray"})
+    after = db.session.scalars(select(QueueToken).where(QueueToken.came_from_id == token.id)).one()
+    assert (after.doctor_id, after.location_id, after.status) == (other.id, there.id, "WAITING")
+    same = desk.post(
+        f"/queue/tokens/{after.id}/transfer", data={"doctor": other.id, "to": there.id}, follow_redirects=True
+    )
+    assert "Choose another doctor" in same.text
+    assert visitor("SYSTEM_AUDITOR").get(f"/queue/tokens/{after.id}/transfer").status_code == 403
+
+
+def test_long_waits_are_coloured_by_the_clinics_thresholds(visitor: Callable[..., Any]) -> None:
+    doctor, location = make_doctor(), make_location()
+    for minutes in (1, 20, 40):
+        with clock.travel(timedelta(minutes=-minutes)):
+            make_token(doctor, location)
+    page = visitor("NURSE").get("/queue/").text
+    assert re.findall(r'class="pill (ok|warn|bad)">(\d+)', page) == [("bad", "40"), ("warn", "20"), ("ok", "1")]
+
+
+def test_the_board_speaks_the_clinics_languages(visitor: Callable[..., Any]) -> None:
+    location = make_location()
+    page = visitor("NURSE").get(f"/board/{location.id}").text
+    words = json.loads(page.split('id="board">')[1].split("</script>")[0])
+    assert [voice["language"] for voice in words["voices"]] == ["en-IN", "hi-IN"]
+    assert words["voices"][0]["call"] == "Number {number}, {doctor}, please."
+    assert "{number}" in words["voices"][1]["call"]
+    assert words["voices"][1]["call"] != words["voices"][0]["call"]
+
+
+def test_waits_are_told_again_without_a_move(app: Any, clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    doctor, location = make_doctor(), make_location()
+    for _ in range(2):
+        make_token(doctor, location)
+    told: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(app.extensions["socketio"], "emit", lambda name, data, **_: told.append((name, data)))
+    assert tell_waits_again() >= 1
+    states = [data for name, data in told if name == "queue" and data["doctorId"] == doctor.id]
+    assert {state["locationId"] for state in states} == {None, location.id}
+    assert {(state["revision"], state["previous"]) for state in states} == {(2, None)}

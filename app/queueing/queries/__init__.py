@@ -9,6 +9,7 @@ from app.queueing.queries.queues import (
     my_tokens,
     queue_state,
 )
+from app.queueing.queries.waits import wait_tone
 
 __all__ = [
     "QueueState",
@@ -17,5 +18,6 @@ __all__ = [
     "get_token",
     "my_tokens",
     "queue_state",
+    "wait_tone",
     "waiting_order",
 ]

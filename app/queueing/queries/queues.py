@@ -8,13 +8,15 @@ from datetime import date
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.orm import aliased
 
 from app.core import clock
 from app.core.errors import NotFound
 from app.core.principal import own_patient_id
 from app.core.tenant import db
 from app.people.models import Doctor, Patient
-from app.queueing.models import IN_FRONT, PRESENT, DoctorQueue, QueueMove, QueueToken, TokenStatus
+from app.queueing.models import IN_FRONT, PRESENT, DoctorQueue, MoveKind, QueueMove, QueueToken, TokenStatus
 from app.queueing.queries.order import waiting_order
 from app.queueing.queries.pace import minutes_left, pace_of
 from app.tenancy.models import Location, Room
@@ -167,6 +169,21 @@ def missed_moves(doctor_id: str, count: int) -> list[dict[str, Any]]:
         for row in db.session.execute(wanted)
     ]
     return moves[::-1]
+
+
+def undoable_moves(queue_ids: Sequence[str]) -> dict[str, Any]:
+    """The last move of each queue that can be taken back, by queue: `token_id`, `number`, `kind`."""
+    undoing = aliased(QueueMove)
+    taken_back = select(undoing.id).where(undoing.undoes_id == QueueMove.id)
+    wanted = (
+        select(QueueToken.queue_id, QueueMove.token_id, QueueToken.number, QueueMove.kind)
+        .join(QueueToken, QueueToken.id == QueueMove.token_id)
+        .where(QueueToken.queue_id.in_(queue_ids), QueueToken.status != TokenStatus.TRANSFERRED)
+        .where(QueueMove.kind != MoveKind.UNDONE, QueueMove.before.is_not(None), ~taken_back.exists())
+        .ext(distinct_on(QueueToken.queue_id))
+        .order_by(QueueToken.queue_id, QueueMove.id.desc())
+    )
+    return {row.queue_id: row for row in db.session.execute(wanted)}
 
 
 def patient_names(state: QueueState) -> dict[str, str]:

@@ -163,7 +163,22 @@ def _tell(doctor_id: str, action: Action) -> None:
         location_id = str(part.location_id)
         room = clinic_room(clinic_id, "board", location_id)
         push("queue", {**part.to_json(), "previous": before[location_id]}, room)
-    _tell_patients(clinic_id, parts, action)
+    _tell_patients(clinic_id, parts, action.tokens)
+
+
+def tell_again(doctor_id: str) -> None:
+    """Push how the queue stands to all who look on, though nobody was moved: waits grow shorter by themselves.
+
+    The revision stays, so that a change that comes meanwhile wins.
+    """
+    wanted = select(DoctorQueue).where(DoctorQueue.doctor_id == doctor_id, DoctorQueue.queued_on == today())
+    queues = list(db.session.scalars(wanted))
+    whole, *parts = states_among(queues, doctor_id, None, *(queue.location_id for queue in queues))
+    clinic_id = require_clinic()
+    push("queue", whole.to_json(), clinic_room(clinic_id, "queue", doctor_id))
+    for part in parts:
+        push("queue", part.to_json(), clinic_room(clinic_id, "board", str(part.location_id)))
+    _tell_patients(clinic_id, parts, [])
 
 
 def _tell_next(state: QueueState) -> None:
@@ -176,10 +191,10 @@ def _tell_next(state: QueueState) -> None:
     publish(TokenNext.about(token))
 
 
-def _tell_patients(clinic_id: str, parts: list[QueueState], action: Action) -> None:
+def _tell_patients(clinic_id: str, parts: list[QueueState], moved: list[QueueToken]) -> None:
     """Place and time to the phones of those who have the app; a token that is through is told a last time."""
     tellings = {row.id: (row.patient_id, part.of_patient(row)) for part in parts for row in part.rows}
-    for token in action.tokens:
+    for token in moved:
         state = next((part for part in parts if part.location_id == token.location_id), None)
         if state is not None and token.id not in tellings:
             tellings[token.id] = (token.patient_id, state.of_patient(token))

@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import flash, redirect, request, url_for
 from flask_appbuilder import expose
-from flask_babel import gettext
+from flask_babel import force_locale, gettext
 from flask_babel import lazy_gettext as _
 from sqlalchemy import select
 from werkzeug.wrappers import Response
@@ -24,13 +24,28 @@ from app.core.vocabulary import label_of
 from app.people.models import Doctor
 from app.queueing.forms import class_words
 from app.queueing.models import DoctorQueue, QueueToken
-from app.queueing.queries import QueueState, board_state
-from app.queueing.queries.queues import patient_names, state_of, today
-from app.queueing.services import call_next, done, hold, leave, put_back, recall, serve, skip
+from app.queueing.queries import QueueState, board_state, get_token
+from app.queueing.queries.queues import patient_names, state_of, today, undoable_moves
+from app.queueing.queries.waits import wait_tone, waited_since
+from app.queueing.services import (
+    call_next,
+    call_token,
+    done,
+    hold,
+    leave,
+    put_back,
+    recall,
+    resume,
+    serve,
+    skip,
+    transfer,
+    undo,
+)
 from app.tenancy.models import Location
 from app.tenancy.queries import clinic_in_scope
 
 MOVES: dict[str, Callable[[str], QueueToken]] = {
+    "call": call_token,
     "recall": recall,
     "skip": skip,
     "hold": hold,
@@ -38,7 +53,10 @@ MOVES: dict[str, Callable[[str], QueueToken]] = {
     "serve": serve,
     "done": done,
     "leave": leave,
+    "resume": resume,
+    "undo": undo,
 }
+CALLING = ("call", "recall")
 
 describe_item("LiveQueueView", shortcut="g q")
 
@@ -52,6 +70,7 @@ class Queue:
     letter: str
     state: QueueState
     names: dict[str, str]
+    undoable: Any  # the last move that can be taken back, or None
 
 
 def queues_of_today(location_id: str | None) -> list[Queue]:
@@ -65,12 +84,14 @@ def queues_of_today(location_id: str | None) -> list[Queue]:
     )
     if location_id:
         wanted = wanted.where(DoctorQueue.location_id == location_id)
-    return [_queue(*row) for row in db.session.execute(wanted)]
+    rows = db.session.execute(wanted).all()
+    undoable = undoable_moves([queue.id for queue, _doctor, _location in rows])
+    return [_queue(queue, doctor, name, undoable) for queue, doctor, name in rows]
 
 
-def _queue(queue: DoctorQueue, doctor: Doctor, location: str) -> Queue:
+def _queue(queue: DoctorQueue, doctor: Doctor, location: str, undoable: dict[str, Any]) -> Queue:
     state = state_of(queue.doctor_id, queue.location_id)
-    return Queue(doctor.name, location, queue.letter, state, patient_names(state))
+    return Queue(doctor.name, location, queue.letter, state, patient_names(state), undoable.get(queue.id))
 
 
 class LiveQueueView(ActionView):
@@ -99,7 +120,14 @@ class LiveQueueView(ActionView):
 
     def _content(self) -> dict[str, Any]:
         location_id = _asked_location()
-        return {"queues": queues_of_today(location_id), "class_words": class_words, "back": _page(location_id)}
+        return {
+            "queues": queues_of_today(location_id),
+            "class_words": class_words,
+            "label_of": label_of,
+            "waited_since": waited_since,
+            "wait_tone": wait_tone,
+            "back": _page(location_id),
+        }
 
     @expose("/<id:doctor_id>/call-next", methods=["POST"])
     def call(self, doctor_id: str) -> Response:
@@ -112,10 +140,26 @@ class LiveQueueView(ActionView):
     def move(self, token_id: str, move: str) -> Response:
         """Move one token."""
         self.require()
-        require("queue", "call" if move == "recall" else "update")
+        require("queue", "call" if move in CALLING else "update")
         if move not in MOVES:
             raise NotFound
         return _do(lambda: MOVES[move](token_id), "")
+
+    @expose("/tokens/<id:token_id>/transfer", methods=["GET", "POST"])
+    def transfer(self, token_id: str) -> Response | str:
+        """Send the patient to another doctor, or elsewhere."""
+        self.require()
+        require("queue", "update")
+        token = get_token(token_id)
+        if request.method == "POST":
+            doctor_id, location_id = request.form.get("doctor", ""), request.form.get("to", "")
+            if not (is_id(doctor_id) and is_id(location_id)):
+                raise NotFound
+            note = request.form.get("note", "")[:200]
+            return _do(lambda: transfer(token_id, doctor_id, location_id, note), "")
+        doctors = db.session.scalars(select(Doctor).where(Doctor.active.is_(True)).order_by(Doctor.last_name)).all()
+        locations = db.session.scalars(select(Location).where(Location.active.is_(True)).order_by(Location.name)).all()
+        return self.render("queueing/transfer.html", token=token, doctors=doctors, locations=locations)
 
 
 def _do(change: Callable[[], QueueToken | None], nobody: str) -> Response:
@@ -128,7 +172,7 @@ def _do(change: Callable[[], QueueToken | None], nobody: str) -> Response:
     except NotFound:
         raise
     except AppError as error:
-        flash(str(error.message), "danger")
+        flash(" ".join(str(text) for text in (error.fields or {}).values()) or str(error.message), "danger")
     return redirect(_page(_asked_location()))
 
 
@@ -161,4 +205,16 @@ class BoardView(ActionView):
     def board(self, location_id: str) -> str:
         """One location's board, full screen."""
         self.require("board")
-        return self.render("queueing/board.html", board=board_state(location_id), clinic=clinic_in_scope())
+        clinic = clinic_in_scope()
+        voices = [_in_language(name.strip()) for name in clinic.settings.board_voices.split(",")]
+        return self.render("queueing/board.html", board=board_state(location_id), clinic=clinic, voices=voices)
+
+
+def _in_language(language: str) -> dict[str, str]:
+    """What the waiting room hears and reads in one language."""
+    with force_locale(language):
+        return {
+            "language": f"{language}-IN",
+            "call": gettext("Number {number}, {doctor}, please."),
+            "note": gettext("Numbers are called in order of need and arrival."),
+        }

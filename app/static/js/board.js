@@ -1,4 +1,5 @@
-// The waiting-room board. The whole board comes on subscribing, one queue with every move; what is older than the screen is dropped.
+// The waiting-room board. The whole board comes on subscribing, one queue with every move; what is older than the screen is
+// dropped, and whoever was called while the line was down is announced when it is back.
 import { element } from "./dom.js";
 import { live } from "./live.js";
 
@@ -7,26 +8,32 @@ const CALLING = 15000;
 const settings = JSON.parse(document.getElementById("board").textContent);
 const grid = document.querySelector(".board-grid");
 const soundButton = document.querySelector("[data-sound]");
+const fullButton = document.querySelector("[data-full]");
 const queues = new Map();
 let audio;
 
 live.join("subscribe", { board: settings.location });
 live.on("board", (board) => {
+  const before = new Map(queues);
   queues.clear();
-  for (const queue of board.queues) queues.set(queue.doctorId, queue);
+  for (const queue of board.queues) take(queue, before.get(queue.doctorId));
   draw();
 });
 live.on("queue", (state) => {
   const known = queues.get(state.doctorId);
-  // A doctor who was not on the board yet, or a new day: only the whole board has the names.
-  if (!known || state.day !== known.day) return live.emit("subscribe", { board: settings.location });
+  // A doctor who was not on the board yet, a new day, or a change that did not arrive: only the whole board tells all.
+  const missed = state.previous != null && state.previous > known?.revision;
+  if (!known || state.day !== known.day || missed) return live.emit("subscribe", { board: settings.location });
   if (state.revision < known.revision) return;
-  const called = state.current && state.current !== known.current;
-  const recalled = state.current === known.current && state.calls > known.calls;
-  queues.set(state.doctorId, { ...known, ...state, calledAt: called || recalled ? Date.now() : known.calledAt });
+  take({ ...known, ...state }, known);
   draw();
-  if (called || recalled) announce(state.current, known.doctor);
 });
+
+function take(queue, known) {
+  const isNew = known && known.day === queue.day && queue.current && (queue.current !== known.current || queue.calls > known.calls);
+  queues.set(queue.doctorId, { ...queue, calledAt: isNew ? Date.now() : known?.calledAt });
+  if (isNew) announce(queue.current, queue.doctor);
+}
 
 function draw() {
   const panels = [...queues.values()].map(panel);
@@ -60,15 +67,24 @@ soundButton.addEventListener("click", () => {
   chime();
 });
 
+fullButton.hidden = !document.fullscreenEnabled;
+fullButton.addEventListener("click", () => document.documentElement.requestFullscreen());
+document.addEventListener("fullscreenchange", () => (fullButton.hidden = Boolean(document.fullscreenElement)));
+
+// The same call in each language of the clinic, one after the other; "A-07" is spoken as "A 7".
 function announce(number, doctor) {
   if (!audio) return;
   chime();
   if (!window.speechSynthesis) return;
-  const words = settings.voice.replace("{number}", number.replace("-", " ")).replace("{doctor}", doctor);
-  const speech = new SpeechSynthesisUtterance(words);
-  speech.lang = settings.language;
-  window.speechSynthesis.speak(speech);
+  for (const { language, call } of settings.voices) {
+    const speech = new SpeechSynthesisUtterance(call.replace("{number}", spoken(number)).replace("{doctor}", doctor));
+    speech.lang = language;
+    speech.voice = window.speechSynthesis.getVoices().find((voice) => voice.lang.replace("_", "-") === language) ?? null;
+    window.speechSynthesis.speak(speech);
+  }
 }
+
+const spoken = (number) => number.replace(/-0*/, " ");
 
 function chime() {
   [784, 587].forEach((pitch, number) => {
