@@ -169,14 +169,14 @@ declare
   found integer;
 begin
   select line_count, number into expected, given from journal_entry where id = checked;
-  select count(*) into found from journal_line where entry_id = checked;
+  select count(*) into found from journal_line where clinic_id = new.clinic_id and entry_id = checked;
   if expected is distinct from found then
     raise exception 'journal entry % has % lines instead of %', checked, found, expected using errcode = '23514';
   end if;
   if given is null then
     raise exception 'journal entry % has no number', checked using errcode = '23514';
   end if;
-  if exists (select from journal_line where entry_id = checked group by currency
+  if exists (select from journal_line where clinic_id = new.clinic_id and entry_id = checked group by currency
              having sum(debit_minor) <> sum(credit_minor)) then
     raise exception 'journal entry % is not balanced', checked using errcode = '23514';
   end if;

@@ -349,8 +349,7 @@ declare
   survivor uuid;
 begin
   loop
-    select merged_into_id into survivor from patient
-    where clinic_id = new.clinic_id and id = new.patient_id for key share;
+    select merged_into_id into survivor from patient where id = new.patient_id for key share;
     exit when survivor is null;
     new.patient_id := survivor;
   end loop;

@@ -18,12 +18,35 @@ declare
   survivor uuid;
 begin
   loop
-    select merged_into_id into survivor from patient
-    where clinic_id = new.clinic_id and id = new.patient_id for key share;
+    select merged_into_id into survivor from patient where id = new.patient_id for key share;
     exit when survivor is null;
     new.patient_id := survivor;
   end loop;
   return new;
+end $$
+"""
+# By both columns of the index: without the clinic each line looked through all of them.
+CHECK_JOURNAL = """
+create or replace function check_journal_entry() returns trigger language plpgsql as $$
+declare
+  checked uuid := case when tg_table_name = 'journal_line' then (to_jsonb(new) ->> 'entry_id')::uuid else new.id end;
+  expected integer;
+  given bigint;
+  found integer;
+begin
+  select line_count, number into expected, given from journal_entry where id = checked;
+  select count(*) into found from journal_line where clinic_id = new.clinic_id and entry_id = checked;
+  if expected is distinct from found then
+    raise exception 'journal entry % has % lines instead of %', checked, found, expected using errcode = '23514';
+  end if;
+  if given is null then
+    raise exception 'journal entry % has no number', checked using errcode = '23514';
+  end if;
+  if exists (select from journal_line where clinic_id = new.clinic_id and entry_id = checked group by currency
+             having sum(debit_minor) <> sum(credit_minor)) then
+    raise exception 'journal entry % is not balanced', checked using errcode = '23514';
+  end if;
+  return null;
 end $$
 """
 # Whatever refers to a patient by then.
@@ -40,6 +63,7 @@ def upgrade() -> None:
         "alter table patient add constraint fk_patient_merged_into_id "
         "foreign key (clinic_id, merged_into_id) references patient (clinic_id, id) not valid"
     )
+    op.execute(CHECK_JOURNAL)
     op.execute(FUNCTION)
     for table in _tables():
         op.execute(
@@ -59,6 +83,7 @@ def downgrade() -> None:
     for table in _tables():
         op.execute(f"drop trigger if exists {table}_patient on {table}")
     op.execute("drop function resolve_merged_patient()")
+    op.execute(CHECK_JOURNAL.replace("where clinic_id = new.clinic_id and entry_id", "where entry_id"))
     op.drop_table("patient_merge_row")
     op.drop_table("patient_merge")
     op.drop_index("ix_patient_merged_into_id", "patient")
