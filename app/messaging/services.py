@@ -42,15 +42,13 @@ def queue_message(
 ) -> Message:
     """Put a message into the outbox; a second call with the same dedupe key gives the first one back.
 
-    `to` is an e-mail address, an E.164 number or, in-app, a user id; `priority` is that of the template's route unless
-    one is named. What a clinic switched off is kept as SUPPRESSED, unless a person asks for it. Raises KeyError for a
-    template that does not exist.
+    `to` is an e-mail address, an E.164 number or, in-app, a user id; `priority` that of the template's route unless it
+    is named. What a clinic switched off is SUPPRESSED, unless a person asks for it. Raises KeyError: no such template.
     """
     priority = priority or priority_of(template)
     off = find_principal() is None and template_switched_off(template, channel, rules_in_scope())
     _check_variables(template, variables)
-    if channel == Channel.PUSH:
-        dedupe_key = f"{dedupe_key}:{to}"  # a person has several devices
+    dedupe_key += f":{to}" if channel == Channel.PUSH else ""  # a person has several devices
     fresh = insert(Message).values(
         id=new_id(),
         clinic_id=require_clinic(),
