@@ -13,7 +13,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from app.core import clock
-from app.core.errors import Conflict, NotFound, ProviderUnavailable, Unauthorized
+from app.core.errors import NotFound, ProviderUnavailable, Unauthorized
 from app.core.ids import is_id, new_id
 from app.core.providers import BadSignature, ProviderError, UnknownProvider
 from app.core.tenant import all_tenants, db, require_clinic, tenant_scope
@@ -80,7 +80,7 @@ def receive_notice(provider: str, clinic_id: str, webhook: Webhook, *, address: 
         note_refusal(provider, clinic_id, address, len(webhook.raw))
         raise Unauthorized(_("The signature is not valid."), code="BAD_SIGNATURE")
     account, channel = verified
-    for owner in [clinic_id] if clinic_id else _clinics_of(adapter, channel.read_webhook(webhook)):
+    for owner in [clinic_id] if clinic_id else _owners(channel, webhook):
         with tenant_scope(owner), unit_of_work():
             _store(account, channel, webhook)
     return answer
@@ -99,17 +99,6 @@ def process_notice(notice_id: str) -> None:
         log.exception("a notice of a message provider could not be processed")
         with unit_of_work():
             _finish(_claimed(notice_id), NoticeStatus.PARKED, type(error).__name__)
-
-
-def replay_notice(notice: ProviderNotice) -> None:
-    """Process it again (**Replay**). Raises Conflict while it is waiting, and when it is forgotten by now."""
-    if notice.status == NoticeStatus.RECEIVED:
-        raise Conflict(_("It is about to be processed."))
-    if not notice.raw:
-        raise Conflict(_("What it said is forgotten by now."))
-    notice.status, notice.attempts, notice.next_at, notice.error = NoticeStatus.RECEIVED, 0, clock.now(), ""
-    db.session.flush()
-    _wake(notice.clinic_id, notice.id)
 
 
 # ---- receiving ----
@@ -155,6 +144,18 @@ def _verify(adapter: type[Channel[Any]], accounts: Sequence[ResolvedAccount], we
     if unclear is not None:
         raise ProviderUnavailable(unclear.message)
     return None
+
+
+def _owners(channel: Channel[Any], webhook: Webhook) -> Iterable[str]:
+    """The clinics that a notice of a global account concerns; one that asks us to call back concerns none: it is done
+    here. Raises ProviderUnavailable, so that the provider asks again.
+    """
+    try:
+        if channel.confirm_webhook(webhook):
+            return []
+    except ProviderError as error:
+        raise ProviderUnavailable(error.message) from None
+    return _clinics_of(type(channel), channel.read_webhook(webhook))
 
 
 def _clinics_of(adapter: type[Channel[Any]], told: Told) -> Iterable[str]:

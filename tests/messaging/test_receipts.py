@@ -279,6 +279,15 @@ def test_a_topic_is_subscribed_to_when_it_asks(world: World) -> None:
     assert world.sandbox.call_counts("ses")["confirm_subscription"] == 1
 
 
+def test_a_topic_of_a_global_account_is_subscribed_to_at_once(world: World) -> None:
+    world.open_account("ses", shared=True)
+    account = RIGS["ses"].account["accessKeyId"]
+    world.sandbox.post("/_control/webhooks/verify", {"provider": "ses", "account": account})
+    assert [item["answer"] for item in settled(world)] == [200]
+    assert world.sandbox.call_counts("ses")["confirm_subscription"] == 1
+    assert world.notices() == []
+
+
 def test_zeptomails_console_gets_its_200(world: World) -> None:
     world.open_account("zeptomail")
     there = {"provider": "zeptomail", "account": "contract"}
