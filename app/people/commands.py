@@ -8,12 +8,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from flask.cli import with_appcontext
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from sqlalchemy import select
 
 from app.core.errors import AppError
@@ -23,6 +21,9 @@ from app.core.transaction import unit_of_work
 from app.people.patient_csv import count_rows, read_rows
 from app.people.patient_import import Outcome, RowReport, import_batch
 from app.tenancy.models import Clinic
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 BATCH_ROWS = 200
 REPORT_COLUMNS = ("row", "source_id", "outcome", "mrn", "reasons")
@@ -70,6 +71,10 @@ def _import(file: Path, clinic_id: str, total: int, writer: Any) -> Counter[str]
 
 
 def _progress() -> Progress:
+    # Here, as every process reads the commands and only this one draws (3 MB).
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     return Progress(*columns, console=Console(stderr=True))
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from flask_babel import gettext as _
-from icalendar import Calendar, Event
 
 from app.core.vocabulary import kind_name
 from app.scheduling.models import Appointment, AppointmentStatus
 from app.tenancy.models import Clinic
+
+if TYPE_CHECKING:  # loaded with the first calendar that is made: 3 MB
+    from icalendar import Calendar, Event
 
 PRODUCT = "-//Clinic Console//Schedule//EN"
 REFRESH = timedelta(minutes=15)
@@ -47,6 +50,8 @@ def visit_file(visit: Appointment, clinic: Clinic, *, sequence: int) -> bytes:
 
 
 def _calendar(method: str) -> Calendar:
+    from icalendar import Calendar
+
     calendar = Calendar()
     calendar.add("prodid", PRODUCT)
     calendar.add("version", "2.0")
@@ -55,6 +60,8 @@ def _calendar(method: str) -> Calendar:
 
 
 def _event(visit: Appointment, clinic: Clinic, summary: str) -> Event:
+    from icalendar import Event
+
     event = Event()
     event.add("uid", f"{visit.id}@clinic-console")
     event.add("dtstamp", visit.updated_at)

@@ -15,6 +15,6 @@ class AwsAccount(Account):
     identity_field: ClassVar[str] = "access_key_id"
     secret_fields: ClassVar[tuple[str, ...]] = ("secret_access_key",)
 
-    access_key_id: str = Field(pattern=r"^\w{16,128}$")
+    access_key_id: str = Field(pattern=r"^[A-Za-z0-9_]{16,128}$")
     secret_access_key: str = Field(min_length=1)
     region: str = "us-east-1"
