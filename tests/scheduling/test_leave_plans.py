@@ -93,6 +93,14 @@ def test_visits_are_moved_called_off_or_kept_as_decided(doctor: Doctor, acting: 
     assert {row.status for row in leave_visits(leave.id)} == {"DONE"}
 
 
+@pytest.mark.parametrize("doctor_id", ["nobody", "01a1fe2a-c7f5-7072-b326-318d5fb9e021"])
+def test_nobody_moves_to_a_doctor_who_does_not_exist(doctor: Doctor, doctor_id: str) -> None:
+    (visit,) = booked(doctor, 9)
+    with pytest.raises(Invalid):
+        planned(doctor, Decision(visit.id, MOVE, doctor_id, NOON))
+    assert db.session.scalars(select(DoctorLeave)).all() == []
+
+
 def test_nothing_is_booked_into_the_leave(doctor: Doctor) -> None:
     planned(doctor)
     with pytest.raises(SlotTaken):

@@ -207,6 +207,15 @@ def test_times_that_cannot_be_are_refused() -> None:
         make_waiting_list_entry(first_on=tomorrow(), last_on=tomorrow() - timedelta(days=3))
 
 
+def test_places_and_doctors_of_nobody_are_refused(caller: Callable[..., Any]) -> None:
+    days = {"firstOn": str(tomorrow()), "lastOn": str(tomorrow())}
+    wanted = {"type": "IN_PERSON", "patientId": make_patient().id, **days}
+    unknown = "01a1fe2a-c7f5-7072-b326-318d5fb9e021"
+    desk = caller("RECEPTIONIST")
+    assert desk.post("/waiting-list", json={**wanted, "locationId": unknown}).status_code == 422
+    assert desk.post("/waiting-list", json={**wanted, "doctorId": unknown}).status_code == 404
+
+
 # ---- by API, by link, on screen ----
 
 

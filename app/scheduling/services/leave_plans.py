@@ -17,13 +17,14 @@ from sqlalchemy import select
 from app.access.models import Member, User
 from app.access.roles import Role
 from app.core.errors import AppError, Conflict, Invalid
-from app.core.ids import new_id
+from app.core.ids import is_id, new_id
 from app.core.principal import Membership, Principal, acting_as, may
 from app.core.tenant import db, require_clinic
 from app.jobs.models import JobRun
 from app.jobs.services import Kind, declare_kind, order
 from app.payments.models import Payment
 from app.payments.services import approve_refund, may_decide, request_refund
+from app.people.models import Doctor
 from app.scheduling.models import (
     Appointment,
     CancelReason,
@@ -85,6 +86,10 @@ def plan_leave(
 def _check(item: Decision, at: int) -> None:
     if item.action == LeaveAction.MOVE and (item.to_starts_at is None or item.to_doctor_id is None):
         raise Invalid(fields={f"visits.{at}.startsAt": _("Say where the visit moves to.")})
+    if item.to_doctor_id is not None and (
+        not is_id(item.to_doctor_id) or db.session.get(Doctor, item.to_doctor_id) is None
+    ):
+        raise Invalid(fields={f"visits.{at}.doctorId": _("This doctor does not exist.")})
     if item.refund and (item.action != LeaveAction.CANCEL or not may("refund", "request")):
         raise Invalid(fields={f"visits.{at}.refund": _("You cannot ask for this refund.")})
 

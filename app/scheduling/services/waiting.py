@@ -18,6 +18,7 @@ from app.people.queries import get_doctor
 from app.scheduling.events import WaitingListJoined, WaitingListLeft
 from app.scheduling.models import WaitingListEntry, WaitingStatus
 from app.scheduling.services.booking import check_patient
+from app.tenancy.models import Location
 from app.tenancy.queries import settings_in_scope
 
 
@@ -39,6 +40,8 @@ def join_waiting_list(
     _check_time(first_on, last_on, from_time, until_time)
     if doctor_id is not None and type not in get_doctor(doctor_id).types:
         raise Invalid(fields={"type": _("This doctor does not offer this kind of visit.")})
+    if location_id is not None and db.session.get(Location, location_id) is None:
+        raise Invalid(fields={"locationId": _("This location does not exist.")})
     entry = WaitingListEntry(
         id=new_id(),
         patient_id=patient_id,

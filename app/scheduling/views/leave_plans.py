@@ -128,9 +128,12 @@ def _decisions() -> Iterator[Decision]:
 
 def _moment(text: str) -> datetime:
     try:
-        return datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text)
     except ValueError:
         raise Invalid(fields={"visits": _("This is no time.")}) from None
+    if moment.tzinfo is None:
+        raise Invalid(fields={"visits": _("This is no time.")})
+    return moment
 
 
 class LeaveVisitView(ReadOnlyView):
