@@ -176,6 +176,7 @@ def test_a_patient_sees_their_own_code(app: Any, caller: Visitor, visit: Appoint
 
 def test_the_staff_can_print_it(visitor: Visitor, visit: Appointment) -> None:
     desk = visitor("RECEPTIONIST")
+    assert f'href="/visit-code/{visit.id}"' in desk.get(f"/appointmentview/show/{visit.id}").text
     page = desk.get(f"/visit-code/{visit.id}")
     assert (page.status_code, check_in_code(visit) in page.text) == (200, True)
     with unit_of_work():
