@@ -3,7 +3,7 @@ import { element } from "./dom.js";
 import { getJson } from "./http.js";
 import { text } from "./texts.js";
 
-const PAUSE = 160;
+const PAUSE = 80;
 
 export class Combobox {
   // options: url(query), draw(item) -> nodes, pick(item), minimum letters, and whether an empty box lists something
