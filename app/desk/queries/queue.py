@@ -12,12 +12,8 @@ from app.core import clock
 from app.core.tenant import db
 from app.people.models import Doctor, Patient
 from app.queueing.models import IN_FRONT, PRESENT, DoctorQueue, QueueToken, TokenStatus
-from app.queueing.queries import waiting_order
+from app.queueing.queries import wait_tone, waiting_order
 from app.tenancy.queries import settings_in_scope
-
-# Minutes of waiting from which a patient is told to be patient, and from which somebody should look after them.
-LONG, TOO_LONG = timedelta(minutes=15), timedelta(minutes=30)
-
 
 COLUMNS: tuple[Any, ...] = (
     QueueToken.id,
@@ -56,7 +52,7 @@ class Waiting:
     @property
     def tone(self) -> str:
         """The colour of the wait."""
-        return "bad" if self.waited >= TOO_LONG else "warn" if self.waited >= LONG else "ok"
+        return wait_tone(self.waited)
 
 
 @dataclass
@@ -84,7 +80,7 @@ class DoctorLine:
     @property
     def average_tone(self) -> str:
         average = self.average
-        return "ok" if average is None or average < LONG else "bad" if average >= TOO_LONG else "warn"
+        return "ok" if average is None else wait_tone(average)
 
 
 def queues_today(*, location_id: str | None = None, doctor_id: str | None = None) -> list[DoctorLine]:
