@@ -33,10 +33,11 @@ class JobApi(Api):
     @endpoint("GET", f"{RUN}/problems", resource="job_run", action="read", query=ListQuery)
     def problems(self, job_run_id: str, query: ListQuery) -> dict[str, Any]:
         """The rows of a run that were left out, and why."""
-        get_run(job_run_id)
         keys = [JobProblem.row, JobProblem.id]
         wanted = select(JobProblem.text, *keys).where(JobProblem.run_id == job_run_id)
-        return page(wanted, keys, query, lambda row: {"row": row.row, "text": row.text})
+        problems = page(wanted, keys, query, lambda row: {"row": row.row, "text": row.text})
+        get_run(job_run_id)
+        return problems
 
     @endpoint("POST", f"{RUN}/cancel", resource="job_run", action="cancel")
     def cancel(self, job_run_id: str) -> dict[str, Any]:

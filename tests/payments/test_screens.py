@@ -128,7 +128,7 @@ def test_a_webhook_is_shown_whole_and_replayed(
     console_as: ClientAs, clinic: Any, razorpay_clinic: Any, app: Any
 ) -> None:
     from app.core.tenant import db
-    from tests.payments.test_webhooks import body, entity, headers, post
+    from tests.payments.razorpay_notices import body, entity, headers, post
 
     waiting = make_payment(rupees("800"))
     raw = body("payment.captured", payment=entity("order_77"))

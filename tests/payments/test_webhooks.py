@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import json
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from datetime import timedelta
@@ -23,45 +20,16 @@ from app.events.models import EventRecord
 from app.ledger.accounts import AccountCode
 from app.ledger.queries import balance
 from app.payments.jobs import sweep_payments
-from app.payments.models import Payment, WebhookEvent, WebhookStatus
+from app.payments.models import Payment, WebhookStatus
 from app.payments.services import process_webhook, replay_webhook, start_checkout
 from app.payments.services.checkout import record_order
-from app.tenancy.models import Clinic, ProviderAccount
+from app.tenancy.models import Clinic
 from tests.factories.payments import WEBHOOK_SECRET, make_gateway_account, make_payment, reread, rupees
 from tests.payments.jobs import run_jobs
+from tests.payments.razorpay_notices import body, entity, headers, post, stored
 from tests.sandbox_server import RunningSandbox
 from tests.scripted_server import Received, Server
 from tests.waiting import wait_until
-
-
-def entity(order_id: str, status: str = "captured", **fields: Any) -> dict[str, Any]:
-    """A payment as Razorpay writes it."""
-    return {
-        "id": "pay_1", "entity": "payment", "amount": 80_000, "currency": "INR", "status": status, "order_id": order_id,
-        "method": "upi", "captured": status in ("captured", "refunded"), "amount_refunded": 0, "refund_status": None,
-        "fee": 1_888, "tax": 288, "created_at": 1_767_225_600, **fields,
-    }  # fmt: skip
-
-
-def body(event: str, **entities: dict[str, Any]) -> bytes:
-    payload = {name: {"entity": value} for name, value in entities.items()}
-    return json.dumps({"entity": "event", "event": event, "payload": payload, "created_at": 1_767_225_600}).encode()
-
-
-def headers(raw: bytes, event_id: str | None = None, secret: str = WEBHOOK_SECRET) -> dict[str, str]:
-    signature = hmac.new(secret.encode(), raw, hashlib.sha256).hexdigest()
-    return {"X-Razorpay-Signature": signature, "X-Razorpay-Event-Id": event_id or new_id()}
-
-
-def post(client: Any, clinic_id: str, raw: bytes, given: dict[str, str], gateway: str = "razorpay") -> Any:
-    """In a context of its own: a request leaves no clinic in scope behind."""
-    url = f"/api/payments/{gateway}/webhook?clinicId={clinic_id}"
-    return copy_context().run(client.post, url, data=raw, headers=given)
-
-
-def stored() -> list[WebhookEvent]:
-    db.session.rollback()
-    return list(db.session.scalars(select(WebhookEvent).order_by(WebhookEvent.id)))
 
 
 @pytest.fixture
@@ -244,66 +212,6 @@ def test_forged_webhooks_hide_no_other_clinics(client: Any, clinic: Any, other_c
         forge(client, clinic.id, "203.0.113.5")
     forge(client, other_clinic.id, "203.0.113.5")
     assert [item["address"] for item in refused_events(other_clinic.id)] == ["203.0.113.5"]
-
-
-# ---- which account speaks of which payment ----
-
-OLD_SECRET = "secret-of-the-old-account"
-
-
-def test_a_disabled_accounts_secret_settles_no_other_accounts_payment(
-    client: Any, clinic: Any, payment: Payment
-) -> None:
-    """A secret that leaked was the reason to disable it."""
-    old = make_gateway_account(priority=5, enabled=False, credentials={"webhook_secret": OLD_SECRET})
-    raw = body("payment.captured", payment=entity("order_1"))
-    assert post(client, clinic.id, raw, headers(raw, secret=OLD_SECRET)).status_code == 200
-    run_jobs()
-    row = stored()[0]
-    assert (row.account_id, row.status, row.payment_id) == (old, "PARKED", None)
-    assert "another account" in row.error
-    assert (reread(payment).status, balance(AccountCode.PATIENT_CREDIT)) == ("PENDING", rupees("0"))
-
-
-def test_an_enabled_accounts_secret_settles_no_other_accounts_payment(
-    client: Any, clinic: Any, payment: Payment
-) -> None:
-    make_gateway_account(priority=5, credentials={"webhook_secret": OLD_SECRET})
-    raw = body("payment.captured", payment=entity("order_1"))
-    post(client, clinic.id, raw, headers(raw, secret=OLD_SECRET))
-    run_jobs()
-    assert (stored()[0].status, reread(payment).status) == ("PARKED", "PENDING")
-
-
-def test_late_facts_of_a_disabled_account_still_arrive(client: Any, clinic: Any, payment: Payment) -> None:
-    with unit_of_work():
-        db.session.get_one(ProviderAccount, payment.account_id).enabled = False
-    make_gateway_account(priority=5, credentials={"webhook_secret": "secret-of-the-new-account"})
-    raw = body("payment.captured", payment=entity("order_1"))
-    post(client, clinic.id, raw, headers(raw))
-    refund = {"id": "rfnd_1", "payment_id": "pay_1", "amount": 30_000, "currency": "INR", "status": "processed"}
-    late = body("refund.processed", refund=refund, payment=entity("order_1", amount_refunded=30_000))
-    post(client, clinic.id, late, headers(late))
-    run_jobs()
-    assert [row.status for row in stored()] == ["PROCESSED", "PROCESSED"]
-    assert reread(payment).status == "PARTIALLY_REFUNDED"
-
-
-def test_an_account_that_was_entered_anew_speaks_of_both_ones_payments(
-    client: Any, clinic: Any, payment: Payment
-) -> None:
-    """Same keys in two rows: the payment's own one counts, though the other one is asked first."""
-    with unit_of_work():
-        db.session.get_one(ProviderAccount, payment.account_id).enabled = False
-    make_gateway_account()
-    newer = make_payment(rupees("500"), order_id="order_2")
-    for order_id, amount in (("order_1", 80_000), ("order_2", 50_000)):
-        raw = body("payment.captured", payment=entity(order_id, id=f"pay_{order_id}", amount=amount))
-        post(client, clinic.id, raw, headers(raw))
-    run_jobs()
-    assert [row.status for row in stored()] == ["PROCESSED", "PROCESSED"]
-    assert (reread(payment).status, reread(newer).status) == ("COMPLETED", "COMPLETED")
-    assert payment.account_id != newer.account_id
 
 
 # ---- before its time ----

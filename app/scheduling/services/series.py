@@ -45,10 +45,7 @@ def book_series(
 
     Raises Invalid, SeriesConflict, and what a booking raises of patient and doctor.
     """
-    rule = series_times(first_at, every, steps, visits)
-    wanted = sorted(times) if times is not None else rule
-    if not wanted or len(set(wanted)) != len(wanted) or len(wanted) > len(rule):
-        raise Invalid(fields={"times": _("Choose each time once, and no more than the series has.")})
+    wanted = _chosen(times, series_times(first_at, every, steps, visits))
     series = AppointmentSeries(
         id=new_id(),
         patient_id=patient_id,
@@ -79,6 +76,13 @@ def book_series(
     db.session.flush()
     publish(SeriesBooked(**_facts(series), visits=len(booked)))
     return series
+
+
+def _chosen(times: Sequence[datetime] | None, rule: Sequence[datetime]) -> list[datetime]:
+    wanted = sorted(times) if times is not None else list(rule)
+    if not wanted or len(set(wanted)) != len(wanted) or len(wanted) > len(rule):
+        raise Invalid(fields={"times": _("Choose each time once, and no more than the series has.")})
+    return wanted
 
 
 def _all_or_none(times: Sequence[Any], deed: Any) -> list[Any]:
