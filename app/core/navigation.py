@@ -6,7 +6,7 @@ A slice says beside its `add_view` what FAB's menu cannot hold:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,6 +55,11 @@ def describe_item(
 ) -> None:
     """Give the menu item of that FAB name a key sequence ("g d") and a count that is asked on every page."""
     _extras[name] = ItemExtras(shortcut, badge, tone)
+
+
+def described_items() -> Mapping[str, ItemExtras]:
+    """What was said of each item, by its FAB name."""
+    return _extras
 
 
 def has_page(path: str) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from flask_babel.speaklater import LazyString
 
+from app.core import navigation
 from app.core.views import CrudView
 
 
@@ -33,6 +34,12 @@ def test_every_screen_can_be_filtered_and_says_its_order(screens: list[CrudView]
 
 def test_every_screen_of_the_menu_has_a_chart(screens: list[CrudView]) -> None:
     assert [type(view).__name__ for view in screens if view.menu and not view.charts] == []
+
+
+def test_no_key_leads_to_two_places(app: Any) -> None:
+    keys = [extras.shortcut for extras in navigation.described_items().values() if extras.shortcut]
+    assert len(keys) > 10
+    assert sorted(keys) == sorted(set(keys))
 
 
 def test_no_two_screens_of_a_group_fight_for_a_place(screens: list[CrudView]) -> None:

@@ -15,18 +15,23 @@ from app.core import rate_limit
 from app.core.errors import AppError
 from app.core.principal import acting_as
 from app.core.public_links import clinic_of_token
-from app.core.tenant import tenant_scope
+from app.core.tenant import db, tenant_scope
 from app.core.transaction import unit_of_work
-from app.core.views import ActionView, CrudView, row_action
+from app.core.views import ActionView, Chart, CrudView, row_action
 from app.queueing.models import Kiosk
 from app.queueing.queries.queues import state_of
 from app.queueing.services.check_in_codes import CodeRefused, address_of, check_in_code, qr_svg, read_code
 from app.queueing.services.kiosks import check_in_at, get_kiosk, kiosk_of_token, make_link, revoke_link
 from app.scheduling.queries import find_appointment, get_appointment
+from app.tenancy.models import Location
 from app.tenancy.queries import clinic_in_scope
 
 PAGES_PER_MINUTE = 60
 PUBLIC = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+
+
+def _location_name(location_id: str) -> str:
+    return db.session.get_one(Location, location_id).name
 
 
 class KioskView(CrudView):
@@ -35,7 +40,7 @@ class KioskView(CrudView):
     model = Kiosk
     class_permission_name = "kiosk"
     menu = ("Set-up", _("Kiosks"))
-    menu_order = 30
+    menu_order = 13
     list_title = _("Kiosks")
     add_title = _("New kiosk")
     lede = _("A screen at the door where patients check themselves in with the code of their visit.")
@@ -53,6 +58,8 @@ class KioskView(CrudView):
         "last_used_at": _("Last used"),
         "created_at": _("Created"),
     }
+
+    charts = (Chart("location", _("Kiosks by location"), lambda: Kiosk.location_id, words=_location_name),)
 
     @row_action("revoke", _("Revoke the link"), confirm=_("The kiosk stops working until it gets a new link."))
     def revoke(self, kiosk: Kiosk) -> None:

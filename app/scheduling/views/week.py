@@ -41,7 +41,7 @@ KIND_LABELS = {
 }
 EDITABLE = (WEEKLY, EXTRA, CLOSED)
 
-describe_item("DoctorWeekView", shortcut="g h")
+describe_item("DoctorWeekView", shortcut="g k")
 
 
 class DoctorWeekView(ActionView):
