@@ -14,7 +14,7 @@ import orjson
 from sqlalchemy import select
 
 from app.audit.models import AuditChain, AuditEntry
-from app.core.tenant import db
+from app.core.tenant import db, tenant_scope
 from config import get_settings
 
 SEALED_COLUMNS = (
@@ -50,8 +50,16 @@ class Finding:
     text: str
 
 
-def verify(clinic_id: str) -> Iterator[Finding]:
-    """Walk the chain of the clinic in scope and tell every place that was edited, swapped, removed or cut off."""
+def verify(clinic_id: str) -> list[Finding]:
+    """Walk the chain of the clinic and tell every place that was edited, swapped, removed or cut off.
+
+    Entries and head are read in one snapshot: what is added meanwhile would look like a tail that was cut off.
+    """
+    with tenant_scope(clinic_id, snapshot=True):
+        return list(_walk(clinic_id))
+
+
+def _walk(clinic_id: str) -> Iterator[Finding]:
     previous, expected = "", 1
     entries = select(AuditEntry).order_by(AuditEntry.number).execution_options(yield_per=1000)
     for entry in db.session.scalars(entries):

@@ -28,7 +28,7 @@ def verify_command() -> None:
     broken = 0
     for clinic_id, name in _clinics():
         with tenant_scope(clinic_id):
-            findings = list(verify(clinic_id))
+            findings = verify(clinic_id)
             length = db.session.scalar(select(AuditChain.length)) or 0
         click.echo(f"{name}: {length} entries, " + ("holds" if not findings else f"{len(findings)} finding(s)"))
         for finding in findings:

@@ -24,7 +24,7 @@ class Verdict:
 
 def check_trail() -> Verdict:
     """Walk the trail of the clinic in scope and remember what came of it. Raises RedisError."""
-    verdict = Verdict(clock.now(), sum(1 for _finding in verify(require_clinic())))
+    verdict = Verdict(clock.now(), len(verify(require_clinic())))
     told = json.dumps({"at": verdict.at.isoformat(), "findings": verdict.findings})
     redis_connection().set(_key(), told, ex=KEPT_SECONDS)
     return verdict

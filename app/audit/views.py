@@ -59,5 +59,5 @@ class AuditCheckView(ActionView):
     @expose("/")
     def check(self) -> Any:
         self.require("verify")
-        findings = list(verify(require_clinic()))
+        findings = verify(require_clinic())
         return self.render("audit/check.html", findings=findings)

@@ -64,8 +64,9 @@ def prepare_engine(engine: Engine, role: str) -> None:
 def _begin(connection: Any) -> None:
     """BEGIN and the clinic in scope as one message; what it sets ends with the transaction."""
     scope = current_scope()
+    begin = "begin isolation level repeatable read" if scope.snapshot else "begin"
     with connection.cursor() as cursor:
-        cursor.execute("begin" if scope.system else f"begin; {set_clinic_statement(scope)}", prepare=False)
+        cursor.execute(begin if scope.system else f"{begin}; {set_clinic_statement(scope)}", prepare=False)
     connection.info[SCOPE_AT_BEGIN] = scope
     connection.record_info.update({_MAY_HAVE_WRITTEN: False, _WITH_COMMIT: []})
 

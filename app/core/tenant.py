@@ -33,10 +33,14 @@ class NoClinicInScope(RuntimeError):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scope:
-    """One clinic, or (`system`) every clinic. Each scope object has a database session of its own."""
+    """One clinic, or (`system`) every clinic. Each scope object has a database session of its own.
+
+    With `snapshot`, all statements of a transaction see the rows as they were at its first.
+    """
 
     clinic_id: str | None = None
     system: bool = False
+    snapshot: bool = False
     parent: Scope | None = field(default=None, repr=False)
 
 
@@ -90,9 +94,9 @@ def leave_scope() -> None:
 
 
 @contextmanager
-def tenant_scope(clinic_id: str) -> Iterator[None]:
+def tenant_scope(clinic_id: str, *, snapshot: bool = False) -> Iterator[None]:
     """Work on one clinic's data, in a session of its own."""
-    enter_scope(Scope(clinic_id=str(clinic_id), parent=current_scope()))
+    enter_scope(Scope(clinic_id=str(clinic_id), snapshot=snapshot, parent=current_scope()))
     try:
         yield
     finally:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import Engine, event, select, text
 from sqlalchemy.exc import ProgrammingError
 
 from app.audit.chain import verify
 from app.audit.models import AuditEntry
+from app.audit.services import record
 from app.core.tenant import all_tenants, db, tenant_scope
 from app.core.transaction import unit_of_work
 from app.tenancy.models import Location
@@ -38,6 +41,29 @@ def tamper(statement: str, **values: Any) -> None:
         db.session.execute(text(statement), values)
 
 
+@contextmanager
+def additions_before_each_statement(clinic_id: str) -> Iterator[list[str]]:
+    """Another session adds an entry, and commits it, before each SELECT of this thread that reads the trail."""
+    added: list[str] = []
+    busy = False
+
+    def add(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        nonlocal busy
+        if busy or "FROM audit_" not in statement:
+            return
+        busy = True
+        with tenant_scope(clinic_id), unit_of_work():
+            record("trail.added", "location", None)
+        added.append(statement)
+        busy = False
+
+    event.listen(Engine, "before_cursor_execute", add)
+    try:
+        yield added
+    finally:
+        event.remove(Engine, "before_cursor_execute", add)
+
+
 def test_changes_are_recorded_with_old_and_new_values(clinic: Any, trail: list[str]) -> None:
     with tenant_scope(clinic.id):
         entries = db.session.scalars(select(AuditEntry).order_by(AuditEntry.number)).all()
@@ -48,6 +74,19 @@ def test_changes_are_recorded_with_old_and_new_values(clinic: Any, trail: list[s
 
 def test_an_untouched_chain_holds(clinic: Any, trail: list[str]) -> None:
     assert findings(clinic.id) == []
+
+
+def test_what_is_added_during_the_walk_is_no_finding(clinic: Any, trail: list[str]) -> None:
+    with additions_before_each_statement(clinic.id) as added:
+        assert findings(clinic.id) == []
+    assert len(added) >= 2
+    assert findings(clinic.id) == []
+
+
+def test_a_tail_that_was_cut_off_shows_during_additions(clinic: Any, trail: list[str]) -> None:
+    tamper("delete from audit_entry where id = any(:ids)", ids=trail[3:])
+    with additions_before_each_statement(clinic.id):
+        assert "entries 4 to 5 " in findings(clinic.id)[0]
 
 
 def test_a_rolled_back_change_leaves_no_entry(clinic: Any, trail: list[str]) -> None:
