@@ -77,6 +77,17 @@ _ALL = (
         },
     ),
     MessageTemplate(
+        "queue_next",
+        ("patient", "token", "doctor", "clinic"),
+        {"en": "You are next with {{ doctor }}: {{ token }}", "hi": "{{ doctor }} के पास अगली बारी आपकी है: {{ token }}"},
+        {
+            "en": "Dear {{ patient }},\n\nyou are next with {{ doctor }}. Your number is {{ token }}: please come to the "
+            "doctor's room.\n\n{{ clinic }}",
+            "hi": "प्रिय {{ patient }},\n\n{{ doctor }} के पास अगली बारी आपकी है। आपका टोकन नंबर {{ token }} है: कृपया डॉक्टर के "
+            "कमरे के पास आ जाएँ।\n\n{{ clinic }}",
+        },
+    ),
+    MessageTemplate(
         "invoice_paid",
         ("patient", "number", "amount", "clinic"),
         {"en": "Receipt for invoice {{ number }}", "hi": "इनवॉइस {{ number }} की रसीद"},

@@ -1,4 +1,4 @@
-"""Where the schedule's messages go: the channel that a patient prefers, and the app of whoever logs in for them."""
+"""Where messages of visits go: the channel that a patient prefers, their devices, and whoever logs in for them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.access.models import Member, User
 from app.core.i18n import written_for
 from app.core.tenant import db
 from app.messaging.models import Channel
-from app.messaging.services import queue_message
+from app.messaging.services import push_addresses, queue_message
 from app.people.models import ContactChannel, Doctor, Patient
 from app.tenancy.queries import clinic_in_scope
 
@@ -29,9 +29,13 @@ def tell_patient(
     *,
     priority: str = "NORMAL",
     attachments: Mapping[Channel, list[str]] | None = None,
+    mail: bool = True,
 ) -> None:
-    """Queue one message per way to the patient; the same `key` tells nobody twice."""
-    for channel, to, language in recipients(patient):
+    """Queue one message per way to the patient; the same `key` tells nobody twice.
+
+    `mail=False`: it is of use for minutes only, so that it goes to the phone, whatever they prefer to be written on.
+    """
+    for channel, to, language in recipients(patient, mail=mail):
         in_app = channel is Channel.IN_APP
         queue_message(
             channel,
@@ -47,10 +51,13 @@ def tell_patient(
         )
 
 
-def recipients(patient: Patient) -> Iterator[tuple[Channel, str, str]]:
-    reachable = preferred_address(patient)
+def recipients(patient: Patient, *, mail: bool = True) -> Iterator[tuple[Channel, str, str]]:
+    """Channel, address and language of every way. Who wants no messages finds them in the console only."""
+    reachable = preferred_address(patient, mail=mail)
     if reachable is not None:
         yield *reachable, patient.language
+    if patient.preferred_channel != ContactChannel.NONE:
+        yield from ((Channel.PUSH, device, patient.language) for device in push_addresses(patient.id))
     users = select(User.id, User.language).join(Member, Member.user_id == User.id)
     for user_id, language in db.session.execute(users.where(Member.patient_id == patient.id, Member.active.is_(True))):
         yield Channel.IN_APP, user_id, language
@@ -62,9 +69,9 @@ def is_written_to(patient: Patient, channel: Channel) -> bool:
     return found is not None and found[0] is channel
 
 
-def preferred_address(patient: Patient) -> tuple[Channel, str] | None:
+def preferred_address(patient: Patient, *, mail: bool = True) -> tuple[Channel, str] | None:
     """The preferred channel where there is an address for it, else the other one; None for who wants no messages."""
-    known = {Channel.WHATSAPP: patient.phone, Channel.EMAIL: patient.email}
+    known = {Channel.WHATSAPP: patient.phone, Channel.EMAIL: patient.email if mail else None}
     order = [Channel.EMAIL, Channel.WHATSAPP] if patient.preferred_channel == ContactChannel.EMAIL else list(known)
     if patient.preferred_channel == ContactChannel.NONE:
         return None

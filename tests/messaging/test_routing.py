@@ -48,10 +48,9 @@ def test_critical_alerts_cannot_be_switched_off() -> None:
 
 
 def test_every_template_that_is_routed_exists_and_has_a_route() -> None:
-    planned = {"queue_next"} - set(TEMPLATES)
-    assert set(EVENT_OF) - set(TEMPLATES) == planned
+    assert set(EVENT_OF) - set(TEMPLATES) == set()
     assert [name for name in EVENT_OF if route_of(EVENT_OF[name]) is None] == []
-    assert priority_of("appointment_confirmed") == "NORMAL"
+    assert (priority_of("appointment_confirmed"), priority_of("queue_next")) == ("NORMAL", "HIGH")
 
 
 def test_what_a_clinic_switched_off_is_kept_back_and_can_be_sent_by_a_person(

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from app.core.ids import new_id
 from app.core.tenant import db
 from app.core.transaction import unit_of_work
+from app.messaging.devices import register_device
 from app.messaging.models import Message
 from app.messaging.templates import render_message
 from app.people.models import Patient
@@ -76,3 +78,26 @@ def test_a_cancelled_visit_is_told_too(in_clinic: Any) -> None:
     visit = visit_of(make_patient())
     told = hear(tell_of_cancellation, AppointmentCancelled.about(visit, reason="DOCTOR_UNAVAILABLE"))
     assert [message.template for message in told] == ["appointment_cancelled"]
+
+
+def with_device(patient: Patient, token: str = "t" * 40) -> str:
+    about = {"user_id": new_id(), "patient_id": patient.id, "platform": "ANDROID", "kind": "TOKEN"}
+    with unit_of_work():
+        return register_device(token=token, **about).id
+
+
+def test_each_of_the_patients_devices_is_told_once(in_clinic: Any) -> None:
+    patient = make_patient(phone="+919845000001", language="hi")
+    with_device(make_patient(), "s" * 40)
+    devices = [with_device(patient, letter * 40) for letter in "ab"]
+    told = confirmed(visit_of(patient))
+    assert [message.channel for message in told] == ["whatsapp", "push", "push"]
+    assert {message.recipient for message in told if message.channel == "push"} == set(devices)
+    assert {(message.language, message.patient_id) for message in told} == {("hi", patient.id)}
+    assert [message.attachment_ids for message in told if message.channel == "push"] == [[], []]
+
+
+def test_who_wants_no_messages_has_none_on_their_devices(in_clinic: Any) -> None:
+    patient = make_patient(preferred_channel="NONE", phone="+919845000001")
+    with_device(patient)
+    assert confirmed(visit_of(patient)) == []
