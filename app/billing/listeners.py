@@ -37,7 +37,7 @@ from app.events.base import listens_to
 from app.payments.errors import CannotVoid
 from app.payments.events import PaymentRefunded, RefundFailed
 from app.payments.models import Payment, PaymentStatus
-from app.payments.services import abandon_payment
+from app.payments.services import abandon_payment, close_page_later
 from app.people.models import Patient
 from app.scheduling.events import AppointmentCancelled
 from app.scheduling.models import Appointment
@@ -89,7 +89,7 @@ def _abandon(about: ColumnElement[bool]) -> None:
     waiting = select(Payment.id).where(about, Payment.status == PaymentStatus.PENDING).order_by(Payment.id)
     for payment_id in db.session.scalars(waiting).all():
         with suppress(CannotVoid):  # paid between the look and the lock: its money is taken care of
-            abandon_payment(payment_id)
+            close_page_later(abandon_payment(payment_id))
 
 
 @listens_to(VisitFeeCharged, queue="notification")

@@ -70,6 +70,13 @@ def check_payment(clinic_id: str, payment_id: str) -> None:
             return  # noted on the operation, with the time of the next try
 
 
+@job("payment", attempts=3, timeout=60)
+def close_page(clinic_id: str, payment_id: str) -> None:
+    """Close the hosted page of a payment that is not waited for any more. What is paid before that is booked."""
+    with tenant_scope(clinic_id):
+        services.close_page(payment_id)
+
+
 @job("payment", attempts=1, every=5)
 def sweep_payments() -> int:
     """Wake the jobs of webhooks and operations that are due: a lost wake-up, a dead worker, the next step."""

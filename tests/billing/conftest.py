@@ -21,6 +21,7 @@ from app.payments.models import OperationStatus, PaymentOperation, WebhookEvent,
 from app.tenancy.models import ProviderAccount
 from app.tenancy.providers import save_account
 from tests.factories.payments import KEY_ID, KEY_SECRET, WEBHOOK_SECRET, make_gateway_account
+from tests.payments.gateway_accounts import STRIPE, GatewayClinic, connected
 from tests.sandbox_server import RunningSandbox, running_sandbox
 
 WHATSAPP = {"phone_number_id": "1001", "access_token": "token-1", "app_secret": "secret-1", "verify_token": "verify-1"}
@@ -67,6 +68,13 @@ def sandbox(provider_server: RunningSandbox, console_url: str, in_clinic: Any) -
         mail = f"smtp://{provider_server.smtp_host}:{provider_server.smtp_port}"
         _message_account("email", "smtp", {"from_address": "desk@sunrise.example.com"}, mail)
     return provider_server
+
+
+@pytest.fixture
+def stripe(provider_server: RunningSandbox, in_clinic: Any) -> Iterator[GatewayClinic]:
+    """The clinic with an account at Stripe, which keeps instruments and closes pages."""
+    with connected(STRIPE, provider_server) as clinic:
+        yield clinic
 
 
 def _message_account(channel: str, provider: str, credentials: dict[str, str], base_url: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -27,21 +27,8 @@ from tests.factories.billing import make_invoice
 from tests.factories.people import make_patient
 from tests.factories.subscriptions import all_of, in_days, make_plan, make_subscription, reread
 from tests.payments.gateway_accounts import STRIPE, GatewayClinic, leave_card
-from tests.sandbox_server import RunningSandbox
-from tests.scripted_server import answer, scripted_server
 
 CHARGE = "create_intent"
-
-
-@pytest.fixture
-def stripe(provider_server: RunningSandbox, in_clinic: Any) -> Iterator[GatewayClinic]:
-    with scripted_server() as inbox:
-        inbox.will(answer(200, {}))
-        clinic = GatewayClinic(STRIPE, provider_server, inbox)
-        clinic.connect()
-        yield clinic
-        provider_server.reset()
-        provider_server.account("stripe", **STRIPE.fields, webhookUrl=None)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from app.core.tenant import all_tenants, db
 from app.core.transaction import unit_of_work
 from app.payments.models import OperationStatus, PaymentOperation, WebhookEvent, WebhookStatus
 from tests.factories.payments import KEY_ID, KEY_SECRET, WEBHOOK_SECRET, make_gateway_account
-from tests.payments.gateway_accounts import ACCOUNTS, GatewayAccount, GatewayClinic
+from tests.payments.gateway_accounts import ACCOUNTS, GatewayClinic, connected
 from tests.payments.paypal import connect as connect_paypal
 from tests.payments.phonepe import PhonePeClinic, connect
 from tests.sandbox_server import RunningSandbox, running_sandbox
@@ -100,11 +100,5 @@ def any_gateway(
     request: pytest.FixtureRequest, gateway_server: RunningSandbox, in_clinic: Any
 ) -> Iterator[GatewayClinic]:
     """The clinic with an account at each gateway in turn, and what the gateway posts to it."""
-    account: GatewayAccount = request.param
-    with scripted_server() as inbox:
-        inbox.will(answer(200, {}))
-        clinic = GatewayClinic(account, gateway_server, inbox)
-        clinic.connect()
+    with connected(request.param, gateway_server) as clinic:
         yield clinic
-        gateway_server.reset()
-        gateway_server.account(account.code, **account.fields, webhookUrl=None)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +19,7 @@ from app.tenancy.providers import save_account
 from tests.factories.payments import CREDENTIALS, KEY_ID, KEY_SECRET, WEBHOOK_SECRET, make_payment, reread
 from tests.payments.jobs import run_jobs
 from tests.sandbox_server import Json, RunningSandbox
-from tests.scripted_server import Received, Server
+from tests.scripted_server import Received, Server, answer, scripted_server
 from tests.waiting import wait_until
 
 
@@ -139,6 +140,18 @@ def leave_card(stripe: GatewayClinic, patient_id: str) -> list[PaymentMethod]:
     take_saved(patient_id, stripe.account_id)
     db.session.rollback()
     return methods_of(patient_id)
+
+
+@contextmanager
+def connected(account: GatewayAccount, sandbox: RunningSandbox) -> Iterator[GatewayClinic]:
+    """The clinic in scope with that account, and what the gateway posts to it."""
+    with scripted_server() as inbox:
+        inbox.will(answer(200, {}))
+        clinic = GatewayClinic(account, sandbox, inbox)
+        clinic.connect()
+        yield clinic
+        sandbox.reset()
+        sandbox.account(account.code, **account.fields, webhookUrl=None)
 
 
 def stored_webhooks() -> list[WebhookEvent]:

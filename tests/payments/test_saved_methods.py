@@ -27,20 +27,14 @@ from app.payments.services.saved_methods import (
 from app.tenancy.models import ProviderAccount
 from tests.factories.payments import make_gateway_account, make_payment, reread
 from tests.factories.people import make_patient
-from tests.payments.gateway_accounts import STRIPE, GatewayClinic, leave_card
+from tests.payments.gateway_accounts import STRIPE, GatewayClinic, connected, leave_card
 from tests.sandbox_server import RunningSandbox
-from tests.scripted_server import answer, scripted_server
 
 
 @pytest.fixture
 def stripe(gateway_server: RunningSandbox, in_clinic: Any) -> Iterator[GatewayClinic]:
-    with scripted_server() as inbox:
-        inbox.will(answer(200, {}))
-        clinic = GatewayClinic(STRIPE, gateway_server, inbox)
-        clinic.connect()
+    with connected(STRIPE, gateway_server) as clinic:
         yield clinic
-        gateway_server.reset()
-        gateway_server.account("stripe", **STRIPE.fields, webhookUrl=None)
 
 
 def account_id() -> str:

@@ -35,7 +35,7 @@ from app.payments.services.refunds import (
 from app.payments.services.returns import ReturnResult, handle_return
 from app.payments.services.saved_methods import get_method
 from app.payments.services.sending import send_refund
-from app.payments.services.voids import void_payment
+from app.payments.services.voids import close_page, close_page_later, void_payment
 from app.payments.services.webhooks import process_webhook, receive_webhook, replay_webhook
 
 __all__ = [
@@ -56,6 +56,8 @@ __all__ = [
     "charge_under_way",
     "change_payment",
     "checkout_url",
+    "close_page",
+    "close_page_later",
     "create_payment",
     "decline_hold",
     "finish_charge",

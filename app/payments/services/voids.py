@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from app.core.providers import ProviderError
 from app.core.transaction import unit_of_work
+from app.payments.models import Payment
 from app.payments.queries import get_payment
 from app.payments.services.asking import ask_gateway
 from app.payments.services.gateway import call, open_gateway, unavailable
@@ -17,7 +18,7 @@ def void_payment(payment_id: str) -> None:
     Raises CannotVoid where money came, or is reserved at a gateway without a void; UnderWay; and ProviderUnavailable
     when nothing can be found out.
     """
-    _close_page(payment_id)
+    close_page(payment_id)
     ask_gateway(payment_id)
     with unit_of_work():
         task = prepare_release(payment_id)
@@ -27,8 +28,19 @@ def void_payment(payment_id: str) -> None:
         carry_out_release(payment_id, task)
 
 
-def _close_page(payment_id: str) -> None:
-    """Let nobody pay any more what is about to be given up. Raises ProviderUnavailable."""
+def close_page_later(payment: Payment) -> None:
+    """Have a worker close the page after the commit."""
+    from app.payments.jobs import close_page as job
+
+    if payment.order_id is not None:
+        job.enqueue(payment.clinic_id, payment.id)
+
+
+def close_page(payment_id: str) -> None:
+    """Let nobody pay any more what is given up, where the gateway can. Commits; call it outside any unit of work.
+
+    Raises ProviderUnavailable.
+    """
     with unit_of_work():
         payment = get_payment(payment_id)
         order_id = None if payment.authorized_minor else payment.order_id
