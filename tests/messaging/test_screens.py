@@ -80,6 +80,16 @@ def test_a_wording_that_does_not_work_stays_in_the_form(console_as: Any) -> None
     assert 'role="alert"' in admin.post(f"{EDITOR}/preview", data=wrong).text
 
 
+def test_a_reminder_can_be_tried_though_its_sample_is_of_no_visit(clinic: Any, console_as: Any, reachable: Any) -> None:
+    admin = console_as("CLINIC_ADMIN")
+    address = "/message-templates/appointment_reminder/email/en/test"
+    assert admin.post(address, data={"to": "try@example.com"}).status_code == 302
+    with tenant_scope(clinic.id):
+        test_id = db.session.scalars(select(Message.id).where(Message.recipient == "try@example.com")).one()
+    send(clinic.id, test_id)
+    assert len(reachable.messages(channel="email", to="try@example.com")) == 1
+
+
 def test_no_such_template_is_not_found(console_as: Any) -> None:
     admin = console_as("CLINIC_ADMIN")
     for place in ("nothing/email/en", "invoice_paid/pigeon/en", "invoice_paid/email/fr", "invoice_paid/push/en"):

@@ -67,6 +67,7 @@ class MessagePreferenceView(CrudView):
         "quiet_until": _("Quiet hours until"),
         "zone": _("Time zone"),
         "digest": _("Unimportant mail once a day"),
+        "updated_at": _("Updated at"),
     }
     formatters_columns = {"muted": _in_words}
     charts = (

@@ -17,6 +17,7 @@ from app.core.tenant import db
 from app.core.transaction import unit_of_work
 from app.core.views import ActionView
 from app.messaging.channels import CHANNELS
+from app.messaging.conditions import SAMPLE_KEY
 from app.messaging.models import Channel, ClinicTemplate
 from app.messaging.routing import EVENT_OF
 from app.messaging.services import queue_message
@@ -94,7 +95,7 @@ class MessageTemplateView(ActionView):
                 to,
                 name,
                 sample_variables(name),
-                dedupe_key=f"test:{new_id()}",
+                dedupe_key=f"{SAMPLE_KEY}{new_id()}",
                 language=language,
                 priority="HIGH",
             )

@@ -269,7 +269,7 @@ class AppointmentView(CrudView):
         no_show(lock_appointment(visit.id))
         return gettext("Marked as no-show.")
 
-    @row_action("cancel", _("Cancel"), confirm=_("Cancel this visit?"), single=False)
+    @row_action("cancel", _("Cancel the visit"), confirm=_("Cancel this visit?"), single=False)
     def cancel(self, visit: Appointment) -> str:
         cancel_appointment(lock_appointment(visit.id), CancelReason.OTHER)
         return gettext("Cancelled.")
