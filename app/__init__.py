@@ -6,12 +6,9 @@ from typing import Any
 
 from flask import Flask
 
-from app.core.lean import without
+from app.core import lean
 
-# Socket.IO's client for asyncio and structlog's coloured tracebacks: 15 MB of every process.
-with without("aiohttp", "rich"):
-    import socketio  # noqa: F401
-    import structlog  # noqa: F401
+lean.hide()
 
 # Lower slices first: a slice imports only what stands before it (import-linter holds this, pyproject.toml).
 SLICES = (

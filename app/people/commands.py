@@ -14,6 +14,7 @@ import click
 from flask.cli import with_appcontext
 from sqlalchemy import select
 
+from app.core import lean
 from app.core.errors import AppError
 from app.core.ids import is_id
 from app.core.tenant import db, tenant_scope
@@ -72,6 +73,7 @@ def _import(file: Path, clinic_id: str, total: int, writer: Any) -> Counter[str]
 
 def _progress() -> Progress:
     # Here, as every process reads the commands and only this one draws (3 MB).
+    lean.reveal("rich")
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

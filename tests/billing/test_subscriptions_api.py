@@ -20,8 +20,8 @@ ApiAs = Callable[..., Api]
 SHAPE = {
     "id", "patientId", "planId", "planName", "nextPlanId", "status", "price", "currency", "period", "quota", "used",
     "remaining", "unlimited", "coveredTypes", "periodNumber", "currentPeriodStart", "currentPeriodEnd", "nextRenewalAt",
-    "trialEndsAt", "startedAt", "autoRenew", "cancelAtPeriodEnd", "cancelReason", "pastDueSince", "endedAt",
-    "createdAt",
+    "trialEndsAt", "startedAt", "autoRenew", "autopayMethodId", "cancelAtPeriodEnd", "cancelReason", "pastDueSince",
+    "endedAt", "createdAt",
 }  # fmt: skip
 
 
