@@ -317,6 +317,7 @@ def run_together(app: Any, clinic_id: str, deeds: list[Callable[[], Any]]) -> li
         thread.start()
     for thread in threads:
         thread.join(60)
+    assert not any(thread.is_alive() for thread in threads)
     return failures
 
 
