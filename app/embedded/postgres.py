@@ -55,6 +55,7 @@ THROWAWAY_SETTINGS = {
     "wal_level": "minimal",
     "max_wal_senders": "0",
     "shared_buffers": "128MB",
+    "max_connections": "500",  # one server for all workers of a run, of whom one lets loose a hundred processes
 }
 
 

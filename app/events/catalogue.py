@@ -30,21 +30,21 @@ def events() -> list[type[Event]]:
 
 
 def reactions_to(event_type: str) -> list[str]:
-    """What runs in the publisher's transaction, as `slice.function`."""
-    return [
+    """What runs in the publisher's transaction, as `slice.function`; by name, since imports register in any order."""
+    return sorted(
         _name(handler.__module__, handler.__qualname__)
         for pattern, handler in REACTIONS
         if matches(pattern, event_type)
-    ]
+    )
 
 
 def listeners_of(event_type: str) -> list[str]:
     """What runs in a worker, as `slice.function (queue)`."""
-    return [
+    return sorted(
         f"{_name(*listener.name.rsplit('.', 1))} ({listener.queue})"
         for listener in LISTENERS.values()
         if listener.hears(event_type)
-    ]
+    )
 
 
 def _name(module: str, function: str) -> str:

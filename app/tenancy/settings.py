@@ -64,15 +64,17 @@ class ClinicSettings(BaseModel):
         "24, 2", title=N_("Remind of visits before they begin (hours)"), pattern=DAY_LIST, max_length=60
     )
     waiting_offer_minutes: int = Field(30, title=N_("A freed slot is kept for whoever waits (minutes)"), ge=5, le=1440)
-    no_show_fee_percent: int = Field(0, title=N_("Fee for not coming (% of the visit's price; 0: none)"), ge=0, le=100)
+    no_show_fee_percent: int = Field(
+        0, title=N_("Fee for not coming (per cent of the visit's price; 0: none)"), ge=0, le=100
+    )
     late_cancel_fee_percent: int = Field(
-        0, title=N_("Fee for cancelling late (% of the visit's price; 0: none)"), ge=0, le=100
+        0, title=N_("Fee for cancelling late (per cent of the visit's price; 0: none)"), ge=0, le=100
     )
     late_cancel_fee_hours: int = Field(
         24, title=N_("Cancelling is late when less than this before (hours)"), ge=1, le=168
     )
     deposit_percent: int = Field(
-        0, title=N_("Deposit when patients book themselves (% of the visit's price; 0: none)"), ge=0, le=100
+        0, title=N_("Deposit when patients book themselves (per cent of the visit's price; 0: none)"), ge=0, le=100
     )
     late_cancel_hours: int = Field(
         0, title=N_("Covered visits cancelled less than this before are used up (hours)"), ge=0, le=168

@@ -17,6 +17,7 @@ from app.payments.services import ask_gateway, start_checkout
 from app.payments.services.saved_methods import begin_saving, take_saved
 from tests.api_examples import Examples, endpoint_of
 from tests.billing.conftest import Api, run_everything
+from tests.daytime import ZONE_NAME
 from tests.factories.billing import collect, make_invoice, make_priced_doctor, make_priced_visit
 from tests.factories.bulk import make_held_visits
 from tests.factories.catalog import make_price, make_service, make_tax
@@ -63,7 +64,7 @@ def test_invoices(ask: Examples, sandbox: RunningSandbox, api: ApiAs, reachable:
         "notes": "Dressing again on Monday",
     }
     made = ask(admin, "POST", "/billing/invoices", wanted)
-    due = (clock.today("Asia/Kolkata") + timedelta(days=14)).isoformat()
+    due = (clock.today(ZONE_NAME) + timedelta(days=14)).isoformat()
     ask(admin, "PUT", "/billing/invoices/{invoice_id}", {"dueOn": due, "notes": "Pays with the next visit"},
         invoice_id=made["id"])  # fmt: skip
     ask(admin, "POST", "/billing/invoices/{invoice_id}/open", invoice_id=made["id"])
@@ -227,13 +228,13 @@ def test_payment_plans(ask: Examples, sandbox: RunningSandbox, api: ApiAs, reach
     ask(finance, "GET", "/payment-plans", query="?status=ACTIVE")
     ask(finance, "GET", path, payment_plan_id=plan["id"])
     ask(finance, "POST", f"{path}/process", payment_plan_id=plan["id"])
-    later = (clock.today("Asia/Kolkata") + timedelta(days=7)).isoformat()
+    later = (clock.today(ZONE_NAME) + timedelta(days=7)).isoformat()
     ask(finance, "PUT", path, {"nextDueOn": later, "notes": "Salary comes late"}, payment_plan_id=plan["id"])
 
 
 def test_bulk_invoices(ask: Examples, in_clinic: Any, api: ApiAs) -> None:
     finance, path = api("FINANCE_BILLING"), "/billing/bulk-invoices/{bulk_invoice_run_id}"
-    doctor, today = make_open_doctor(), clock.today("Asia/Kolkata")
+    doctor, today = make_open_doctor(), clock.today(ZONE_NAME)
     make_held_visits(2, doctor)
     span = {"kind": "VISITS", "from": (today - timedelta(days=7)).isoformat(), "to": today.isoformat()}
     run = ask(finance, "POST", "/billing/bulk-invoices", span)

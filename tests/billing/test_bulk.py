@@ -28,6 +28,7 @@ from app.ledger.accounts import AccountCode
 from app.ledger.queries import balance, trial_balance, trial_balance_totals
 from app.scheduling.models import Appointment
 from tests.billing.conftest import Api
+from tests.daytime import ZONE_NAME
 from tests.factories.access import bearer, make_member
 from tests.factories.billing import collect, make_invoice, make_priced_doctor, rupees
 from tests.factories.bulk import make_held_visits
@@ -41,7 +42,7 @@ ApiAs = Callable[..., Api]
 
 
 def this_week() -> tuple[Any, Any]:
-    today = clock.today("Asia/Kolkata")
+    today = clock.today(ZONE_NAME)
     return today - timedelta(days=90), today
 
 

@@ -135,7 +135,7 @@ def test_lines_invoice_notes_and_ledger_say_the_same(
     app_context: Any, currency: str, drawn: Any, percent: int, steps: Any
 ) -> None:
     """Whatever the currency and the order of credits: sums of lines are sums of documents are balances."""
-    with tenant_scope(make_clinic(settings_json={"currency": currency}).id):
+    with tenant_scope(make_clinic(settings={"currency": currency}).id):
         lines = [NewLine("Item", Money(price, currency), quantity, tax=tax) for price, quantity, tax in drawn]
         gross = Money.total((line.unit_price.times(line.quantity) for line in lines), currency)
         patient_id = make_patient().id

@@ -25,6 +25,7 @@ from app.payments.services import start_checkout
 from app.tenancy.models import Clinic
 from app.tenancy.services import update_clinic
 from tests.billing.conftest import run_everything
+from tests.daytime import ZONE_NAME
 from tests.factories.billing import rupees
 from tests.factories.payments import closed_port, make_gateway_account
 from tests.factories.people import make_patient
@@ -86,7 +87,7 @@ def test_a_renewal_is_billed_ahead_and_begins_when_it_is_paid(in_clinic: Any) ->
         pay_pending(subscription)
         assert state(subscription) == ("ACTIVE", 2, 0)
         assert reread(subscription).period_ends_at == add_periods(
-            reread(subscription).anchored_at, "MONTH", 2, "Asia/Kolkata"
+            reread(subscription).anchored_at, "MONTH", 2, ZONE_NAME
         )
         used = [item.used for item in all_of(SubscriptionPeriod)]
         assert used == [1, 0]
@@ -125,7 +126,7 @@ def test_unpaid_it_falls_due_is_reminded_of_four_times_and_cancelled(in_clinic: 
 
 
 def refused_because(subscription: Subscription) -> str:
-    visit = make_visit(subscription, starts_at=local(clock.today("Asia/Kolkata") + timedelta(days=1)))
+    visit = make_visit(subscription, starts_at=local(clock.today(ZONE_NAME) + timedelta(days=1)))
     with pytest.raises(NotCovered) as refused:
         covered(subscription, visit)
     return refused.value.code

@@ -46,7 +46,7 @@ def test_from_the_line_to_the_paper_and_back(
     def money(text: str) -> Money:
         return Money.parse(text, currency)
 
-    clinic_id = make_clinic(settings_json={"currency": currency}).id
+    clinic_id = make_clinic(settings={"currency": currency}).id
     with tenant_scope(clinic_id), acting_as(finance(clinic_id)):
         patient_id = make_patient().id
         with unit_of_work():

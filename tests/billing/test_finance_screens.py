@@ -21,6 +21,7 @@ from app.core.principal import Membership, Principal, acting_as
 from app.core.tenant import db
 from app.core.transaction import unit_of_work
 from app.payments.models import Refund
+from tests.daytime import ZONE_NAME
 from tests.factories.billing import collect, make_invoice, make_priced_doctor, reload, rupees
 from tests.factories.bulk import make_held_visits
 from tests.factories.payments import make_tender
@@ -129,7 +130,7 @@ def test_deeds_on_an_invoice_have_pages(in_clinic: Any, pages: Any) -> None:
     assert finance.get(f"/billing/reinstate/{invoice.id}").status_code == 200
     assert finance.post(f"/billing/reinstate/{invoice.id}", reason="Came back").status_code == 302
     assert reload(invoice).status == "OPEN"
-    plan = {"instalments": "4", "interval": "WEEK", "first_due_on": str(clock.today("Asia/Kolkata"))}
+    plan = {"instalments": "4", "interval": "WEEK", "first_due_on": str(clock.today(ZONE_NAME))}
     assert finance.post(f"/billing/plan/{invoice.id}", **{**plan, "instalments": "99"}).status_code == 422
     assert finance.post(f"/billing/plan/{invoice.id}", **plan).status_code == 302
     assert db.session.scalars(select(PaymentPlan)).one().interval == "WEEK"
@@ -157,7 +158,7 @@ def test_a_bulk_run_is_ordered_watched_and_tried_again(in_clinic: Any, pages: An
     finance = pages("FINANCE_BILLING")
     assert finance.get("/billing/bulk/new").status_code == 200
     assert finance.post("/billing/bulk/new", kind="VISITS", first="", last="").status_code == 422
-    day = str(clock.today("Asia/Kolkata"))
+    day = str(clock.today(ZONE_NAME))
     assert finance.post("/billing/bulk/new", kind="VISITS", first="2026-01-01", last=day).status_code == 302
     (run,) = db.session.scalars(select(BulkInvoiceRun))
     assert "<progress" in finance.get(f"/bulkinvoicerunview/show/{run.id}").text

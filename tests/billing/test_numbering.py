@@ -18,6 +18,7 @@ from app.core import clock
 from app.core.tenant import db, tenant_scope
 from app.core.transaction import unit_of_work
 from app.ledger.queries import trial_balance, trial_balance_totals
+from tests.daytime import ZONE_NAME
 from tests.factories.billing import make_invoice, make_priced_visit, rupees
 from tests.factories.people import make_patient
 
@@ -99,7 +100,7 @@ def test_a_draft_takes_no_number(in_clinic: Any) -> None:
 
 
 def this_year() -> str:
-    return fiscal_year(clock.today("Asia/Kolkata"), 4)
+    return fiscal_year(clock.today(ZONE_NAME), 4)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from app.payments.models import Payment
 from app.payments.services import apply_fact
 from app.scheduling.models import Appointment
 from tests.billing.conftest import Api
+from tests.daytime import ZONE_NAME
 from tests.factories.billing import make_invoice, make_priced_visit, reload, rupees
 from tests.factories.payments import make_fact, make_gateway_account, make_tender, reread
 from tests.factories.people import make_patient
@@ -33,7 +34,7 @@ def books_balance() -> bool:
 
 
 def owed_since(days: int, amount: str, patient: Any) -> Invoice:
-    return make_invoice(amount, patient=patient, due_on=clock.today("Asia/Kolkata") - timedelta(days=days))
+    return make_invoice(amount, patient=patient, due_on=clock.today(ZONE_NAME) - timedelta(days=days))
 
 
 def test_a_deposit_is_credit_with_a_receipt_until_it_is_used(in_clinic: Any, api: ApiAs) -> None:

@@ -22,6 +22,7 @@ from app.events.models import EventRecord
 from app.messaging.models import Message
 from app.payments.models import Payment
 from tests.billing.conftest import Api, run_everything
+from tests.daytime import ZONE_NAME
 from tests.factories.billing import collect, make_invoice, reload, rupees
 from tests.factories.payments import make_gateway_account
 from tests.factories.people import make_patient
@@ -36,7 +37,7 @@ def nobody(app: Any) -> Api:
 
 
 def today() -> date:
-    return clock.today("Asia/Kolkata")
+    return clock.today(ZONE_NAME)
 
 
 def planned(finance: Api, invoice: Invoice, instalments: int = 3, **more: Any) -> dict[str, Any]:

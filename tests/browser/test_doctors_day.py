@@ -18,6 +18,7 @@ from app.queueing.models import QueueToken
 from app.queueing.services import arrive
 from app.scheduling.models import Appointment
 from tests.browser.test_calendar import speak
+from tests.daytime import ZONE_NAME
 from tests.desk.conftest import times_today
 from tests.factories.billing import make_priced_doctor
 from tests.factories.people import make_patient
@@ -153,7 +154,7 @@ def test_a_form_that_is_open_survives_what_others_do(log_in: LogIn, doctor: Doct
 
 
 def test_the_week_leads_to_the_calendar(log_in: LogIn, doctor: Doctor, visits: list[Appointment]) -> None:
-    tomorrow = clock.today("Asia/Kolkata") + timedelta(days=1)
+    tomorrow = clock.today(ZONE_NAME) + timedelta(days=1)
     page = open_day(log_in("DOCTOR", {"doctor_id": doctor.id}))
     days = page.locator(".week-strip li")
     expect(days).to_have_count(7)

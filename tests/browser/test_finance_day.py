@@ -22,6 +22,7 @@ from app.core.transaction import unit_of_work
 from app.payments.errors import PaymentUnderReview
 from app.payments.models import Payment, PaymentAttempt, PaymentHold, ReconciliationException, Refund
 from app.payments.services import ask_gateway, carry_out_run, plan_run, request_refund, start_checkout
+from tests.daytime import ZONE_NAME
 from tests.factories.billing import collect, make_invoice, reload, rupees
 from tests.factories.cash_desk import doing, make_person, set_rules
 from tests.factories.payments import KEY_ID, KEY_SECRET, WEBHOOK_SECRET, make_gateway_account, reread
@@ -80,7 +81,7 @@ def _difference(account_id: str, gateway: RunningSandbox) -> ReconciliationExcep
         attempt = db.session.scalars(select(PaymentAttempt).where(PaymentAttempt.payment_id == payment.id)).one()
         attempt.fee_minor = (attempt.fee_minor or 0) - 100
     gateway.settle()
-    today = clock.today("Asia/Kolkata")
+    today = clock.today(ZONE_NAME)
     with unit_of_work():
         run = plan_run(account_id, today - timedelta(days=1), today)
     carry_out_run(run.id)
@@ -221,7 +222,7 @@ def split_a_bill(browser: Browser, morning: Morning) -> None:
 
 
 def read_the_reports(browser: Browser) -> None:
-    today = clock.today("Asia/Kolkata").isoformat()
+    today = clock.today(ZONE_NAME).isoformat()
     page = browser.see("/reports/")
     browser.see(f"/reports/revenue?from={today}&to={today}")
     lines = browser.file("CSV").decode("utf-8-sig").splitlines()
@@ -268,5 +269,5 @@ def close_the_day(browser: Browser) -> None:
     expect(page.locator("main")).not_to_contain_text("555.00")
     browser.see("/day-close/")
     expect(page.get_by_text("This day is closed. What comes now is booked on the next open day.")).to_be_visible()
-    browser.see(f"/day-close/?day={clock.today('Asia/Kolkata') + timedelta(days=1)}")
+    browser.see(f"/day-close/?day={clock.today(ZONE_NAME) + timedelta(days=1)}")
     expect(page.locator("main")).to_contain_text("₹ 555.00")

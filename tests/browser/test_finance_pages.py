@@ -18,6 +18,7 @@ from app.core import clock
 from app.core.principal import Membership, Principal, acting_as
 from app.core.tenant import tenant_scope
 from app.core.transaction import unit_of_work
+from tests.daytime import ZONE_NAME
 from tests.factories.billing import collect, make_invoice, make_priced_doctor, rupees
 from tests.factories.bulk import make_held_visits
 from tests.factories.payments import make_tender
@@ -43,7 +44,7 @@ def pages_of_finance(clinic: Any) -> dict[str, str]:
         plan = make_payment_plan(lock_invoice(planned.id), 4)
     collect(planned, "500.00")
     make_held_visits(3, make_priced_doctor("100.00"))
-    today = clock.today("Asia/Kolkata")
+    today = clock.today(ZONE_NAME)
     with unit_of_work():
         run = start_bulk_visits(today - timedelta(days=30), today)
     return {
@@ -82,7 +83,7 @@ def test_anybody_can_use_the_pages(
 
 def test_a_bulk_run_moves_while_one_looks(app: Any, log_in: Callable[..., Page], in_clinic: Any) -> None:
     make_held_visits(220, make_priced_doctor("100.00"))
-    today = clock.today("Asia/Kolkata")
+    today = clock.today(ZONE_NAME)
     with unit_of_work():
         run_id = start_bulk_visits(today - timedelta(days=30), today).id
     page = log_in("FINANCE_BILLING")

@@ -113,7 +113,7 @@ def test_buffers_are_those_of_the_service_that_is_the_visit(in_clinic: Any) -> N
 
 
 def test_prices_are_in_the_clinics_currency_to_its_last_decimal(app_context: Any) -> None:
-    clinic = make_clinic(settings_json={"currency": "KWD"})
+    clinic = make_clinic(settings={"currency": "KWD"})
     with tenant_scope(clinic.id):
         make_price(amount="12.345")
         assert price_of_visit(make_doctor().id, "IN_PERSON").unit_price == Money(12345, "KWD")

@@ -16,6 +16,7 @@ from app.core.ids import new_id
 from app.people.models import Doctor
 from app.scheduling.models import Appointment
 from app.scheduling.queries import slots
+from tests.daytime import ZONE_NAME
 from tests.factories.billing import make_priced_doctor
 from tests.factories.scheduling import make_appointment
 
@@ -67,7 +68,7 @@ def doctor(in_clinic: Any) -> Doctor:
 
 def times_today(doctor: Doctor, type: str = "IN_PERSON") -> list[datetime]:
     """What is still free of today (tomorrow, in the last minutes of the day)."""
-    return [slot.starts_at for slot in slots(doctor.id, clock.today("Asia/Kolkata"), 2, type)]
+    return [slot.starts_at for slot in slots(doctor.id, clock.today(ZONE_NAME), 2, type)]
 
 
 @pytest.fixture

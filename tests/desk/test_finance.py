@@ -22,12 +22,11 @@ from app.ledger.queries import balance
 from app.payments.models import Payment, Refund, WebhookEvent
 from app.payments.services import request_refund, start_checkout
 from app.scheduling.models import Appointment
+from tests.daytime import ZONE_NAME
 from tests.desk.conftest import Screen, words
 from tests.factories.billing import collect, make_invoice, make_priced_visit
 from tests.factories.payments import make_gateway_account, make_payment
 from tests.sandbox_server import running_sandbox
-
-TODAY = "Asia/Kolkata"
 
 
 @pytest.fixture
@@ -53,7 +52,7 @@ def fresh(row: Any) -> Any:
 def test_takings_equal_the_ledger_by_tender(finance: Screen) -> None:
     collect(make_priced_visit(), "300")
     collect(make_priced_visit(), "500", tender="UPI", reference="1")
-    tenders = {item.code: item.net for item in takings_on(clock.today(TODAY))}
+    tenders = {item.code: item.net for item in takings_on(clock.today(ZONE_NAME))}
     assert tenders == {"CASH": Money(30000, "INR"), "UPI_CLEARING": Money(50000, "INR")}
     assert tenders["CASH"] == balance(AccountCode.CASH)
     page = words(finance.page("/finance/"))
@@ -62,7 +61,7 @@ def test_takings_equal_the_ledger_by_tender(finance: Screen) -> None:
 
 def test_a_refund_is_taken_off_the_days_takings(finance: Screen, asked: Refund) -> None:
     finance.send(f"/finance/refunds/{asked.id}/approve")
-    [cash] = takings_on(clock.today(TODAY))
+    [cash] = takings_on(clock.today(ZONE_NAME))
     assert (cash.came.minor, cash.went.minor, cash.net.minor) == (80000, 30000, 50000)
 
 
@@ -71,7 +70,7 @@ def test_the_chart_has_every_day_also_those_without_money(finance: Screen) -> No
         collect(make_priced_visit(), "200")
     days = takings_of_days(30)
     assert len(days) == 30
-    assert [(day.on, day.minor) for day in days if day.minor] == [(clock.today(TODAY) - timedelta(days=3), 20000)]
+    assert [(day.on, day.minor) for day in days if day.minor] == [(clock.today(ZONE_NAME) - timedelta(days=3), 20000)]
     assert "Takings per day" in words(finance.page("/finance/"))
 
 

@@ -14,6 +14,7 @@ from app.queueing.services import arrive, call_next
 from app.scheduling.models import Appointment
 from app.scheduling.queries import lock_appointment
 from app.scheduling.services import confirm_appointment, no_show, start
+from tests.daytime import ZONE_NAME
 from tests.desk.conftest import Screen, times_today, words
 from tests.factories.billing import collect, make_priced_doctor
 from tests.factories.people import make_doctor, make_patient
@@ -117,7 +118,7 @@ def test_an_administrator_chooses_the_location(screen_of: Any, place: Any, visit
 
 def test_walk_ins_only_are_a_load_too(place: Any, in_clinic: Any) -> None:
     doctor = make_doctor(location_ids=(place.id,), first_name="Anita", last_name="Joshi")
-    make_rule(doctor, place, clock.today("Asia/Kolkata").weekday(), opens=time(9), closes=time(12))
+    make_rule(doctor, place, clock.today(ZONE_NAME).weekday(), opens=time(9), closes=time(12))
     make_token(doctor, place)
     (load,) = location_day(place.id).doctors
     assert (load.name, load.visits) == ("Dr Joshi", 0)

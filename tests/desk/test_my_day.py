@@ -19,6 +19,7 @@ from app.people.models import Doctor
 from app.queueing.models import QueueToken
 from app.queueing.services import arrive, call_next
 from app.scheduling.models import Appointment
+from tests.daytime import ZONE_NAME
 from tests.desk.conftest import Screen, times_today, words
 from tests.factories.billing import make_priced_doctor
 from tests.factories.scheduling import begin_now, local, make_appointment, make_exception
@@ -145,7 +146,7 @@ def test_a_patient_who_is_sent_on_belongs_to_the_colleague(
     said = surgery.send(f"/my-day/tokens/{token.id}/transfer", doctorId=sen.id, note="Second opinion")
     assert said.status_code == 200
     theirs = screen_of("DOCTOR", doctor_id=sen.id)
-    (line,) = day_of_visits(clock.today("Asia/Kolkata")).visits
+    (line,) = day_of_visits(clock.today(ZONE_NAME)).visits
     assert (line.id, line.token) == (visit_id, "B-01")
     assert surgery.send(f"/my-day/visits/{visit_id}/start").status_code == 404
     assert theirs.send(f"/my-day/{sen.id}/call-next").status_code == 200
@@ -172,7 +173,7 @@ def test_the_figures_are_todays(surgery: Screen, doctor: Doctor, token: QueueTok
 
 
 def test_the_week_counts_visits_and_free_times(surgery: Screen, doctor: Doctor, visit: Appointment) -> None:
-    day = clock.today("Asia/Kolkata") + timedelta(days=2)
+    day = clock.today(ZONE_NAME) + timedelta(days=2)
     make_appointment(doctor, starts_at=local(day))
     make_exception(doctor, "REMOVE", day + timedelta(days=1))
     week = week_ahead(doctor.id)

@@ -15,6 +15,7 @@ from app.core.ids import new_id
 from app.core.tenant import all_tenants, db, tenant_scope
 from app.core.transaction import unit_of_work
 from app.tenancy.models import Clinic
+from tests.daytime import ZONE_NAME
 
 PASSWORD = "a-long-test-password"
 _numbers = count(1)
@@ -28,10 +29,15 @@ def password_hash() -> str:
     return _hash[0]
 
 
-def make_clinic(**overrides: Any) -> Clinic:
+def in_daytime(settings: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Settings of a clinic in which it is morning, unless they say otherwise."""
+    return {"zone": ZONE_NAME, **(settings or {})}
+
+
+def make_clinic(settings: dict[str, Any] | None = None, **overrides: Any) -> Clinic:
     number = next(_numbers)
     values = {"id": new_id(), "name": f"Clinic {number}", "subdomain": f"clinic-{new_id()[-12:]}", **overrides}
-    clinic = Clinic(**values)
+    clinic = Clinic(**values, settings_json=in_daytime(settings))
     with all_tenants(), unit_of_work():
         db.session.add(clinic)
         db.session.flush()
@@ -87,5 +93,5 @@ def make_session(user: User, clinic_id: str | None = None) -> str:
 def set_settings(clinic_id: str, **settings: Any) -> None:
     """The clinic's settings; what is not named has its default. The test's own context forgets what it knew."""
     with all_tenants(), unit_of_work():
-        db.session.get_one(Clinic, clinic_id).settings_json = settings
+        db.session.get_one(Clinic, clinic_id).settings_json = in_daytime(settings)
     g.pop("clinic_settings", None)

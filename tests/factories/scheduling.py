@@ -16,9 +16,9 @@ from app.people.models import Doctor
 from app.scheduling.models import Appointment, AvailabilityException, AvailabilityRule, DoctorLeave
 from app.scheduling.services import add_leave, book_appointment
 from app.tenancy.models import Location, Room
+from tests.daytime import ZONE, ZONE_NAME
 from tests.factories.people import make_doctor, make_patient
 
-ZONE = ZoneInfo("Asia/Kolkata")
 _numbers = count(1)
 
 
@@ -78,7 +78,7 @@ def local(day: date, hour: int = 10, minute: int = 0, zone: ZoneInfo = ZONE) -> 
 
 
 def tomorrow() -> date:
-    return clock.today("Asia/Kolkata") + timedelta(days=1)
+    return clock.today(ZONE_NAME) + timedelta(days=1)
 
 
 def make_appointment(

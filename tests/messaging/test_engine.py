@@ -20,13 +20,18 @@ from app.messaging.models import Message, MessageAttempt, MessageSpend, MessageS
 from app.messaging.preferences import set_preference
 from app.messaging.services import queue_message
 from app.messaging.suppression import is_suppressed, suppress
-from tests.factories.access import make_member
+from tests.factories.access import make_member, set_settings
 from tests.factories.people import make_patient
 from tests.messaging.conftest import CLOSED_PORT, MAIL, PHONE, VARIABLES, add_mail
 
 KOLKATA = ZoneInfo("Asia/Kolkata")
 EVENING = datetime(2027, 3, 1, 22, 30, tzinfo=KOLKATA)
 MORNING = datetime(2027, 3, 2, 8, 0, tzinfo=KOLKATA)
+
+
+@pytest.fixture(autouse=True)
+def in_india(clinic: Any) -> None:
+    set_settings(clinic.id, zone=KOLKATA.key)
 
 
 def attempts(clinic_id: str, message_id: str) -> list[MessageAttempt]:

@@ -30,6 +30,7 @@ from app.payments.services import (
     start_checkout,
     void_payment,
 )
+from tests.daytime import ZONE_NAME
 from tests.factories.payments import reread, rupees
 from tests.payments.gateway_accounts import GatewayClinic, paid
 from tests.payments.jobs import run_jobs
@@ -222,7 +223,7 @@ def test_a_payout_fits_the_books_and_empties_the_clearing_account(gateway: Gatew
     gateway.deliver()
     before = balance(AccountCode.BANK)
     (settled,) = gateway.sandbox.settle(provider=gateway.account.code)
-    today = clock.today("Asia/Kolkata")
+    today = clock.today(ZONE_NAME)
     with unit_of_work():
         run = plan_run(gateway.account_id, today - timedelta(days=1), today)
     carry_out_run(run.id)

@@ -16,6 +16,7 @@ from app.ledger.queries import balance
 from app.payments.gateways.settlements import SettlementKind, SettlementLine
 from app.payments.models import Settlement
 from app.payments.services.settlements import store_lines, stored_lines
+from tests.daytime import ZONE_NAME
 from tests.factories.payments import rupees
 
 DAY = "2026-11-20"
@@ -41,7 +42,7 @@ def take(account_id: str, *lines: SettlementLine) -> None:
 
 
 def test_a_day_that_fills_up_is_taken_in_as_it_does(in_clinic: Any) -> None:
-    account_id, today = new_id(), clock.today("Asia/Kolkata")
+    account_id, today = new_id(), clock.today(ZONE_NAME)
     morning, noon, night = line("CAP1", "100"), line("CAP2", "200"), line("CAP3", "400")
     take(account_id, morning)
     take(account_id, morning)

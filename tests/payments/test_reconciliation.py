@@ -43,6 +43,7 @@ from app.payments.services import (
     start_checkout,
 )
 from app.tenancy.models import ProviderAccount
+from tests.daytime import ZONE_NAME
 from tests.factories.payments import closed_port, make_fact, make_gateway_account, make_payment, reread, rupees
 from tests.sandbox_server import RunningSandbox
 
@@ -61,7 +62,7 @@ def pay(gateway: RunningSandbox, amount: str = "800") -> Payment:
 
 
 def reconcile() -> ReconciliationRun:
-    today = clock.today("Asia/Kolkata")
+    today = clock.today(ZONE_NAME)
     with unit_of_work():
         run = plan_run(account().id, today - timedelta(days=1), today)
     carry_out_run(run.id)
@@ -200,7 +201,7 @@ def test_a_gateway_that_does_not_answer_is_asked_again_later(gateway: RunningSan
 
 
 def test_only_one_run_of_an_account_waits(gateway: RunningSandbox) -> None:
-    today = clock.today("Asia/Kolkata")
+    today = clock.today(ZONE_NAME)
     with unit_of_work():
         plan_run(account().id, today, today)
     with pytest.raises(Conflict), unit_of_work():

@@ -16,6 +16,7 @@ from app.payments.errors import PaymentUnderReview
 from app.payments.models import Payment, PaymentHold, PaymentOperation, ReconciliationException, WebhookEvent
 from app.payments.services import request_refund, start_checkout
 from app.payments.services.gateway import choose_account
+from tests.daytime import ZONE_NAME
 from tests.factories.payments import make_payment, make_tender, reread, rupees
 from tests.payments.jobs import run_jobs
 from tests.sandbox_server import RunningSandbox
@@ -170,7 +171,7 @@ def test_finance_reconciles_on_demand_and_answers_for_a_difference(
     gateway.settle()
     finance = opened(console_as, "FINANCE_BILLING")
     assert "Razorpay" in visit(finance, "/reconciliation/new").text
-    today = clock.today("Asia/Kolkata").isoformat()
+    today = clock.today(ZONE_NAME).isoformat()
     wanted = {"account": account_id, "first_on": today, "last_on": today}
     assert "being fetched and compared" in visit(finance, "/reconciliation/new", "POST", wanted).text
     assert visit(finance, "/reconciliation/new", "POST", wanted).status_code == 422  # one is under way

@@ -98,7 +98,7 @@ def test_record_numbers_are_found_from_their_beginning_or_by_their_digits(people
 def test_record_numbers_with_the_clinics_prefix(app_context: Any) -> None:
     from tests.factories.access import make_clinic
 
-    clinic = make_clinic(settings_json={"mrn_prefix": "SUN-"})
+    clinic = make_clinic(settings={"mrn_prefix": "SUN-"})
     with tenant_scope(clinic.id):
         first, second = make_patient(first_name="One"), make_patient(first_name="Two")
         assert (first.mrn, second.mrn) == ("SUN-000001", "SUN-000002")

@@ -22,12 +22,12 @@ from app.reports import queries
 from app.reports.queries import Period, period_of
 from app.scheduling.queries import lock_appointment
 from app.scheduling.services import cancel_appointment, complete, no_show, start
+from tests.daytime import ZONE_NAME
 from tests.factories.billing import make_invoice, make_priced_doctor
 from tests.factories.people import make_patient
 from tests.factories.scheduling import begin_now, local, make_appointment, make_location, tomorrow
 
 pytestmark = pytest.mark.usefixtures("in_clinic")
-TODAY = "Asia/Kolkata"
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_revenue_is_the_journals_discounts_and_credit_notes_taken_off(doctor: Do
 
 def test_a_year_is_twelve_months_up_to_this_one() -> None:
     year = period_of(366)
-    assert (year.by, len(year.steps), year.steps[-1]) == ("month", 12, clock.today(TODAY).replace(day=1))
+    assert (year.by, len(year.steps), year.steps[-1]) == ("month", 12, clock.today(ZONE_NAME).replace(day=1))
     with clock.travel(-timedelta(days=100)):
         make_patient()
     assert sum(queries.new_patients_by_step(year)) == 1

@@ -26,6 +26,7 @@ from app.reports.catalogue.collections import Takings, takings_by, total_of
 from app.reports.catalogue.revenue import earned_by, total_earned
 from app.reports.finished_days import sum_up_finished_days
 from app.reports.models import RevenueDay, RolledDay, TakingsDay
+from tests.daytime import ZONE_NAME
 from tests.factories.billing import collect, make_invoice, make_priced_doctor, rupees
 from tests.factories.payments import reread
 
@@ -34,7 +35,7 @@ TENDERS = (AccountCode.CASH, AccountCode.UPI_CLEARING, AccountCode.BANK)
 
 
 def today() -> date:
-    return clock.today("Asia/Kolkata")
+    return clock.today(ZONE_NAME)
 
 
 def span(**options: Any) -> Filters:

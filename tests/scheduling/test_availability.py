@@ -17,6 +17,7 @@ from app.core.transaction import unit_of_work
 from app.scheduling.queries import find_leave, slots
 from app.scheduling.services import cancel_leave
 from app.tenancy.models import Clinic
+from tests.daytime import ZONE_NAME
 from tests.factories.catalog import make_price, make_service
 from tests.factories.people import make_doctor
 from tests.factories.scheduling import (
@@ -218,7 +219,7 @@ def test_no_slot_of_an_unknown_doctor(caller: Callable[..., Any]) -> None:
 
 def test_past_slots_of_today_are_not_offered() -> None:
     doctor = make_open_doctor()
-    today = clock.today("Asia/Kolkata")
+    today = clock.today(ZONE_NAME)
     assert all(slot.starts_at > clock.now() for slot in slots(doctor.id, today, 1, "IN_PERSON"))
 
 

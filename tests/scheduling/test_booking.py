@@ -18,6 +18,8 @@ from app.events.models import EventRecord
 from app.scheduling.models import Appointment
 from app.scheduling.queries import history_of
 from app.tenancy.models import Clinic
+from tests.daytime import ZONE_NAME
+from tests.factories.access import in_daytime
 from tests.factories.catalog import make_price, make_service
 from tests.factories.people import make_doctor, make_patient
 from tests.factories.scheduling import (
@@ -44,7 +46,7 @@ def booked() -> int:
 
 def set_up(clinic: Clinic, **settings: Any) -> None:
     with all_tenants(), unit_of_work():
-        db.session.get_one(Clinic, clinic.id).settings_json = settings
+        db.session.get_one(Clinic, clinic.id).settings_json = in_daytime(settings)
 
 
 def test_a_receptionist_books_a_slot(caller: Callable[..., Any]) -> None:
@@ -284,7 +286,7 @@ def test_ids_of_another_clinic_are_not_found(other_clinic: Clinic, caller: Calla
 def test_nothing_can_be_booked_beyond_the_clinics_window(clinic: Clinic, caller: Callable[..., Any]) -> None:
     set_up(clinic, book_ahead_days=3)
     doctor, receptionist = make_open_doctor(), caller("RECEPTIONIST")
-    query = {"date": clock.today("Asia/Kolkata"), "days": 10}
+    query = {"date": clock.today(ZONE_NAME), "days": 10}
     items = receptionist.get(f"/doctors/{doctor.id}/slots", query_string=query).json["items"]
     assert max(slot["startsAt"] for slot in items) < (clock.now() + timedelta(days=3)).isoformat()
     far = body(doctor, make_patient(), startsAt=local(tomorrow() + timedelta(days=3)).isoformat())
