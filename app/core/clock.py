@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
-from zoneinfo import ZoneInfo
+from functools import cache
+from zoneinfo import ZoneInfo, available_timezones
 
 _offset = timedelta(0)
 
@@ -18,6 +19,12 @@ def now() -> datetime:
 def today(zone: str) -> date:
     """The calendar date in a clinic's zone."""
     return now().astimezone(ZoneInfo(zone)).date()
+
+
+@cache
+def zones() -> frozenset[str]:
+    """The names of all time zones. Kept: Python opens each of the machine's zone files to find them."""
+    return frozenset(available_timezones())
 
 
 @contextmanager

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import time
 from typing import Any
-from zoneinfo import available_timezones
 
 from flask_babel import gettext as _
 from sqlalchemy import or_, select
 
+from app.core import clock
 from app.core.errors import Invalid
 from app.core.tenant import db
 from app.messaging.models import Channel, Message, MessagePreference
@@ -68,7 +68,7 @@ def _check(muted: Sequence[str], quiet_from: time | None, quiet_until: time | No
         wrong["muted"] = _("There is no such channel.")
     if (quiet_from is None) != (quiet_until is None):
         wrong["quietUntil"] = _("Quiet hours have a beginning and an end.")
-    if zone is not None and zone not in available_timezones():
+    if zone is not None and zone not in clock.zones():
         wrong["zone"] = _("There is no such time zone.")
     if wrong:
         raise Invalid(fields=wrong)

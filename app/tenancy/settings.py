@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from zoneinfo import available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from app.core import clock
 from app.core.money import exponent
 
 DAY_LIST = r"^\s*(\d{1,3}(\s*,\s*\d{1,3})*)?\s*$"
@@ -138,7 +138,7 @@ class ClinicSettings(BaseModel):
     @field_validator("zone")
     @classmethod
     def _known_zone(cls, zone: str) -> str:
-        if zone not in available_timezones():
+        if zone not in clock.zones():
             raise ValueError("unknown time zone")
         return zone
 

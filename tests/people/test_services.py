@@ -25,6 +25,7 @@ from app.people.services import (
     update_patient,
 )
 from app.tenancy.models import Location
+from tests.factories.access import set_settings
 from tests.factories.people import make_doctor, make_patient, make_speciality
 
 
@@ -90,6 +91,7 @@ def test_a_value_that_cannot_be_right_is_refused_by_its_field(in_clinic: Any, va
 
 def test_today_is_the_clinics_day(in_clinic: Any) -> None:
     """At 20:00 UTC it is tomorrow in Kolkata, and a child may be born there."""
+    set_settings(in_clinic.id, zone="Asia/Kolkata")
     with clock.travel(to=datetime(2026, 11, 20, 20, 0, tzinfo=UTC)):
         assert make_patient(date_of_birth="2026-11-21").date_of_birth == date(2026, 11, 21)
         with pytest.raises(Invalid):
