@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from app.audit.chain import link, seal
 from app.audit.models import AuditChain, AuditEntry
 from app.core import clock
+from app.core.card_numbers import mask_card_numbers
 from app.core.connections import execute_with_commit
 from app.core.ids import new_id
 from app.core.principal import find_principal
@@ -122,7 +123,7 @@ def _values(item: Note) -> dict[str, Any]:
         "entity": item.entity,
         "entity_id": item.entity_id,
         "changes": item.changes,
-        "reason": item.reason,
+        "reason": item.reason and mask_card_numbers(item.reason),
         "event_id": item.event_id,
     }
 

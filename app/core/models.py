@@ -24,6 +24,7 @@ from sqlalchemy.orm import Mapped, Mapper, declared_attr, mapped_column, relatio
 from sqlalchemy.orm.relationships import Relationship
 
 from app.core import clock
+from app.core.card_numbers import mask_as_it_is_set
 from app.core.ids import new_id
 from app.core.money import Money
 from app.core.row_security import policy_statements
@@ -62,6 +63,7 @@ class TenantModel(Base):
 
 
 install_session_hook(TenantModel)
+event.listen(TenantModel, "attribute_instrument", mask_as_it_is_set, propagate=True)
 
 
 @event.listens_for(TenantModel, "instrument_class", propagate=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -9,19 +10,21 @@ from typing import Any
 import pytest
 
 from app.core.errors import AppError
+from app.core.ids import new_id
 from app.core.tenant import db, tenant_scope
 from app.core.transaction import unit_of_work
 from app.ledger.accounts import AccountCode
 from app.ledger.queries import balance
 from app.payments.errors import RefundTooLarge
 from app.payments.gateways.base import GatewayDispute
-from app.payments.models import Payment
+from app.payments.models import Payment, PaymentHold
 from app.payments.queries import get_payment
 from app.payments.services import (
     apply_dispute_fact,
     apply_fact,
     apply_refund_fact,
     approve_refund,
+    decline_hold,
     reject_refund,
     request_refund,
 )
@@ -54,6 +57,24 @@ def test_what_a_dispute_left_can_still_be_refunded(payment: Payment, acting: Cal
     with acting("FINANCE_BILLING"), unit_of_work():
         refund = request_refund(payment, None, "the rest")
     assert reread(refund).amount == rupees("300")
+
+
+def test_screens_offer_only_what_a_dispute_left(payment: Payment, client_as: Any) -> None:
+    dispute(payment.id, "lost", "500")
+    page = client_as("FINANCE_BILLING").get(f"/paymentview/show/{payment.id}", headers={"Accept": "text/html"}).text
+    shown = dict(re.findall(r"<dt[^>]*>(.*?)</dt>\s*<dd[^>]*>(.*?)</dd>", page, re.DOTALL))
+    assert "₹\xa0500.00" in shown["Taken back in disputes"]
+    assert "₹\xa0300.00" in shown["Can be refunded"]
+
+
+def test_a_declined_payment_asks_for_no_more_than_a_dispute_left(payment: Payment, acting: Callable[..., Any]) -> None:
+    dispute(payment.id, "lost", "500")
+    hold = PaymentHold(id=new_id(), payment_id=payment.id, reasons=["amount_mismatch"])
+    with acting("FINANCE_BILLING"), unit_of_work():
+        db.session.add(hold)
+        db.session.flush()
+        decline_hold(hold)
+    assert [refund.amount for refund in reread(payment).refunds] == [rupees("300")]
 
 
 def test_a_request_from_before_the_verdict_cannot_be_approved_but_rejected(

@@ -8,17 +8,21 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from app.access.roles import Role
 from app.billing.services import credit_invoice, lock_invoice, void_invoice
 from app.core import clock
 from app.core.money import Money
+from app.core.tenant import db
 from app.core.transaction import unit_of_work
 from app.ledger.accounts import AccountCode
 from app.ledger.queries import balance
 from app.people.models import Doctor
 from app.queueing.services import arrive
 from app.reports import queries
+from app.reports.finished_days import sum_up_finished_days
+from app.reports.models import RevenueDay
 from app.reports.queries import Period, period_of
 from app.scheduling.queries import lock_appointment
 from app.scheduling.services import cancel_appointment, complete, no_show, start
@@ -92,7 +96,20 @@ def test_revenue_is_the_journals_discounts_and_credit_notes_taken_off(doctor: Do
     revenue = sum(queries.revenue_by_step(period()))
     assert revenue == 80000 + 50000 + 7000 - 20000
     assert revenue == balance(AccountCode.REVENUE).minor + balance(AccountCode.DISCOUNT).minor
-    assert queries.revenue_by_doctor(period()) == [("Dr Anita Rao", 110000), ("–", 7000)]
+    assert queries.revenue_by_doctor(period()) == [("Dr Anita Rao", 110000), ("None named", 7000)]
+
+
+def test_the_charts_read_the_sums_of_days_that_are_over(doctor: Doctor) -> None:
+    with clock.travel(-timedelta(days=3)):
+        make_invoice("500.00", doctor_id=doctor.id)
+    make_invoice("70.00", doctor_id=doctor.id)
+    live = (queries.revenue_by_step(period_of(30)), queries.revenue_by_doctor(period_of(30)))
+    with unit_of_work():
+        sum_up_finished_days()
+    assert (queries.revenue_by_step(period_of(30)), queries.revenue_by_doctor(period_of(30))) == live
+    assert (live[0][-4:], live[1]) == ([50000, 0, 0, 7000], [("Dr Anita Rao", 57000)])
+    db.session.execute(update(RevenueDay).values(net_minor=1))
+    assert queries.revenue_by_step(period_of(30))[-4:] == [1, 0, 0, 7000]
 
 
 def test_a_year_is_twelve_months_up_to_this_one() -> None:

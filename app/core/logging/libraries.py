@@ -18,7 +18,7 @@ _TRUSTED = ("app", "worker", "werkzeug", "gunicorn", "rq", "alembic")
 # At INFO and below these repeat statements, addresses and payloads.
 _CHATTY = (
     "sqlalchemy", "urllib3", "xhtml2pdf", "reportlab", "engineio", "socketio", "asyncio", "PIL", "fontTools", "rq.cron",
-    "rq.worker", "flask_appbuilder",
+    "rq.worker", "flask_appbuilder", "alembic.runtime.plugins",
 )  # fmt: skip
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 

@@ -62,5 +62,9 @@ class Dispute(TenantModel):
     def amount(self) -> Money:
         return money_of(self, "amount")
 
+    @property
+    def lost(self) -> bool:
+        return self.state == DisputeState.LOST
+
     def __str__(self) -> str:
         return f"{money(self.amount)}, {label_of(self.state)}"

@@ -34,6 +34,7 @@ from app.core.money import Money
 from app.core.vocabulary import kind_name
 
 if TYPE_CHECKING:
+    from app.payments.models.disputes import Dispute
     from app.payments.models.operations import PaymentOperation
     from app.payments.models.refunds import Refund
 
@@ -166,6 +167,9 @@ class Payment(TenantModel):
     refunds: Mapped[list[Refund]] = relationship(
         primaryjoin="foreign(Refund.payment_id) == Payment.id", order_by="Refund.id", back_populates="payment"
     )
+    disputes: Mapped[list[Dispute]] = relationship(
+        primaryjoin="foreign(Dispute.payment_id) == Payment.id", order_by="Dispute.id", viewonly=True
+    )
     operations: Mapped[list[PaymentOperation]] = relationship(
         primaryjoin="foreign(PaymentOperation.payment_id) == Payment.id", order_by="PaymentOperation.id", viewonly=True
     )
@@ -189,10 +193,22 @@ class Payment(TenantModel):
         return money_of(self, "refunded")
 
     @property
+    def taken_back(self) -> Money:
+        """What the payer's bank took back in disputes that were lost."""
+        return Money(sum(dispute.amount_minor for dispute in self.disputes if dispute.lost), self.currency)
+
+    @property
+    def kept(self) -> Money:
+        """Captured, less what was given back, is being given back or was taken back; below zero where it went twice."""
+        return (
+            Money(self.captured_minor - self.refunded_minor - self.refund_pending_minor, self.currency)
+            - self.taken_back
+        )
+
+    @property
     def refundable(self) -> Money:
-        """What may still be given back: captured, less refunds that happened or are under way; never negative."""
-        left = self.captured_minor - self.refunded_minor - self.refund_pending_minor
-        return Money(max(left, 0), self.currency)
+        """What may still be given back; never negative."""
+        return Money(max(self.kept.minor, 0), self.currency)
 
     @property
     def at_desk(self) -> bool:

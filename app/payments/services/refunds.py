@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from flask_babel import gettext as _
-from sqlalchemy import func, select
 
 from app.core import clock
 from app.core.errors import Invalid
@@ -16,8 +15,6 @@ from app.payments.errors import RefundTooLarge, SecondPersonNeeded
 from app.payments.events import RefundDecided, RefundRequested
 from app.payments.models import (
     ORIGINAL,
-    Dispute,
-    DisputeState,
     OperationKind,
     Payment,
     PaymentAttempt,
@@ -43,7 +40,7 @@ def request_refund(
     known = next((refund for refund in payment.refunds if refund.id == refund_id), None)
     if known is not None:
         return known
-    amount = amount if amount is not None else _refundable(payment)
+    amount = amount if amount is not None else payment.refundable
     _check(payment, amount, destination)
     refund = Refund(
         id=refund_id or new_id(),
@@ -86,7 +83,7 @@ def approve_refund(refund: Refund, note: str = "", *, wake: bool = True) -> Refu
     refund = locked_refund(refund.id)
     if not may_decide(refund):
         raise SecondPersonNeeded
-    if refund.status == RefundStatus.REQUESTED and _kept(refund.payment) < 0:
+    if refund.status == RefundStatus.REQUESTED and refund.payment.kept.minor < 0:
         raise RefundTooLarge(_("This money went back to the payer by another way."))
     _decide(refund, RefundStatus.APPROVED, note)
     if refund.payment.at_desk or refund.destination != ORIGINAL:
@@ -123,26 +120,13 @@ def _check(payment: Payment, amount: Money, destination: str) -> None:
         raise Invalid(fields={"destination": _("There is no such tender.")})
     if amount.currency != payment.currency:
         raise Invalid(fields={"currency": _("The payment is in %(currency)s.", currency=payment.currency)})
-    left = _refundable(payment)
+    left = payment.refundable
     if amount > left or not left:
         raise RefundTooLarge(
             _("At most %(left)s can be refunded.", left=str(left)), left=left.to_json(), currency=left.currency
         )
     if amount.minor <= 0:
         raise Invalid(fields={"amount": _("The amount must be above zero.")})
-
-
-def _refundable(payment: Payment) -> Money:
-    return Money(max(_kept(payment), 0), payment.currency)
-
-
-def _kept(payment: Payment) -> int:
-    """Minor units that are neither given back nor being given back, nor taken back by a dispute that was lost."""
-    lost = select(func.coalesce(func.sum(Dispute.amount_minor), 0)).where(
-        Dispute.payment_id == payment.id, Dispute.state == DisputeState.LOST
-    )
-    taken_back = int(db.session.scalar(lost) or 0)
-    return payment.captured_minor - payment.refunded_minor - payment.refund_pending_minor - taken_back
 
 
 def _attempt_for(payment: Payment, amount: Money) -> PaymentAttempt:

@@ -62,6 +62,7 @@ class PaymentView(CrudView):
         "amount",
         "captured",
         "refunded",
+        "taken_back",
         "refundable",
         "provider",
         "method",
@@ -87,6 +88,7 @@ class PaymentView(CrudView):
         "gateway_payment_id": _("Gateway's payment"),
         "failure_code": _("Failure"),
         "failure_text": _("Reason"),
+        "taken_back": _("Taken back in disputes"),
         "refundable": _("Can be refunded"),
     }
     related_views = [PaymentAttemptView, RefundView, PaymentOperationView]
