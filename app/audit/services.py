@@ -51,6 +51,14 @@ def record(
     note(db.session(), Note(clinic_id or require_clinic(), action, entity, entity_id, changes, reason))
 
 
+def last_entry(action: str, entity: str, entity_id: str) -> AuditEntry | None:
+    """The latest entry of one kind about one row."""
+    wanted = select(AuditEntry).where(
+        AuditEntry.entity == entity, AuditEntry.entity_id == entity_id, AuditEntry.action == action
+    )
+    return db.session.scalar(wanted.order_by(AuditEntry.number.desc()).limit(1))
+
+
 def note(session: Session, item: Note) -> None:
     transaction_notes(session).append(item)
     before_commit("audit", _seal_notes, session)

@@ -16,6 +16,7 @@ from app.billing.forms import PostponeForm, ReasonForm
 from app.billing.models import Instalment, PaymentPlan
 from app.billing.plan_queries import get_payment_plan
 from app.billing.services import cancel_payment_plan, change_payment_plan, lock_plan
+from app.billing.services.autopay import standing_consent
 from app.billing.services.instalments import process_plan
 from app.core.errors import AppError
 from app.core.formatting import money
@@ -82,6 +83,12 @@ class PaymentPlanView(ReadOnlyView):
             minor=True,
         ),
     )
+
+    def render_template(self, template: str, **context: Any) -> str:
+        """A record knows what its patient agreed to."""
+        if "item" in context:
+            context["consent"] = standing_consent(context["item"])
+        return str(super().render_template(template, **context))
 
     @row_action("process", _("Take next instalment"), multiple=False)
     def process(self, plan: PaymentPlan) -> Any:

@@ -15,6 +15,7 @@ from sqlalchemy import func
 from app.billing.models import LIVE, Coverage, Plan, Subscription, SubscriptionPeriod, SubscriptionStatus
 from app.billing.models.subscription import Usage
 from app.billing.periods import period_name
+from app.billing.services.autopay import standing_consent
 from app.billing.services.renewals import pending_invoice
 from app.billing.services.subscriptions import renew_subscription, reset_quota
 from app.billing.subscription_figures import churn_by_month, monthly_minor
@@ -140,9 +141,10 @@ class SubscriptionView(ReadOnlyView):
     )
 
     def render_template(self, template: str, **context: Any) -> str:
-        """A record knows what is owed for it."""
+        """A record knows what is owed for it, and what its patient agreed to."""
         if "item" in context:
             context["owed"] = pending_invoice(context["item"])
+            context["consent"] = standing_consent(context["item"])
         return str(super().render_template(template, **context))
 
     @expose("/chart/", methods=["GET"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from flask_babel import gettext as _
 from sqlalchemy import Boolean, Index, Integer, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -64,4 +65,5 @@ class PaymentMethod(TenantModel):
     patient: Mapped[Any] = tenant_relationship("Patient", "PaymentMethod.patient_id", viewonly=True)
 
     def __str__(self) -> str:
-        return self.label or " ".join(part for part in (self.brand or str(kind_name(self.kind)), self.last4) if part)
+        name = self.label or " ".join(part for part in (self.brand or str(kind_name(self.kind)), self.last4) if part)
+        return name if self.removed_at is None else _("%(name)s (removed)", name=name)

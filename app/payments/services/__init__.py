@@ -33,7 +33,7 @@ from app.payments.services.refunds import (
     request_refund,
 )
 from app.payments.services.returns import ReturnResult, handle_return
-from app.payments.services.saved_methods import get_method
+from app.payments.services.saved_methods import get_method, methods_of
 from app.payments.services.sending import send_refund
 from app.payments.services.voids import close_page, close_page_later, void_payment
 from app.payments.services.webhooks import process_webhook, receive_webhook, replay_webhook
@@ -65,6 +65,7 @@ __all__ = [
     "handle_return",
     "look_again",
     "may_decide",
+    "methods_of",
     "needs_second_person",
     "plan_nightly_runs",
     "plan_run",
