@@ -36,7 +36,8 @@ class Rig:
     base_url: Callable[[RunningSandbox], str]
     probe: str = ""  # the call that Test connection makes, where a fault must name it
     reads_again: int = 1  # how often a harmless read is tried before silence is believed
-    own_walk: str = ""  # where a payment's walk differs from the others', the tests that walk it
+    payment_names_order: bool = True  # asked for by itself, or in a notice; if not, our reference finds it
+    one_attempt: bool = True  # each try of the payer is a payment of its own
     refund: str = ""  # the call that moves money back, where another one comes before it
     told: Callable[[RunningSandbox], dict[str, Any]] = lambda sandbox: {}  # credentials that the sandbox makes up
     recipient: str = ""
@@ -167,7 +168,8 @@ RIGS = {
         wrong={"secret_key": "sk_test_another"},
         reads_again=3,
         # A session and its payment have ids of their own, and an intent that was declined goes on as the same one.
-        own_walk="tests/payments/gateways/test_stripe_contract.py",
+        payment_names_order=False,
+        one_attempt=False,
         base_url=lambda sandbox: f"{sandbox.base_url}/stripe",
     ),
     "phonepe": Rig(
@@ -241,12 +243,6 @@ every_provider = pytest.mark.parametrize("adapter", PROVIDERS, ids=lambda adapte
 TAKING = [gateway for gateway in GATEWAYS if not gateway.capabilities.collects]
 every_gateway = pytest.mark.parametrize("adapter", TAKING, ids=lambda adapter: adapter.code)
 every_channel = pytest.mark.parametrize("adapter", CHANNELS, ids=lambda adapter: adapter.code)
-
-
-def walks_like_the_others(adapter: type[Any]) -> None:
-    own = RIGS[adapter.code].own_walk
-    if own:
-        pytest.skip(f"walked in {own}")
 
 
 def opened(adapter: type[Any], sandbox: RunningSandbox, timeouts: Timeouts = PATIENT, **changes: Any) -> Any:
