@@ -11,6 +11,8 @@ from typing import Literal
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.core.crypto import BadKeyring, Keyring
+
 DEVELOPMENT_KEY = base64.b64encode(b"development-only-key-0123456789a").decode()
 
 LEAST_SECRET_LENGTH = 32
@@ -151,6 +153,17 @@ class Settings(BaseSettings):
         _check_secrets(self)
         return self
 
+    @model_validator(mode="after")
+    def _keys_can_be_read(self) -> Settings:
+        """Here, as the first record that needs a key may come days after the start."""
+        try:
+            Keyring.parse(self.encryption_keys.get_secret_value())
+        except BadKeyring as error:
+            raise ValueError(f"ENCRYPTION_KEYS: {error}") from None
+        if _octets(self.audit_key.get_secret_value()) is None:
+            raise ValueError("AUDIT_KEY is not base64")
+        return self
+
 
 def _check_secrets(settings: Settings) -> None:
     """Raises ValueError for a secret that somebody could guess, or that does two jobs; it never repeats one."""
@@ -209,5 +222,6 @@ def _explain(error: ValidationError) -> str:
     lines = []
     for item in error.errors(include_input=False, include_url=False):
         name = ".".join(str(part) for part in item["loc"]).upper()
-        lines.append(f"{name}: {item['msg']}" if name else item["msg"])
-    return "Clinic Console cannot start. " + "; ".join(lines)
+        words = item["msg"].removeprefix("Value error, ")  # pydantic's own, which tells an operator nothing
+        lines.append(f"{name}: {words}" if name else words)
+    return "Clinic Console cannot start: " + "; ".join(lines)

@@ -47,9 +47,9 @@ class SecurityManager(BaseSecurityManager):
 
 
 def _visible(item: MenuItem) -> set[str]:
-    """The names of a menu item and of what below it the principal may read."""
+    """The names of a menu item and of what below it the principal may open."""
     if item.childs:
         below = {name for child in item.childs for name in _visible(child)}
         return {item.name} | below if below else set()
     resource = getattr(item.baseview, "class_permission_name", None)
-    return {item.name} if resource and may(resource, "read") else set()
+    return {item.name} if resource and may(resource, getattr(item.baseview, "menu_action", "read")) else set()

@@ -105,7 +105,7 @@ def tenant_scope(clinic_id: str, *, snapshot: bool = False) -> Iterator[None]:
 
 @contextmanager
 def all_tenants() -> Iterator[None]:
-    """The only way past the walls. Every use is listed in tests/architecture/test_all_tenants.py."""
+    """The only way past the walls. Every file that uses it is listed in tests/architecture/test_rules.py."""
     enter_scope(Scope(system=True, parent=current_scope()))
     try:
         yield

@@ -9,16 +9,16 @@ from app.embedded.settings import LaunchSettings
 DEMO_PASSWORD = "Demo-pass-2026"  # noqa: S105 - published in the README; such log-ins never exist in production
 DEMO_CLINICS = ("Sunrise Clinic", "Lakeside Clinic")
 DEMO_ROLES = (
-    "clinic-admin",
-    "location-head",
     "receptionist",
     "doctor",
+    "finance-billing",
+    "patient",
+    "clinic-admin",
     "nurse",
+    "location-head",
+    "accountant",
     "pharmacist",
     "lab-technician",
-    "patient",
-    "accountant",
-    "finance-billing",
     "inventory-manager",
     "system-auditor",
 )

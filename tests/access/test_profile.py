@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,7 @@ from app.access.edge import SESSION_COOKIE_KEY
 from app.access.models import User
 from app.core.tenant import all_tenants, db, tenant_scope
 from app.events.models import EventRecord
-from tests.factories.access import PASSWORD, make_member, make_session
+from tests.factories.access import PASSWORD, make_member, make_session, make_user
 
 pytest_plugins = ["tests.api_caller"]
 NEW = "another-long-password"
@@ -34,6 +35,20 @@ def log_in(app: Any, username: str, password: str) -> int:
 @pytest.fixture
 def me(visitor: Callable[..., Any], in_clinic: Any) -> Any:
     return visitor("RECEPTIONIST")
+
+
+def test_demo_log_ins_of_a_first_walk_come_first_clinic_beside_clinic(app: Any, in_clinic: Any) -> None:
+    names = ["super-admin@demo", "accountant@sunrise.demo", "doctor@sunrise.demo", "receptionist@sunrise.demo"]
+    for name in [*names, "receptionist@lakeside.demo", "doctor@lakeside.demo"]:
+        make_user(username=name, demo=True)
+    assert re.findall(r'data-demo-login="([^"]+)"', app.test_client().get("/login/").text) == [
+        "receptionist@sunrise.demo",
+        "receptionist@lakeside.demo",
+        "doctor@sunrise.demo",
+        "doctor@lakeside.demo",
+        "accountant@sunrise.demo",
+        "super-admin@demo",
+    ]
 
 
 def test_name_mail_and_language_are_changed(me: Any) -> None:

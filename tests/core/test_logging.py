@@ -276,6 +276,12 @@ def test_libraries_are_taken_in_with_their_kind(lines):
     assert (lines.records()[-1]["listener"], lines.records()[-1]["patient"]) == ("send_mail", "[masked]")
 
 
+def test_a_migration_says_what_it_runs_and_not_what_it_plugs_in(lines):
+    logging.getLogger("alembic.runtime.plugins").info("setup plugin %s", "alembic.autogenerate.schemas")
+    logging.getLogger("alembic.runtime.migration").info("Running upgrade %s -> %s", "a", "b")
+    assert [(record["kind"], record["event"]) for record in lines.records()] == [("DATABASE", "Running upgrade a -> b")]
+
+
 def test_a_logger_with_a_handler_of_its_own_is_taken_in_too(restored):
     own = Lines()
     library = logging.getLogger("library.with.handler")

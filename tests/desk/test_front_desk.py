@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from sqlalchemy import select
 
 from app.access.roles import Role
 from app.billing.models import Invoice, Receipt
+from app.core import clock
 from app.core.ids import new_id
 from app.core.tenant import db
 from app.messaging.models import Message
@@ -18,6 +20,8 @@ from app.payments.models import Payment, Refund
 from app.people.models import Doctor, Patient
 from app.queueing.models import QueueToken
 from app.scheduling.models import Appointment
+from app.scheduling.queries.slots import slots
+from tests.daytime import ZONE_NAME
 from tests.desk.conftest import Screen, times_today, words
 from tests.factories.access import PASSWORD, make_member
 from tests.factories.billing import collect, make_priced_visit
@@ -316,6 +320,24 @@ def test_checking_in_gives_a_number_and_joins_the_queue(desk: Screen, visit: App
     assert stored(Appointment, visit.id).status == "CHECKED_IN"
     assert token.number in words(desk.piece("/desk/queue"))
     assert f"Checked in · {token.number}" in words(desk.piece("/desk/day"))
+
+
+@pytest.mark.parametrize(("days", "offered"), [(1, True), (2, False)])
+def test_a_visit_of_the_next_morning_is_checked_in_the_evening_before(
+    desk: Screen, doctor: Doctor, days: int, offered: bool
+) -> None:
+    day = clock.today(ZONE_NAME) + timedelta(days=days)
+    visit = make_appointment(doctor, starts_at=slots(doctor.id, day, 1, "IN_PERSON")[1 - days].starts_at)
+    pane = desk.piece(f"/desk/visits/{visit.id}")
+    assert ("Check in" in words(pane)) == offered
+    assert said(desk.send(f"/desk/visits/{visit.id}/check-in")).startswith("Checked in as")
+
+
+def test_what_is_not_known_of_a_patient_leaves_no_mark(desk: Screen) -> None:
+    stranger = make_patient(gender="unknown", date_of_birth=None)
+    known = make_patient(gender="female", date_of_birth=clock.today(ZONE_NAME) - timedelta(days=365 * 34 + 20))
+    assert f"MRN {stranger.mrn}</span>" in desk.piece(f"/desk/patients/{stranger.id}").text
+    assert f"MRN {known.mrn} · F 34</span>" in desk.piece(f"/desk/patients/{known.id}").text
 
 
 def test_a_step_that_the_state_forbids_is_refused_in_words(desk: Screen, visit: Appointment) -> None:

@@ -164,6 +164,14 @@ def test_long_waits_are_coloured_by_the_clinics_thresholds(visitor: Callable[...
     assert re.findall(r'class="pill (ok|warn|bad)">(\d+)', page) == [("bad", "40"), ("warn", "20"), ("ok", "1")]
 
 
+@pytest.mark.parametrize(("role", "listed"), [("RECEPTIONIST", True), ("DOCTOR", True), ("ACCOUNTANT", False)])
+def test_the_board_is_in_the_menu_of_those_who_may_open_it(
+    visitor: Callable[..., Any], role: str, listed: bool
+) -> None:
+    menu = visitor(role).get("/profile/").text.partition("<main")[0]
+    assert ('href="/board/"' in menu) == listed
+
+
 def test_the_board_speaks_the_clinics_languages(visitor: Callable[..., Any]) -> None:
     location = make_location()
     page = visitor("NURSE").get(f"/board/{location.id}").text

@@ -74,6 +74,22 @@ def test_a_secret_that_is_none_stops_the_start(
     assert not [value for value in changes.values() if value and len(value) > 1 and value in told]
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"ENCRYPTION_KEYS": "nonsense"}, "ENCRYPTION_KEYS: encryption key number 1 is not <version>:<base64>"),
+        ({"ENCRYPTION_KEYS": f"1:{SHORT}"}, "ENCRYPTION_KEYS: encryption key version 1 has"),
+        ({"ENCRYPTION_KEYS": ""}, "ENCRYPTION_KEYS: no encryption key is configured"),
+        ({"AUDIT_KEY": "no base64"}, "AUDIT_KEY is not base64"),
+    ],
+)
+def test_a_key_that_cannot_be_read_stops_any_start(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, changes: dict[str, str | None], words: str
+) -> None:
+    told = refusal(monkeypatch, APP_ENV="development", **changes)
+    assert told.startswith(f"Clinic Console cannot start: {words}")
+
+
 def test_browsers_are_told_to_come_by_https_only(production_app: Any) -> None:
     """Also when the proxy that ends TLS hands the request on as a plain one."""
     answer = production_app.test_client().get("/login/")

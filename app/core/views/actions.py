@@ -18,7 +18,8 @@ log = logging.getLogger(__name__)
 
 
 class ActionView(BaseView):
-    """Base of custom pages: `class_permission_name` is the resource; `method_permission_name` maps methods to actions.
+    """Base of custom pages: `class_permission_name` is the resource; `method_permission_name` maps methods to actions;
+    `menu_action` is the one without which the page is not in the menu.
 
     Handlers call `self.require(action)` first, and do their change inside `with unit_of_work()`.
     """
@@ -26,6 +27,7 @@ class ActionView(BaseView):
     abstract = True
     menu: tuple[str, Any] | None = None
     menu_order = 50
+    menu_action = "read"
 
     def require(self, action: str = "read") -> principal.Principal:
         """Raises Unauthorized or Forbidden."""

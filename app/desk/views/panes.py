@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from app.core import clock
@@ -19,6 +19,9 @@ from app.scheduling.models import Appointment, AppointmentStatus, CancelReason
 from app.scheduling.queries import local_day
 from app.scheduling.services.booking import MOVABLE
 from app.tenancy.queries import settings_in_scope
+
+# Whoever comes the evening before is taken in; a visit that is further away was chosen by mistake.
+EARLIEST_ARRIVAL = timedelta(hours=24)
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,9 @@ def visit_pane(visit: Appointment, on: date | None = None) -> Pane:
         "bill": bill_of_visit(visit),
         "times": doctor_day(visit.doctor, visit.type, on or visit_day, visit=visit) if movable else None,
         "late": lateness(visit.status, visit.starts_at),
-        "checks_in": visit.status in EXPECTED and visit_day == today,
+        "checks_in": visit.status in EXPECTED
+        and visit_day >= today
+        and visit.starts_at <= clock.now() + EARLIEST_ARRIVAL,
         "missed": visit.status in EXPECTED and visit.starts_at <= clock.now(),
         "cancels": visit.can_become(AppointmentStatus.CANCELLED),
         "cancel_reasons": [reason for reason in CancelReason if reason != CancelReason.UNPAID],

@@ -59,6 +59,7 @@ MOVES: dict[str, Callable[[str], QueueToken]] = {
 CALLING = ("call", "recall")
 
 describe_item("LiveQueueView", shortcut="g q")
+describe_item("BoardView", shortcut="g b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +192,9 @@ class BoardView(ActionView):
     class_permission_name = "queue"
     route_base = "/board"
     default_view = "boards"
+    menu = ("Desk", _("Waiting-room board"))
+    menu_order = 60
+    menu_action = "board"
 
     @expose("/")
     def boards(self) -> Response | str:
