@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Iterator
 from dataclasses import replace
+from email import message_from_bytes
+from email.header import decode_header, make_header
+from email.utils import parseaddr
 from typing import Any
 
 import pytest
@@ -16,6 +20,7 @@ from tests.certificates import Certificate, make_certificate
 from tests.messaging.channels.mail_server import HANG_UP, SILENCE, MailServer, mail_server, raw_server
 from tests.scripted_server import RefusingPort, deaf_port
 
+LONGEST_ENCODED_WORD = 75  # RFC 2047
 SHORT = Timeouts(connect=0.5, read=0.3)
 PDF = Attachment("Invoice 7.pdf", "application/pdf", b"%PDF-1.7 \x00\xff")
 MESSAGE = OutgoingMessage(
@@ -76,6 +81,29 @@ def test_every_line_of_a_mail_is_seven_bit(server: MailServer) -> None:
     assert server.mails[0][2].isascii()
 
 
+NAMES = (
+    'Rao, "Sunrise" & Sons (Pune)',
+    "Crème & Co.",
+    "श्री साई नेत्र, दंत एवं हृदय चिकित्सालय तथा अनुसंधान केंद्र, पुणे महाराष्ट्र",
+)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_arrives_whatever_it_is_written_in(server: MailServer, name: str) -> None:
+    channel(server.url).send(replace(MESSAGE, sender=name, subject=f"{name} {name}"))
+    raw = server.mails[0][2]
+    headers = message_from_bytes(raw)
+    shown, address = parseaddr(headers["From"])
+    assert (str(make_header(decode_header(shown))), address) == (name, "desk@sunrise.test")
+    assert str(make_header(decode_header(headers["Subject"]))) == f"{name} {name}"
+    assert all(len(word) <= LONGEST_ENCODED_WORD for word in re.findall(rb"=\?utf-8\?[bq]\?[^?]*\?=", raw))
+
+
+def test_a_file_keeps_its_name_in_any_script(server: MailServer) -> None:
+    channel(server.url).send(replace(MESSAGE, attachments=(replace(PDF, name="बिल 7.pdf"),)))
+    assert [file.get_filename() for file in server.only_mail().iter_attachments()] == ["बिल 7.pdf"]
+
+
 def test_the_same_delivery_has_the_same_message_id(server: MailServer) -> None:
     first = channel(server.url).send(MESSAGE)
     second = channel(server.url).send(MESSAGE)
@@ -103,11 +131,14 @@ def test_a_mail_has_only_the_parts_it_was_given(server: MailServer, changes: dic
 
 def test_line_breaks_start_no_header(server: MailServer) -> None:
     evil = "Hello\r\nBcc: everybody@example.org"
-    channel(server.url, from_name=evil).send(replace(MESSAGE, subject=evil, sender="", unsubscribe_url=evil))
+    files = (replace(PDF, name=evil, mime=f"application/pdf; method={evil}"),)
+    changes = {"subject": evil, "sender": "", "unsubscribe_url": evil, "attachments": files}
+    channel(server.url, from_name=evil).send(replace(MESSAGE, **changes))
     mail = server.only_mail()
     assert mail["Bcc"] is None
     assert mail["Subject"] == "Hello Bcc: everybody@example.org"
     assert server.mails[0][1] == ["asha@example.org"]
+    assert all(not line.lower().startswith(b"bcc:") for line in server.mails[0][2].splitlines())
 
 
 @pytest.mark.parametrize(
