@@ -78,7 +78,10 @@ def _changes(row: Any, action: str) -> dict[str, Any]:
     secret: frozenset[str] = getattr(row, "__secret_columns__", frozenset())
     changes: dict[str, Any] = {}
     model: Any = type(row)
+    touched = inspect(row).committed_state if action == "updated" else None
     for key in _told_columns(model):
+        if touched is not None and key not in touched:
+            continue
         pair = _pair(row, key, action, key in secret)
         if pair is not None:
             changes[key] = ["***", "***"] if key in secret else [_plain(value) for value in pair]

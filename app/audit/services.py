@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from flask import g, has_request_context, request
-from sqlalchemy import Connection, Table, bindparam, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
@@ -20,6 +20,7 @@ from app.core.connections import execute_with_commit
 from app.core.ids import new_id
 from app.core.principal import find_principal
 from app.core.tenant import db, require_clinic
+from app.core.together import as_json, recordset
 from app.core.transaction import before_commit, transaction_notes
 
 
@@ -79,17 +80,9 @@ def _append(session: Session, clinic_id: str, notes: list[Note]) -> None:
         values = {**item.circumstances, **_values(item), "number": number}
         mac = link(clinic_id, mac, values)
         rows.append({**values, "mac": mac})
-    *others, last = rows
-    if others:
-        connection.execute(_ADD, others)
     length += len(rows)
-    head = {"length": length, "mac": mac, "seal": seal(clinic_id, length, mac), "updated_at": last["at"]}
-    execute_with_commit(connection, _ADD_LAST, _named("entry", last) | _named("head", head) | {"of_clinic": clinic_id})
-
-
-def _named(kind: str, values: dict[str, Any]) -> dict[str, Any]:
-    """Parameters must not be named as columns: SQLAlchemy would set these columns in both tables."""
-    return {f"{kind}_{name}": value for name, value in values.items()}
+    head = {"length": length, "mac": mac, "seal": seal(clinic_id, length, mac), "now": rows[-1]["at"]}
+    execute_with_commit(connection, _ADD, {**head, "clinic_id": clinic_id, "rows": as_json(rows)})
 
 
 def _lock_head(connection: Connection, clinic_id: str) -> tuple[int, str]:
@@ -105,18 +98,15 @@ def _lock_head(connection: Connection, clinic_id: str) -> tuple[int, str]:
 _chain, _entry = (cast(Table, model.__table__) for model in (AuditChain, AuditEntry))
 _OF_CLINIC = _chain.c.clinic_id == bindparam("of_clinic")
 _HEAD = select(_chain.c.length, _chain.c.mac).where(_OF_CLINIC).with_for_update()
-_ADD = insert(_entry)
-_MOVE_HEAD = (
-    update(_chain)
-    .where(_OF_CLINIC)
-    .values({name: bindparam(f"head_{name}") for name in ("length", "mac", "seal", "updated_at")})
+_COLUMNS = ", ".join(_entry.columns.keys())
+# Any number of entries and the head that the last one becomes: one statement.
+_ADD = text(f"""
+with head as (
+  update audit_chain set length = :length, mac = :mac, seal = :seal, updated_at = :now
+  where clinic_id = cast(:clinic_id as uuid)
 )
-# The last entry and the head that it becomes: one statement.
-_ADD_LAST = (
-    insert(_entry)
-    .values({column.name: bindparam(f"entry_{column.name}") for column in _entry.columns})
-    .add_cte(_MOVE_HEAD.cte("head"))
-)
+insert into audit_entry ({_COLUMNS}) select {_COLUMNS} from {recordset(_entry, _entry.columns.keys())}
+""")  # noqa: S608 - names of columns
 
 
 def _values(item: Note) -> dict[str, Any]:

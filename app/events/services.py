@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, cast
 
 import orjson
 from flask_babel import gettext as _
-from sqlalchemy import insert, select, update
+from sqlalchemy import Table, select, text, update
 from sqlalchemy.orm import Session, make_transient_to_detached
 
 from app.core import clock
@@ -16,7 +16,7 @@ from app.core.errors import Conflict
 from app.core.ids import new_id
 from app.core.principal import find_principal
 from app.core.tenant import db, require_clinic
-from app.core.together import told_of
+from app.core.together import as_json, recordset, told_of
 from app.core.transaction import after_commit
 from app.core.waking import Waiting
 from app.events.base import LISTENERS, OBSERVERS, REACTIONS, Event, Listener, Priority, matches
@@ -24,80 +24,95 @@ from app.events.models import DeliveryStatus, EventDelivery, EventRecord, overdu
 
 Heard = tuple[EventRecord, Listener, str]  # with the delivery's id
 
-_PLAIN_COLUMNS = (
-    "id", "clinic_id", "type", "category", "priority", "version", "source", "user_id", "subject_id", "payload_hash",
-    "audit_entry_id",
-)  # fmt: skip
 URGENT = frozenset({Priority.CRITICAL, Priority.HIGH})
 
 
-# The event and its deliveries in one round trip, past the mapper: most transactions publish, some publish a lot.
-_TELL = """
-insert into event (id, clinic_id, type, category, priority, version, source, occurred_at, user_id, subject_id, payload,
-  payload_hash, details, audit_entry_id, created_at, updated_at)
-values (cast(%(id)s as uuid), cast(%(clinic_id)s as uuid), %(type)s, %(category)s, %(priority)s, %(version)s,
-  %(source)s, %(now)s, cast(%(user_id)s as uuid), cast(%(subject_id)s as uuid), cast(%(payload)s as jsonb),
-  %(payload_hash)s, cast(%(details)s as jsonb), cast(%(audit_entry_id)s as uuid), %(now)s, %(now)s)
-"""
+_COLUMNS = (
+    "id", "clinic_id", "type", "category", "priority", "version", "source", "occurred_at", "user_id", "subject_id",
+    "payload", "payload_hash", "details", "audit_entry_id",
+)  # fmt: skip
+_TOLD = ", ".join(_COLUMNS)
+# Events and their deliveries in one round trip, past the mapper: most transactions publish, some publish a lot.
+_TELL = f"""
+insert into event ({_TOLD}, created_at, updated_at)
+select {_TOLD}, occurred_at, occurred_at from {recordset(cast(Table, EventRecord.__table__), _COLUMNS)}
+"""  # noqa: S608 - constants
 _HAND_OVER = """
 insert into event_delivery (id, clinic_id, event_id, listener, status, attempts, next_at, created_at, updated_at)
-select heard.id, cast(%(clinic_id)s as uuid), cast(%(id)s as uuid), heard.listener, 'PENDING', 0, %(next_at)s,
-  %(now)s, %(now)s
-from unnest(cast(%(delivery_ids)s as uuid[]), cast(%(listeners)s as text[])) as heard(id, listener)
+select id, clinic_id, event_id, listener, 'PENDING', 0, :next_at, :now, :now
+from unnest(cast(:ids as uuid[]), cast(:clinic_ids as uuid[]), cast(:event_ids as uuid[]), cast(:listeners as text[]))
+  as heard(id, clinic_id, event_id, listener)
 """
-_TELL_AND_HAND_OVER = f"with told as ({_TELL}) {_HAND_OVER}"  # noqa: S608 - constants
+_SENT = {
+    (True, False): text(_TELL),
+    (False, True): text(_HAND_OVER),
+    (True, True): text(f"with told as ({_TELL}) {_HAND_OVER}"),  # noqa: S608 - constants
+}
 
 
 def publish(event: Event, *, clinic_id: str | None = None, **details: Any) -> EventRecord:
     """Record the event with the change that made it. `clinic_id` is needed only where no clinic is in scope."""
-    session = db.session()
-    session.flush()  # what the event tells of comes before it
     record = event_record(event, clinic_id, **details)
-    heard = [(record, listener, new_id()) for listener in listeners_of(record.type)]
-    _write(session, record, heard)
-    make_transient_to_detached(record)
-    told_of(session, record)
-    _react(event)
-    _observe([record])
-    _wake_later(heard)
+    _tell({record: event})
     return record
-
-
-def _write(session: Session, record: EventRecord, heard: Sequence[Heard]) -> None:
-    values = {
-        **{name: getattr(record, name) for name in _PLAIN_COLUMNS},
-        "now": record.occurred_at,
-        "payload": orjson.dumps(record.payload).decode(),
-        "details": orjson.dumps(record.details).decode(),
-    }
-    connection = session.connection()
-    if heard:
-        deliveries = {"delivery_ids": [item[2] for item in heard], "listeners": [item[1].name for item in heard]}
-        connection.exec_driver_sql(_TELL_AND_HAND_OVER, {**values, **deliveries, "next_at": overdue_at()})
-    else:
-        connection.exec_driver_sql(_TELL, values)
 
 
 def publish_all(events: Sequence[Event]) -> None:
     """Record many events of the clinic in scope at once; otherwise as `publish`."""
-    if len(events) == 1:
-        publish(events[0])
-        return
-    records = {event_record(event): event for event in events}
-    db.session.add_all(records)
-    db.session.flush()
-    announce(records)
+    if events:
+        _tell({event_record(event): event for event in events})
+
+
+def _tell(events: Mapping[EventRecord, Event]) -> None:
+    session = db.session()
+    session.flush()  # what the events tell of comes before them
+    heard = _heard(events)
+    _write(session, events, heard)
+    for record in events:
+        make_transient_to_detached(record)
+        told_of(session, record)
+    _react_to(events)
+    _wake_later(heard)
 
 
 def announce(written: Mapping[EventRecord, Event]) -> None:
     """Run the reactions to events whose records are in the database, and hand them to their listeners."""
+    _react_to(written)
+    _hand_over(_heard(written))
+
+
+def _react_to(written: Mapping[EventRecord, Event]) -> None:
     for event in written.values():
         _react(event)
     _observe(list(written))
-    heard = [(record, listener, new_id()) for record in written for listener in listeners_of(record.type)]
+
+
+def _heard(records: Iterable[EventRecord]) -> list[Heard]:
+    return [(record, listener, new_id()) for record in records for listener in listeners_of(record.type)]
+
+
+def _hand_over(heard: Sequence[Heard]) -> None:
     if heard:
-        db.session.execute(insert(EventDelivery), [_delivery(*item) for item in heard])
+        _write(db.session(), (), heard)
         _wake_later(heard)
+
+
+def _write(session: Session, records: Collection[EventRecord], heard: Sequence[Heard]) -> None:
+    values = _deliveries(heard) if heard else {}
+    if records:
+        values["rows"] = as_json([{name: getattr(record, name) for name in _COLUMNS} for record in records])
+    session.connection().execute(_SENT[bool(records), bool(heard)], values)
+
+
+def _deliveries(heard: Sequence[Heard]) -> dict[str, Any]:
+    return {
+        "ids": [delivery_id for _record, _listener, delivery_id in heard],
+        "clinic_ids": [record.clinic_id for record, _listener, _id in heard],
+        "event_ids": [record.id for record, _listener, _id in heard],
+        "listeners": [listener.name for _record, listener, _id in heard],
+        "now": clock.now(),
+        "next_at": overdue_at(),
+    }
 
 
 def listeners_of(event_type: str) -> list[Listener]:
@@ -136,10 +151,6 @@ def event_record(event: Event, clinic_id: str | None = None, **details: Any) -> 
 def _observe(records: Sequence[EventRecord]) -> None:
     for observer in OBSERVERS:
         observer(records)
-
-
-def _delivery(record: EventRecord, listener: Listener, delivery_id: str) -> dict[str, Any]:
-    return {"id": delivery_id, "clinic_id": record.clinic_id, "event_id": record.id, "listener": listener.name}
 
 
 def _wake_later(heard: Sequence[Heard]) -> None:
@@ -185,7 +196,5 @@ def replay_event(record: EventRecord) -> int:
     for row in over:
         replay_delivery(row)
     new = [(record, item, new_id()) for item in listeners_of(record.type) if item.name not in known]
-    if new:
-        db.session.execute(insert(EventDelivery), [_delivery(*item) for item in new])
-        _wake_later(new)
+    _hand_over(new)
     return len(over) + len(new)

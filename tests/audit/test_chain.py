@@ -16,6 +16,7 @@ from app.audit.services import record
 from app.core.tenant import all_tenants, db, tenant_scope
 from app.core.transaction import unit_of_work
 from app.tenancy.models import Location
+from tests.statements import recorded_statements
 
 
 @pytest.fixture
@@ -155,3 +156,14 @@ def test_the_command_tells_and_exits_1(app: Any, clinic: Any, trail: list[str]) 
     broken = app.test_cli_runner().invoke(args=["audit", "verify"])
     assert broken.exit_code == 1
     assert "entry 1 was changed" in broken.output
+
+
+def test_entries_of_a_transaction_are_written_together(clinic: Any) -> None:
+    with tenant_scope(clinic.id):
+        with recorded_statements() as sent, unit_of_work():
+            for name in "XYZ":
+                db.session.add(Location(name=name))
+        assert len([statement for statement in sent if "audit_entry" in statement]) == 1
+        told = select(AuditEntry.changes).where(AuditEntry.entity == "location").order_by(AuditEntry.number)
+        assert [changes["name"] for changes in db.session.scalars(told)] == [[None, name] for name in "XYZ"]
+    assert findings(clinic.id) == []

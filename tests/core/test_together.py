@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from app.audit.models import AuditEntry
 from app.core.ids import new_id
 from app.core.tenant import db, tenant_scope
-from app.core.together import insert_together
+from app.core.together import insert_many, insert_together
 from app.core.transaction import unit_of_work
 from app.events.models import EventRecord
 from app.tenancy.models import Location, Room
@@ -87,3 +87,33 @@ def test_a_refused_row_leaves_none_of_them(clinic: Any, other_clinic: Any) -> No
             insert_together(other, room)
         db.session.rollback()
         assert db.session.scalar(select(Location.id).where(Location.id == other.id)) is None
+
+
+def test_many_rows_of_a_table_go_in_as_one_statement(clinic: Any) -> None:
+    rows = [Location(id=new_id(), name=f"Ward {number}") for number in range(3)]
+    rows[1].phone = "+912012345678"
+    ids = [row.id for row in rows]
+    with tenant_scope(clinic.id), unit_of_work():
+        with recorded_statements() as sent:
+            insert_many(rows)
+        assert len(sent) == 1
+        assert all(inspect(row).persistent for row in rows)
+        rows[2].active = False
+    with tenant_scope(clinic.id):
+        found = [db.session.get_one(Location, row_id) for row_id in ids]
+        assert [(row.name, row.phone, row.active) for row in found] == [
+            ("Ward 0", None, True), ("Ward 1", "+912012345678", True), ("Ward 2", None, False)
+        ]  # fmt: skip
+        told = select(AuditEntry.entity_id).where(AuditEntry.entity_id.in_(ids), AuditEntry.action == "created")
+        assert sorted(db.session.scalars(told)) == sorted(ids)
+
+
+def test_no_rows_are_no_statement(clinic: Any) -> None:
+    with tenant_scope(clinic.id), unit_of_work(), recorded_statements() as sent:
+        insert_many([])
+    assert sent == []
+
+
+def test_rows_of_another_clinic_are_refused(clinic: Any, other_clinic: Any) -> None:
+    with pytest.raises(DBAPIError), tenant_scope(clinic.id), unit_of_work():
+        insert_many([Location(id=new_id(), name="Theirs", clinic_id=other_clinic.id)])
