@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 
 from app.core import clock
 from app.core.jobs import redis_connection
+from app.core.round_trip import ask
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ if not window or now - tonumber(window) > tonumber(ARGV[6]) then
   redis.call('HSET', KEYS[1], 'window', now)
 end
 redis.call('EXPIRE', KEYS[1], tonumber(ARGV[9]))
-if ok then redis.call('HINCRBY', KEYS[1], 'successes', 1) return 'CLOSED' end
+if ok then redis.call('HINCRBY', KEYS[1], 'successes', weight) return 'CLOSED' end
 local failures = redis.call('HINCRBY', KEYS[1], 'failures', weight)
 local successes = tonumber(redis.call('HGET', KEYS[1], 'successes') or '0')
 if failures >= tonumber(ARGV[5]) and failures >= successes then return open(1) end
@@ -90,19 +91,24 @@ def ask_breaker(clinic_id: str, account_id: str) -> Permit:
     """Whether to call now. A permit to probe must be followed by a report."""
     arguments = (_now_ms(), PROBE_MS, OPEN_MS)
     try:
-        state, wait = redis_connection().eval(_ALLOW, 1, _key(clinic_id, account_id), *arguments)  # type: ignore[misc]
+        ((state, wait),) = ask(("EVAL", _ALLOW, 1, _key(clinic_id, account_id), *arguments))
     except RedisError:
         return Permit(BreakerState.CLOSED)
     return Permit(BreakerState(_text(state)), int(wait))
 
 
-def report_call(clinic_id: str, account_id: str, *, ok: bool, probe: bool = False, fatal: bool = False) -> bool:
-    """Tell how a call ended; whether that opened the breaker. `fatal`: the account itself is refused."""
-    weight = FAILURES if fatal else 1
+def report_call(
+    clinic_id: str, account_id: str, *, ok: bool, probe: bool = False, fatal: bool = False, times: int = 1
+) -> bool:
+    """Tell how a call ended, or that so many `times` one did well; whether that opened the breaker.
+
+    `fatal`: the account itself is refused.
+    """
+    weight = FAILURES if fatal else times
     limits = (FAILURES, WINDOW_MS, OPEN_MS, LONGEST_OPEN_MS, KEPT_SECONDS)
     arguments = (_now_ms(), int(ok), int(probe), weight, *limits)
     try:
-        answer = redis_connection().eval(_REPORT, 1, _key(clinic_id, account_id), *arguments)
+        (answer,) = ask(("EVAL", _REPORT, 1, _key(clinic_id, account_id), *arguments))
     except RedisError:
         return False
     return _text(answer) == "OPENED"

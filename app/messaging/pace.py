@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 from app.core import clock
 from app.core.ids import new_id
 from app.core.jobs import redis_connection
+from app.core.round_trip import ask
 
 WINDOW_MS = 60_000
 
@@ -38,8 +39,8 @@ def take_turn(clinic_id: str, account_id: str, limit: int, *, always: bool = Fal
         return 0
     key, now = f"pace:{clinic_id}:{account_id}", int(clock.now().timestamp() * 1000)
     try:
-        wait = redis_connection().eval(_TAKE, 1, key, now, WINDOW_MS, limit, new_id(), int(always))
-        return int(wait)  # type: ignore[arg-type]
+        (wait,) = ask(("EVAL", _TAKE, 1, key, now, WINDOW_MS, limit, new_id(), int(always)))
+        return int(wait)
     except RedisError:
         return _take_here(key, now, limit, always)
 

@@ -63,6 +63,13 @@ def test_few_failures_among_many_successes_leave_it_closed(account: str) -> None
     assert look_at_breaker(CLINIC, account).failures == 10
 
 
+def test_several_successes_told_at_once_count_as_many(account: str) -> None:
+    report_call(CLINIC, account, ok=True, times=7)
+    report_call(CLINIC, account, ok=True)
+    assert look_at_breaker(CLINIC, account).successes == 8
+    assert fail(account, 8) == [False] * 7 + [True]
+
+
 def test_failures_long_ago_do_not_count(account: str) -> None:
     fail(account, 4)
     with clock.travel(timedelta(seconds=61)):
@@ -101,12 +108,11 @@ def test_a_hundred_in_any_minute(account: str) -> None:
 
 @pytest.fixture
 def no_redis(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    class Away:
-        def eval(self, *_arguments: Any) -> Any:
-            raise ConnectionError("away")
+    def away(*_commands: Any) -> Any:
+        raise ConnectionError("away")
 
-    monkeypatch.setattr(breaker, "redis_connection", Away)
-    monkeypatch.setattr(pace, "redis_connection", Away)
+    monkeypatch.setattr(breaker, "ask", away)
+    monkeypatch.setattr(pace, "ask", away)
     yield
 
 

@@ -9,6 +9,9 @@ from app.messaging.channels.base import OutgoingMessage, SendReceipt
 from app.messaging.channels.smtp import Smtp
 from app.messaging.delivery import deliver
 from app.messaging.models import MessageStatus
+from tests.statements import recorded_statements
+
+STATEMENTS_A_BATCH = 16  # a path may send fewer: then lower it
 
 
 def mails(*addresses: str) -> list[OutgoingMessage]:
@@ -34,6 +37,17 @@ def test_one_bad_address_does_not_spoil_the_others(reachable: Any) -> None:
 def test_without_a_connection_none_was_sent(reachable: Any) -> None:
     ended = server(reachable, port=9).send_all(mails("a@example.com", "b@example.com"))
     assert [item.outcome for item in ended if isinstance(item, ProviderError)] == [Outcome.RETRY] * 2
+
+
+def test_a_batch_sends_as_many_statements_as_one_mail(clinic: Any, reachable: Any, queued: Any) -> None:
+    def statements_of(name: str, many: int) -> int:
+        ids = [queued("email", f"{name}{number}@example.com", key=f"{name}{number}") for number in range(many)]
+        with recorded_statements() as sent:
+            assert deliver({clinic.id: ids}) == many
+        return len(sent)
+
+    statements_of("warm", 1)
+    assert statements_of("many", 12) <= statements_of("one", 1) <= STATEMENTS_A_BATCH
 
 
 def test_a_batch_of_mail_arrives_once_each(clinic: Any, reachable: Any, queued: Any, look: Any) -> None:

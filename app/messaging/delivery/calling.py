@@ -70,14 +70,26 @@ def _pool(_process: int) -> ThreadPoolExecutor:
 
 
 def _call(bundle: Sequence[Claim]) -> list[Answer]:
-    return [_told(claim, *ended) for claim, ended in zip(bundle, _outcomes(bundle), strict=True)]
+    ended = [(claim, *how) for claim, how in zip(bundle, _outcomes(bundle), strict=True)]
+    _tell_of_successes(bundle[0], sum(not _failed(outcome) for _claim, outcome, _fact in ended))
+    return [Answer(claim, outcome, _opened_by(claim, outcome), fact) for claim, outcome, fact in ended]
 
 
-def _told(claim: Claim, outcome: Ended, fact: RecipientFact | None) -> Answer:
-    failed = isinstance(outcome, ProviderError) and outcome.outcome in FAILURES
+def _failed(outcome: Ended) -> bool:
+    return isinstance(outcome, ProviderError) and outcome.outcome in FAILURES
+
+
+def _tell_of_successes(claim: Claim, count: int) -> None:
+    if count:
+        report_call(claim.clinic_id, claim.account.id, ok=True, probe=claim.probe, times=count)
+
+
+def _opened_by(claim: Claim, outcome: Ended) -> bool:
+    """Tell of a failure; whether it was the one that opened the breaker."""
+    if not _failed(outcome):
+        return False
     fatal = isinstance(outcome, ProviderError) and outcome.outcome is Outcome.PERMANENT_ACCOUNT
-    opened = report_call(claim.clinic_id, claim.account.id, ok=not failed, probe=claim.probe, fatal=fatal)
-    return Answer(claim, outcome, opened, fact)
+    return report_call(claim.clinic_id, claim.account.id, ok=False, probe=claim.probe, fatal=fatal)
 
 
 def _outcomes(bundle: Sequence[Claim]) -> list[tuple[Ended, RecipientFact | None]]:

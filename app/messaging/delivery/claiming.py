@@ -13,6 +13,7 @@ from app.core.files import StoredFile
 from app.core.ids import new_id
 from app.core.sockets import push, user_room
 from app.core.tenant import db, require_clinic
+from app.core.together import insert_many
 from app.events.services import publish_all
 from app.messaging.channels import channel_with_code
 from app.messaging.channels.base import Attachment, OutgoingMessage
@@ -62,8 +63,9 @@ def claim_batch(message_ids: Sequence[str]) -> list[Claim]:
     if not messages:
         return []
     with db.session.no_autoflush:  # one flush for all of them
-        facts = Facts.about(messages)
+        facts = Facts(messages)
         claims = [claim for message in messages if (claim := _take_up(message, facts)) is not None]
+    insert_many(facts.attempts)
     publish_all(facts.events)
     _let_others_wait(facts)
     return claims
@@ -115,16 +117,22 @@ def _start(message: Message, account: ResolvedAccount, probe: bool, facts: Facts
     message.become(MessageStatus.SENDING)
     message.attempts += 1
     message.next_at = clock.now() + LEASE
-    return _attempt(message, account, probe, _outgoing(message, rendered, wording, facts.sender), wording)
+    outgoing = _outgoing(message, rendered, wording, facts.sender)
+    return _attempt(message, account, probe, outgoing, wording, facts)
 
 
 def _attempt(
-    message: Message, account: ResolvedAccount, probe: bool, outgoing: OutgoingMessage, wording: Wording
+    message: Message,
+    account: ResolvedAccount,
+    probe: bool,
+    outgoing: OutgoingMessage,
+    wording: Wording,
+    facts: Facts,
 ) -> Claim:
     """The row that tells, should this process die, that the call may have been made."""
     message.provider = account.provider
     attempt = MessageAttempt(id=new_id(), message_id=message.id, provider=account.provider, account_id=account.id)
-    db.session.add(attempt)
+    facts.attempts.append(attempt)
     addressed = _addressed(message, outgoing, account, wording)
     return Claim(require_clinic(), message.id, attempt.id, account, addressed, wording, probe)
 
@@ -136,7 +144,7 @@ def fall_back(message: Message, claim: Claim, facts: Facts) -> Claim | None:
         return None
     account, probe = found
     message.next_at = clock.now() + LEASE
-    return _attempt(message, account, probe, claim.message, claim.wording)
+    return _attempt(message, account, probe, claim.message, claim.wording, facts)
 
 
 def _had_their_turn(claim: Claim, facts: Facts) -> tuple[str, ...]:

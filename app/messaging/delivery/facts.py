@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
+from functools import cached_property
 
 from app.core import clock
 from app.core.tenant import require_clinic
 from app.events.base import Event
 from app.messaging.alerts import alert_members
 from app.messaging.breaker import BreakerState, Permit, ask_breaker
-from app.messaging.models import Channel, Message, MessagePreference
+from app.messaging.models import Channel, Message, MessageAttempt, MessagePreference
 from app.messaging.pace import take_turn
 from app.messaging.preferences import preferences_of
 from app.messaging.quiet import next_time, quiet_until
@@ -41,33 +42,46 @@ class Wait:
 
 @dataclass
 class Facts:
-    """Asked once per batch: rules, wishes, suppressed addresses; once per channel: accounts and what holds them up."""
+    """Asked once per batch and only if needed: rules, wishes, suppressed addresses; once per channel: accounts and what
+    holds them up.
+    """
 
-    rules: Rules
-    zone: str
-    sender: str
-    preferences: dict[str, MessagePreference]
-    suppressed: dict[tuple[str, str], str]
+    messages: Sequence[Message]
     held_up: dict[str, tuple[Wait, int]] = field(default_factory=dict)
     words: WordBook = field(default_factory=WordBook)
-    # What the batch has to tell, published together.
+    # What the batch has to tell, and the calls that it is about to make: each written together.
     events: list[Event] = field(default_factory=list)
+    attempts: list[MessageAttempt] = field(default_factory=list)
     _closed: set[str] = field(default_factory=set)
     _accounts: dict[str, list[ResolvedAccount]] = field(default_factory=dict)
 
-    @classmethod
-    def about(cls, messages: Sequence[Message]) -> Facts:
+    @cached_property
+    def rules(self) -> Rules:
+        return rules_in_scope()
+
+    @cached_property
+    def zone(self) -> str:
+        return settings_in_scope().zone
+
+    @cached_property
+    def sender(self) -> str:
+        return clinic_in_scope().name
+
+    @cached_property
+    def preferences(self) -> dict[str, MessagePreference]:
+        return preferences_of(self.messages)
+
+    @cached_property
+    def suppressed(self) -> dict[tuple[str, str], str]:
         outside: dict[str, set[str]] = {}
-        for message in messages:
+        for message in self.messages:
             if message.channel != Channel.IN_APP:
                 outside.setdefault(message.channel, set()).add(message.recipient)
-        suppressed = {
+        return {
             (channel, address): reason
             for channel, addresses in outside.items()
             for address, reason in suppressed_among(channel, addresses).items()
         }
-        zone, sender = settings_in_scope().zone, clinic_in_scope().name
-        return cls(rules_in_scope(), zone, sender, preferences_of(messages), suppressed)
 
     def preference(self, message: Message) -> MessagePreference | None:
         return self.preferences.get(message.patient_id or "") or self.preferences.get(message.user_id or "")

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import cast
 
-from sqlalchemy import select
+from sqlalchemy import Table, select, text
 
 from app.core import clock, metrics
 from app.core.providers import Outcome, ProviderError
-from app.core.tenant import db
+from app.core.tenant import db, require_clinic
+from app.core.together import as_json, insert_many, recordset
 from app.core.transaction import after_commit
 from app.events.services import publish, publish_all
 from app.messaging.alerts import alert_members
 from app.messaging.channels.base import SendReceipt
-from app.messaging.delivery.calling import Answer
+from app.messaging.delivery.calling import Answer, Ended
 from app.messaging.delivery.claiming import Claim, fall_back
 from app.messaging.delivery.facts import Facts
 from app.messaging.delivery.states import give_up, sent
@@ -32,40 +34,53 @@ NEXT_ACCOUNT = frozenset({Outcome.RETRY, Outcome.RETRY_LATER, Outcome.PERMANENT_
 UNCLEAR_SENDS = metrics.Counter(
     "clinic_messages_unclear", "Calls to message providers that may or may not have sent, by channel", ["channel"]
 )
+_SAID = ("outcome", "code", "text", "provider_message_id")
+_FINISH = text(f"""
+update message_attempt attempt
+set {", ".join(f"{name} = given.{name}" for name in _SAID)}, finished_at = :now, updated_at = :now
+from {recordset(cast(Table, MessageAttempt.__table__), ("id", *_SAID))}
+where attempt.clinic_id = :clinic_id and attempt.id = given.id
+""")  # noqa: S608 - names of columns
 
 
 def record(answers: Sequence[Answer]) -> list[Claim]:
     """Write down how calls of the clinic in scope ended; the claims of those that a fallback account takes over."""
-    messages, attempts = _rows_of(answers)
+    messages = _locked([item.claim.message_id for item in answers])
     with db.session.no_autoflush:
-        facts = Facts.about(list(messages.values()))
-        found = [
-            _record_one(messages[item.claim.message_id], attempts[item.claim.attempt_id], item, facts)
-            for item in answers
-        ]
+        facts = Facts(list(messages.values()))
+        found = [_record_one(messages[item.claim.message_id], item, facts) for item in answers]
+    _finish_attempts(answers)
+    insert_many(facts.attempts)
     publish_all(facts.events)
     return [claim for claim in found if claim is not None]
 
 
-def _rows_of(answers: Sequence[Answer]) -> tuple[dict[str, Message], dict[str, MessageAttempt]]:
-    ids, attempt_ids = ([getattr(item.claim, name) for item in answers] for name in ("message_id", "attempt_id"))
-    locked = select(Message).where(Message.id.in_(ids)).order_by(Message.id).with_for_update()
-    messages = {row.id: row for row in db.session.scalars(locked.execution_options(populate_existing=True))}
-    attempts = db.session.scalars(select(MessageAttempt).where(MessageAttempt.id.in_(attempt_ids)))
-    return messages, {row.id: row for row in attempts}
+def _locked(ids: Sequence[str]) -> dict[str, Message]:
+    wanted = select(Message).where(Message.id.in_(ids)).order_by(Message.id).with_for_update()
+    return {row.id: row for row in db.session.scalars(wanted.execution_options(populate_existing=True))}
 
 
-def _record_one(message: Message, attempt: MessageAttempt, answer: Answer, facts: Facts) -> Claim | None:
-    attempt.finished_at = clock.now()
+def _finish_attempts(answers: Sequence[Answer]) -> None:
+    rows = [{"id": item.claim.attempt_id, **_end_of(item.outcome)} for item in answers]
+    values = {"rows": as_json(rows), "clinic_id": require_clinic(), "now": clock.now()}
+    db.session.connection().execute(_FINISH, values)
+
+
+def _end_of(outcome: Ended) -> dict[str, str | None]:
+    if isinstance(outcome, SendReceipt):
+        sent_as = outcome.provider_message_id
+        return {"outcome": "ok", "code": "", "text": outcome.answer[:500], "provider_message_id": sent_as}
+    said = {"code": outcome.code[:60], "text": outcome.message[:500]}
+    return {"outcome": str(outcome.outcome), **said, "provider_message_id": None}
+
+
+def _record_one(message: Message, answer: Answer, facts: Facts) -> Claim | None:
     outcome = answer.outcome
     if isinstance(outcome, SendReceipt):
-        attempt.outcome, attempt.text = "ok", outcome.answer[:500]
-        attempt.provider_message_id = outcome.provider_message_id
         message.provider_message_id = outcome.provider_message_id
         if message.can_become(MessageStatus.SENT):  # a receipt may have been faster
             facts.events.append(sent(message))
         return None
-    attempt.outcome, attempt.code, attempt.text = str(outcome.outcome), outcome.code[:60], outcome.message[:500]
     if answer.fact is not None:
         learn(message.channel, message.recipient, answer.fact, source=f"{answer.claim.account.provider}:{outcome.code}")
     if answer.opened:
