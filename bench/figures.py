@@ -16,6 +16,8 @@ class Effort:
     seconds: float = 3.0
     clients: int = 8
     requests: int = 200
+    warm_up_requests: int = 3
+    warm_up_seconds: float = 1.0
 
 
 @dataclass(frozen=True)

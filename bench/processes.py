@@ -18,7 +18,7 @@ import psutil
 from bench.client import once, request
 
 ROOT = Path(__file__).resolve().parents[1]
-START_SECONDS = 60
+START_SECONDS = 180
 STOP_SECONDS = 15
 MEGABYTE = 1_000_000
 

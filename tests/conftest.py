@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,9 +18,20 @@ TEMPLATE = "clinic_template"
 
 pytest_plugins = ["tests.factories.fixtures", "tests.api_caller", "tests.chromium", "tests.published_events"]
 
+# Compiled code is kept even where the machine says not to: hundreds of processes of a run load the whole application,
+# and compiling it takes each of them longer than all else that they do.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 
 def pytest_configure(config: pytest.Config) -> None:
     block_network()
+
+
+def pytest_collection_finish() -> None:
+    """Modules and collected tests stay to the end: the garbage collector need not look at them again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
@@ -87,7 +100,7 @@ def _clean_redis(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def project_root() -> Path:
     return Path(__file__).resolve().parent.parent
 

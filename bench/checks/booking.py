@@ -22,7 +22,6 @@ PATH = "/api/v1/appointments"
 SMALLEST_SHARE = 0.4
 LONGEST_MS = 40
 CLIENTS = 16
-WARM_UP_SECONDS = 1.0
 ZONE = ZoneInfo("Asia/Kolkata")
 PATIENTS = 1000
 
@@ -69,7 +68,7 @@ def booking(installation: Installation, effort: Effort) -> list[Figure]:
     with beside("bench.bare:create_app()", environment, installation.directory) as (ours, theirs):
         sides: tuple[Any, Any] = ((ours, PATH, headers), (theirs, "/appointments", {}))
         for side in sides:
-            _rate(*side, slots, effort, WARM_UP_SECONDS)
+            _rate(*side, slots, effort, effort.warm_up_seconds)
         alone = [1000 * each for each in _one_by_one(ours, headers, slots, effort)]
         ratio, mine, other = side_by_side(
             lambda: _rate(*sides[0], slots, effort), lambda: _rate(*sides[1], slots, effort), effort.rounds

@@ -18,7 +18,6 @@ from bench.processes import Running, beside
 MOST_TIMES = 3
 LONGEST_MS = 150
 ROWS = 20
-WARM_UP = 3
 BARE = "bench.bare_fab:create_app()"
 
 
@@ -96,8 +95,10 @@ def _lists(full: list[Screen], ours: Running, theirs: Running, cookie: dict[str,
     """The screen whose list is slowest of all that have ROWS rows."""
     bare = client.request("GET", "/barerowview/list/")
     pages = {screen.name: client.request("GET", screen.list_path, cookie) for screen in full}
-    client.timed(theirs.port, [bare] * WARM_UP)
-    first = {name: median(client.timed(ours.port, [raw] * (2 * WARM_UP))) for name, raw in pages.items()}
+    client.timed(theirs.port, [bare] * effort.warm_up_requests)
+    first = {
+        name: median(client.timed(ours.port, [raw] * (2 * effort.warm_up_requests))) for name, raw in pages.items()
+    }
     slowest = max(first, key=lambda name: first[name])
     repeat = max(1, effort.requests // effort.rounds)
     ratio, mine, other = side_by_side(
@@ -112,11 +113,11 @@ def _lists(full: list[Screen], ours: Running, theirs: Running, cookie: dict[str,
 
 def _slowest(what: str, paths: list[str], running: Running, cookie: dict[str, str], effort: Effort) -> Figure:
     """p95 of the slowest of the pages."""
-    repeat = max(20, effort.requests // 4)
+    repeat = max(1, effort.requests // 4)
     milliseconds: dict[str, float] = {}
     for path in paths:
         raw = client.request("GET", path, cookie)
-        client.timed(running.port, [raw] * WARM_UP)
+        client.timed(running.port, [raw] * effort.warm_up_requests)
         milliseconds[path] = 1000 * percentile(client.timed(running.port, [raw] * repeat), 0.95)
     path = max(milliseconds, key=lambda item: milliseconds[item])
     detail = f"{path}; median of {len(paths)} screens {median(milliseconds.values()):.0f} ms"

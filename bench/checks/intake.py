@@ -13,7 +13,6 @@ from bench.processes import Running, beside, worker
 
 SMALLEST_SHARE = 0.5
 LONGEST_MS = 50
-WARM_UP_SECONDS = 1.0
 # Enough that the worker moves money all the time; each is paid once and told of again and again.
 MOST_ORDERS = 500
 # One a time at the pace of a busy gateway: how long an answer takes, not how many fit into a second.
@@ -30,7 +29,7 @@ def intake(installation: Installation, effort: Effort) -> list[Figure]:
         orders = cycle(open_orders(installation, min(MOST_ORDERS, 2 * effort.requests)))
         sides: tuple[Any, Any] = ((ours, path, orders), (theirs, "/hooks", orders))
         for side in sides:
-            _load(*side, effort.clients, WARM_UP_SECONDS)
+            _load(*side, effort.clients, effort.warm_up_seconds)
         ratio, mine, other = side_by_side(
             lambda: _load(*sides[0], effort.clients, effort.seconds).per_second,
             lambda: _load(*sides[1], effort.clients, effort.seconds).per_second,

@@ -21,7 +21,6 @@ GROUPINGS = ("day", "month", "method", "doctor", "service")
 LONGEST_MS = 300
 # A day's sums are made in the night; the whole year's only once, after an import.
 LONGEST_ROLL_UP_SECONDS = 600
-WARM_UP = 3
 
 
 @dataclass(frozen=True)
@@ -118,8 +117,8 @@ def _slowest(books: Books, running: Running, effort: Effort) -> Figure:
     milliseconds: dict[str, float] = {}
     for name in GROUPINGS:
         raw = client.request("GET", f"{PATH}?from={span.first}&to={span.last}&groupBy={name}", bearer)
-        client.timed(running.port, [raw] * WARM_UP)
-        times = client.timed(running.port, [raw] * max(5, effort.requests // 10))
+        client.timed(running.port, [raw] * effort.warm_up_requests)
+        times = client.timed(running.port, [raw] * max(1, effort.requests // 10))
         milliseconds[name] = 1000 * median(times)
     slowest = max(milliseconds, key=lambda name: milliseconds[name])
     others = ", ".join(f"{name} {found:.0f}" for name, found in milliseconds.items())

@@ -16,7 +16,6 @@ from bench.schedule import Schedule, open_schedule
 DAYS = 14
 LONGEST_MS = 15
 SMALLEST_SHARE = 0.5
-WARM_UP_SECONDS = 1.0
 ASKED_DOCTORS = 10
 
 
@@ -29,7 +28,7 @@ def slots(installation: Installation, effort: Effort) -> list[Figure]:
     with beside("bench.bare:create_app()", environment, installation.directory) as (ours, theirs):
         found = _same_answers(ours, asked, theirs, bare)
         for side, raws in ((ours, asked), (theirs, bare)):
-            _rate(side, raws, effort, WARM_UP_SECONDS)
+            _rate(side, raws, effort, effort.warm_up_seconds)
         milliseconds = [1000 * each for each in client.timed(ours.port, islice(cycle(asked), 2 * effort.requests))]
         ratio, mine, other = side_by_side(
             lambda: _rate(ours, asked, effort), lambda: _rate(theirs, bare, effort), effort.rounds

@@ -9,7 +9,6 @@ from bench.processes import Running, beside
 
 PATH = "/api/v1/appointments"
 SMALLEST_SHARE = 0.6
-WARM_UP_SECONDS = 1.0
 
 
 def list_of_visits(installation: Installation, effort: Effort) -> list[Figure]:
@@ -18,7 +17,7 @@ def list_of_visits(installation: Installation, effort: Effort) -> list[Figure]:
     bare = client.request("GET", "/appointments")
     with beside("bench.bare:create_app()", environment, installation.directory) as (ours, theirs):
         for side, asked in ((ours, raw), (theirs, bare)):
-            _rate(side, asked, effort, WARM_UP_SECONDS)
+            _rate(side, asked, effort, effort.warm_up_seconds)
         ratio, mine, other = side_by_side(
             lambda: _rate(ours, raw, effort), lambda: _rate(theirs, bare, effort), effort.rounds
         )

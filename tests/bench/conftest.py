@@ -22,7 +22,7 @@ NAMES = ("APP_ENV", "DATABASE_URL", "REDIS_URL", "DATA_DIR")
 @pytest.fixture(scope="session")
 def effort() -> Effort:
     """As little as gives a figure."""
-    return Effort(rounds=1, seconds=0.3, clients=2, requests=20)
+    return Effort(rounds=1, seconds=0.3, clients=2, requests=20, warm_up_requests=1, warm_up_seconds=0.1)
 
 
 @pytest.fixture(scope="module")

@@ -5,28 +5,47 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from app.embedded import bootstrap
 
-NPM = """#!/bin/sh
-[ "$1" = --version ] && echo 10.0.0 && exit
-mkdir -p node_modules
-echo "$@" >> npm-calls
-"""
+INPUTS = ("requirements.txt", "requirements-dev.txt", "package.json", "package-lock.json", ".npmrc")
+
+
+@dataclass(frozen=True)
+class Clone:
+    """The files that the set-up reads, with packages that need no network; and what the set-up said there."""
+
+    path: Path
+    said: subprocess.CompletedProcess[str]
+
+
+@pytest.fixture(scope="module")
+def first(project_root: Path) -> Iterator[Clone]:
+    """Set up once for all tests: an environment takes long to make."""
+    path = Path(tempfile.mkdtemp(prefix="ce-"))
+    for name in INPUTS:
+        (path / name).write_text("")
+    target = path / "app/embedded/bootstrap.py"
+    target.parent.mkdir(parents=True)
+    shutil.copy(project_root / "app/embedded/bootstrap.py", target)
+    yield Clone(path, set_up(path))
+    shutil.rmtree(path, ignore_errors=True)
 
 
 @pytest.fixture
-def clone(area: Path, project_root: Path) -> Path:
-    """The files that the set-up reads, with packages that need no network."""
-    for name in ("requirements.txt", "requirements-dev.txt", "package.json", "package-lock.json", ".npmrc"):
-        (area / name).write_text("")
-    target = area / "app/embedded/bootstrap.py"
-    target.parent.mkdir(parents=True)
-    shutil.copy(project_root / "app/embedded/bootstrap.py", target)
-    return area
+def clone(first: Clone) -> Iterator[Path]:
+    """The clone as the first set-up left it."""
+    stamps = (".venv/.stamp.json", "node_modules/.stamp.json", "npm-calls")
+    kept = {first.path / name: (first.path / name).read_bytes() for name in (*INPUTS, *stamps)}
+    yield first.path
+    for path, content in kept.items():
+        path.write_bytes(content)
 
 
 def set_up(clone: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -53,9 +72,8 @@ def test_it_needs_nothing_but_the_standard_library() -> None:
     assert {name.partition(".")[0] for name in names} <= sys.stdlib_module_names
 
 
-def test_it_makes_both_trees_and_then_does_nothing(clone: Path) -> None:
-    first = set_up(clone)
-    assert (first.returncode, first.stderr) == (0, "")
+def test_it_makes_both_trees_and_then_does_nothing(first: Clone, clone: Path) -> None:
+    assert (first.said.returncode, first.said.stderr) == (0, "")
     assert (clone / ".venv/bin/python").exists()
     assert (clone / "npm-calls").read_text() == "ci\n"
 
@@ -65,7 +83,6 @@ def test_it_makes_both_trees_and_then_does_nothing(clone: Path) -> None:
 
 
 def test_changed_pins_are_installed(clone: Path) -> None:
-    set_up(clone)
     (clone / "package-lock.json").write_text("{}")
     (clone / "requirements.txt").write_text("# changed\n")
     again = set_up(clone)
@@ -73,12 +90,12 @@ def test_changed_pins_are_installed(clone: Path) -> None:
     assert (clone / "npm-calls").read_text() == "ci\nci\n"
 
 
-def test_a_moved_clone_gets_a_new_environment(clone: Path) -> None:
-    set_up(clone)
-    activate = clone / ".venv/bin/activate"
-    activate.write_text(activate.read_text().replace(str(clone), "/elsewhere"))
-    assert "Python environment" in set_up(clone).stdout
-    assert str(clone) in activate.read_text()
+def test_a_moved_clone_gets_a_new_environment(clone: Path, area: Path) -> None:
+    moved = area / "moved"
+    shutil.copytree(clone, moved, symlinks=True)
+    assert str(moved) not in (moved / ".venv/bin/activate").read_text()
+    assert "Python environment" in set_up(moved).stdout
+    assert str(moved) in (moved / ".venv/bin/activate").read_text()
 
 
 def test_without_a_network_it_says_so_in_one_line(clone: Path) -> None:
@@ -101,16 +118,17 @@ def test_without_a_network_it_says_so_in_one_line(clone: Path) -> None:
         ("", "no output"),
     ],
 )
-def test_a_failure_is_explained(output: str, reason: str, clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bootstrap, "VENV", clone)
+def test_a_failure_is_explained(output: str, reason: str, area: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bootstrap, "VENV", area)
     text = bootstrap.explain("install x", output)
     assert text.startswith("Could not install x: ")
     assert reason in text
     assert "\n" not in text
-    assert (clone / bootstrap.LOG_NAME).read_text() == output
+    assert (area / bootstrap.LOG_NAME).read_text() == output
 
 
 def test_the_wheel_s_npm_is_taken_where_the_machine_has_none(clone: Path) -> None:
+    (clone / "node_modules/.stamp.json").unlink()
     (clone / "requirements-node.txt").write_text("# none: so the wheel's npm is looked for and not there\n")
     done = set_up(clone, PATH="/nowhere")
     assert f"Could not install the browser libraries: No such file or directory ({clone}/.venv/bin/npm)" in done.stderr
