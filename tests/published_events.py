@@ -35,9 +35,12 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput[_OUTPUT] = sorted(_published)
         return
+    if not _is_whole(session.config) or session.shouldstop or session.shouldfail:
+        return
     missing = _unpublished()
-    if _is_whole(session.config) and session.exitstatus == pytest.ExitCode.OK and missing:
+    if missing:
         print(f"\nEvents of the catalogue that no test saw published: {', '.join(missing)}")
+    if missing and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
@@ -54,4 +57,5 @@ def _unpublished() -> list[str]:
 def _is_whole(config: pytest.Config) -> bool:
     """All tests were asked for, none left out by a word or a mark of the caller's."""
     asked = {Path(argument).resolve() for argument in config.args}
-    return asked <= {config.rootpath, config.rootpath / "tests"} and not config.option.keyword
+    everything = asked <= {config.rootpath, config.rootpath / "tests"}
+    return everything and not (config.option.keyword or config.option.collectonly or config.option.deselect)
