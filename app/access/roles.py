@@ -145,6 +145,7 @@ MATRIX: dict[str, dict[str, str]] = {
     "notification":     {"read": _STAFF + "P", "update": "SALDNRHTCFIP"},
     "device":           {"read": _STAFF + "P", "create": "SALDNRHTCFIP", "delete": "SALDNRHTCFIP"},
     "template":         {"read": "SAU", "create": "SA", "update": "SA", "delete": "SA"},
+    "provider_notice":  {"read": "SAU", "replay": "SA"},
     "suppression":      {"read": "SAU", "create": "SA", "clear": "SA"},
     # pharmacy
     "item":             {"read": "SAHIDU", "create": "SAHI", "update": "SAHI", "delete": "SAI"},

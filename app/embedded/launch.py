@@ -55,10 +55,11 @@ class Launch:
         """Raises StartFailed with words for the operator."""
         self._start_servers()
         self._prepare_database()
-        self._start_children()
+        self._start_sandbox()
         demo = not self.settings.production and has_demo_logins(self.environment["DATABASE_URL"])
         if demo:
-            self._connect_demo()
+            self._connect_demo()  # before anybody works: messages that find no account fail
+        self._start_children()
         self.console.box(welcome(self.settings, self.servers.data.path, demo=demo))
 
     def stop(self) -> None:
@@ -102,8 +103,15 @@ class Launch:
             with self.console.step("Demo data: two clinics, one year"):
                 self.supervisor.run_once(programs.demo_data(self.environment))
 
+    def _start_sandbox(self) -> None:
+        if self.settings.production:
+            return
+        with self.console.step("Provider sandbox"):
+            child = self.supervisor.start(programs.sandbox(self.environment))
+            self.supervisor.wait_until(lambda: _accepts(self.settings.sandbox_port), WEB_SECONDS, [child])
+
     def _start_children(self) -> None:
-        with self.console.step("Web, workers, scheduler and sandbox"):
+        with self.console.step("Web, workers and scheduler"):
             children = [self.supervisor.start(program) for program in self._programs()]
             self.supervisor.wait_until(self._is_usable, WEB_SECONDS, children)
             ready = self.supervisor.wait_for(self._is_ready, READY_SECONDS, children)
@@ -121,13 +129,11 @@ class Launch:
         known.write_text(ports)
 
     def _programs(self) -> list[Program]:
-        outside = [] if self.settings.production else [programs.sandbox(self.environment)]
         web = programs.web(self.settings, self.environment)
-        return [web, *outside, *programs.workers(self.environment), programs.cron(self.environment)]
+        return [web, *programs.workers(self.environment), programs.cron(self.environment)]
 
     def _is_usable(self) -> bool:
-        sandbox = self.settings.production or _accepts(self.settings.sandbox_port)
-        return sandbox and _answers(f"{self.settings.address}/healthz")
+        return _answers(f"{self.settings.address}/healthz")
 
     def _is_ready(self) -> bool:
         """Workers too, so that whoever pays right after the start gets the invoice at once."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from rq import Worker
 from rq.job import Job as RqJob
@@ -20,6 +21,7 @@ from app.core.jobs import (
 )
 from app.core.principal import current_principal
 from app.core.waking import count_waiting
+from app.tenancy.queries import settings_in_scope
 
 LOOKED_THROUGH = 1000  # dead jobs of each queue
 
@@ -76,9 +78,9 @@ def worker_figures() -> list[dict[str, Any]]:
 
 
 def last_hour() -> tuple[list[str], list[int], list[int]]:
-    """Minutes as `14:05` UTC, jobs done and jobs failed in each. Raises RedisError."""
-    minutes = ended_by_minute(HISTORY_MINUTES)
-    labels = [datetime.fromtimestamp(60 * minute, UTC).strftime("%H:%M") for minute, _ in minutes]
+    """Minutes as `14:05` of the clinic's clock, jobs done and jobs failed in each. Raises RedisError."""
+    minutes, zone = ended_by_minute(HISTORY_MINUTES), ZoneInfo(settings_in_scope().zone)
+    labels = [f"{datetime.fromtimestamp(60 * minute, zone):%H:%M}" for minute, _ in minutes]
     done = [sum(count for key, count in counts.items() if key.endswith(":done")) for _, counts in minutes]
     failed = [sum(count for key, count in counts.items() if key.endswith(":failed")) for _, counts in minutes]
     return labels, done, failed

@@ -88,7 +88,7 @@ class Permit:
 
 
 def ask_breaker(clinic_id: str, account_id: str) -> Permit:
-    """Whether to call now. A permit to probe must be followed by a report."""
+    """Whether to call now. A permit to probe must be followed by a report, or given back."""
     arguments = (_now_ms(), PROBE_MS, OPEN_MS)
     try:
         ((state, wait),) = ask(("EVAL", _ALLOW, 1, _key(clinic_id, account_id), *arguments))
@@ -112,6 +112,14 @@ def report_call(
     except RedisError:
         return False
     return _text(answer) == "OPENED"
+
+
+def give_back_probe(clinic_id: str, account_id: str) -> None:
+    """The one that might try made no call after all: the next one may."""
+    try:
+        redis_connection().hdel(_key(clinic_id, account_id), "probe_until")
+    except RedisError:
+        return  # its time runs out
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from app.tenancy.queries import clinic_in_scope
 MOST_PEOPLE = 500
 MOST_NEWS = 30
 LONGEST_NEWS = 18_000
+DIGEST = "digest"  # the name of its template
 IN_DIGEST = "It left with others in one mail."
 
 
@@ -78,7 +79,7 @@ def _digest(first: Message, parts: list[str]) -> Message:
     return queue_message(
         Channel.EMAIL,
         first.recipient,
-        "digest",
+        DIGEST,
         {"count": str(len(parts)), "news": news, "clinic": clinic_in_scope().name},
         dedupe_key=f"digest:{key}",
         patient_id=first.patient_id,

@@ -14,11 +14,11 @@ from app.core import clock
 from app.core.providers import Outcome
 from app.core.tenant import db, require_clinic
 from app.messaging.breaker import BreakerLook, look_at_breaker
-from app.messaging.channels import CHANNELS
 from app.messaging.models import Channel, Message, MessageAttempt, MessageStatus
 from app.messaging.pace import turns_taken
 from app.messaging.rules import MICROS, Rules, rules_in_scope
 from app.messaging.spend import spent_today
+from app.messaging.words import provider_name
 from app.tenancy.providers import ResolvedAccount, accounts_for
 from app.tenancy.queries import settings_in_scope
 
@@ -71,7 +71,7 @@ def _health(
         breaker, turns = None, 0
     return AccountHealth(
         account=account,
-        provider=_label(account.provider),
+        provider=provider_name(account.provider),
         breaker=breaker,
         calls=found.calls if found else 0,
         failed=found.failed if found else 0,
@@ -80,10 +80,6 @@ def _health(
         turns=turns,
         limit=rules.per_minute(account.channel),
     )
-
-
-def _label(code: str) -> str:
-    return next((adapter.label for adapter in CHANNELS if adapter.code == code), code)
 
 
 def _counts() -> dict[str, Any]:

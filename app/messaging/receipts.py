@@ -13,7 +13,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from app.core import clock
-from app.core.errors import NotFound, ProviderUnavailable, Unauthorized
+from app.core.errors import Conflict, NotFound, ProviderUnavailable, Unauthorized
 from app.core.ids import is_id, new_id
 from app.core.providers import BadSignature, ProviderError, UnknownProvider
 from app.core.tenant import all_tenants, db, require_clinic, tenant_scope
@@ -99,6 +99,17 @@ def process_notice(notice_id: str) -> None:
         log.exception("a notice of a message provider could not be processed")
         with unit_of_work():
             _finish(_claimed(notice_id), NoticeStatus.PARKED, type(error).__name__)
+
+
+def replay_notice(notice: ProviderNotice) -> None:
+    """Look once more at what was ignored or parked. Raises Conflict for others, and where its text is forgotten."""
+    if notice.status not in (NoticeStatus.IGNORED, NoticeStatus.PARKED):
+        raise Conflict(_("Only ignored and parked receipts can be processed again."))
+    if not notice.raw:
+        raise Conflict(_("What it said is not kept any more."))
+    notice.status, notice.error, notice.processed_at = NoticeStatus.RECEIVED, "", None
+    notice.attempts, notice.next_at = 0, clock.now()
+    _wake(notice.clinic_id, notice.id)
 
 
 # ---- receiving ----

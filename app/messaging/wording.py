@@ -38,6 +38,15 @@ SAMPLES: Mapping[str, str] = {
     "visits": "4",
     "count": "2",
     "token": "A-17",
+    "what": "Write-off",
+    "decision": "approved",
+    "news": "Receipt for invoice INV/25-26/000042",
+    "template": "Receipt for invoice",
+    "channel": "WhatsApp",
+    "provider": "SMTP",
+    "why": "535: authentication failed.",
+    "cap": "500.00 INR",
+    "endpoint": "Laboratory",
 }
 
 
@@ -198,10 +207,10 @@ def use_version(row: ClinicTemplate) -> ClinicTemplate:
     )
 
 
-def preview(name: str, channel: str, language: str, subject: str, body: str) -> Rendered:
+def preview(name: str, channel: str, language: str, subject: str, body: str, positions: Sequence[str] = ()) -> Rendered:
     """The wording with sample data, as it would leave. Raises Invalid, NotFound."""
     _check_place(name, channel, language)
-    _check_wording(name, channel, subject, body, ())
+    _check_wording(name, channel, subject, body, positions)
     filled = render(subject, body, sample_variables(name))
     return for_channel(channel, name, *filled, language, settings_in_scope().brand_colour)
 

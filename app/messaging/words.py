@@ -8,6 +8,7 @@ from typing import Any
 from flask_babel import lazy_gettext as _
 
 from app.core.i18n import current_language
+from app.messaging.channels import CHANNELS
 from app.messaging.models import Channel, SuppressionReason
 from app.messaging.rendering import in_language
 from app.messaging.templates import TEMPLATES
@@ -33,6 +34,13 @@ REASONS: dict[str, Any] = {
 
 def channel_name(code: str) -> str:
     return str(CHANNEL_NAMES.get(code, code))
+
+
+def provider_name(code: str | None) -> str:
+    """What a provider's adapter calls itself; the code of one that is gone, a dash for none."""
+    if not code:
+        return "–"
+    return next((str(adapter.label) for adapter in CHANNELS if adapter.code == code), code)
 
 
 def reason_name(code: str) -> str:

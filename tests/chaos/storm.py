@@ -17,7 +17,7 @@ from app.core.transaction import unit_of_work
 from app.events.base import Category, Event, listens_to
 from app.events.models import EventDelivery, EventRecord
 from app.events.services import publish
-from app.messaging.models import Message
+from app.messaging.models import Message, MessageAttempt
 from app.messaging.rules import change_rules
 from app.messaging.services import queue_message
 from app.payments.models import Payment  # noqa: F401 - the application's models are whole
@@ -63,7 +63,7 @@ def publish_some(clinic_id: str, first: int, count: int) -> None:
 
 
 def progress(clinic_id: str) -> dict[str, int]:
-    """Deliveries and messages by their status."""
+    """Deliveries and messages by their status, and how many calls to providers there were."""
     with tenant_scope(clinic_id):
         deliveries = select(EventDelivery.status, func.count()).where(EventDelivery.listener.contains("storm.write"))
         messages = select(Message.status, func.count()).where(Message.dedupe_key.like("storm:%"))
@@ -74,6 +74,7 @@ def progress(clinic_id: str) -> dict[str, int]:
         ):
             for status, number in db.session.execute(wanted.group_by(column)):
                 counted[f"{kind} {status}"] = number
+        counted["calls"] = db.session.scalar(select(func.count(MessageAttempt.id))) or 0
         return dict(counted)
 
 

@@ -13,13 +13,14 @@ from sqlalchemy import select
 from app.core import clock
 from app.core.tenant import db, tenant_scope
 from app.core.transaction import unit_of_work
-from app.messaging.breaker import BreakerState, ask_breaker, look_at_breaker
+from app.messaging.breaker import BreakerState, ask_breaker, look_at_breaker, report_call
 from app.messaging.delivery import deliver, send
 from app.messaging.jobs import gather_digests, send_mail, send_notifications, sweep_messages
 from app.messaging.models import Message, MessageAttempt, MessageSpend, MessageStatus, SuppressionReason
 from app.messaging.preferences import set_preference
 from app.messaging.services import queue_message
 from app.messaging.suppression import is_suppressed, suppress
+from app.tenancy.models import ProviderAccount
 from tests.factories.access import make_member, set_settings
 from tests.factories.people import make_patient
 from tests.messaging.conftest import CLOSED_PORT, MAIL, PHONE, VARIABLES, add_mail
@@ -75,6 +76,23 @@ def test_an_open_breaker_is_passed_over_until_one_probe_may_try(
     assert tried.count(dead) == 1
     assert tried.count(alive) == 6
     assert {look(message_id).status for message_id in ids} == {MessageStatus.SENT}
+
+
+def test_a_probe_that_comes_to_no_call_is_left_to_the_next_message(
+    clinic: Any, reachable: Any, queued: Any, look: Any, rules: Any
+) -> None:
+    """The message that would have been the probe is held by the day's cap: the account must not wait for it."""
+    rules(whatsapp_cost="1.00", daily_cap="0.50")
+    with tenant_scope(clinic.id):
+        account = db.session.scalars(select(ProviderAccount.id).where(ProviderAccount.channel == "whatsapp")).one()
+    report_call(clinic.id, account, ok=False, fatal=True)
+    with clock.travel(timedelta(seconds=31)):
+        held, critical = queued("whatsapp", PHONE), queued("whatsapp", PHONE, key="b", priority="CRITICAL")
+        send(clinic.id, held)
+        assert look(held).reason == "The day's cap is reached."
+        send(clinic.id, critical)
+        assert look(critical).status == MessageStatus.SENT
+        assert look_at_breaker(clinic.id, account).state is BreakerState.CLOSED
 
 
 def test_when_every_breaker_is_open_messages_wait_without_losing_an_attempt(

@@ -134,7 +134,7 @@ def test_the_outbox_shows_the_providers_answer(clinic: Any, console_as: Any, rea
     send(clinic.id, message_id)
     page = console_as("CLINIC_ADMIN").get(f"/messageview/show/{message_id}").text
     assert MAIL in page
-    assert "smtp" in page
+    assert "SMTP" in page
     assert console_as("CLINIC_ADMIN").get("/messageview/chart/").status_code == 200
 
 

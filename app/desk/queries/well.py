@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from flask import url_for
@@ -15,6 +16,7 @@ from rq.cron import CronScheduler
 from sqlalchemy import func, select
 
 from app.audit.verdicts import last_verdict
+from app.core import clock
 from app.core.health import database_answers, migrations_done, redis_answers
 from app.core.jobs import QUEUES, redis_connection
 from app.core.principal import may
@@ -24,7 +26,8 @@ from app.events.models import DeliveryStatus, EventDelivery
 from app.integrations.models import WebhookDelivery, WebhookEndpoint, WebhookStatus
 from app.jobs.queries import aware, dead_jobs, queue_figures, worker_figures
 from app.messaging.breaker import BreakerState
-from app.messaging.models import Message, MessageStatus
+from app.messaging.models import Message, MessageStatus, ProviderNotice
+from app.messaging.models import NoticeStatus as ReceiptStatus
 from app.messaging.queries import provider_health
 from app.messaging.words import channel_name
 from app.payments.models import Dispute, DisputeState, OperationStatus, PaymentOperation, WebhookEvent
@@ -34,6 +37,7 @@ from app.payments.services.health import gateway_health
 OK, WARN, BAD, MUTE = "ok", "warn", "bad", "mute"
 LONG_WAIT_SECONDS = 60
 MOST_COUNTED = 1000
+WEEK = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +160,16 @@ def clinic_matters() -> list[Check]:
         _counted(
             _("Parked messages"), _count(Message, Message.status == MessageStatus.PARKED),
             _link("message", "MessageView.list", _flt_2_status="PARKED"),
+        ),
+        _counted(
+            _("Messages of this week that failed"),
+            _count(Message, Message.status == MessageStatus.FAILED, Message.created_at >= clock.now() - WEEK),
+            _link("message", "MessageView.list", _flt_2_status="FAILED"),
+        ),
+        _counted(
+            _("Delivery receipts that failed"),
+            _count(ProviderNotice, ProviderNotice.status == ReceiptStatus.PARKED),
+            _link("provider_notice", "ProviderNoticeView.list", _flt_2_status="PARKED"),
         ),
         _counted(
             _("Webhooks that did not arrive"), _count(WebhookDelivery, WebhookDelivery.status == WebhookStatus.PARKED),

@@ -15,6 +15,7 @@ from app.core.sockets import push, user_room
 from app.core.tenant import db, require_clinic
 from app.core.together import insert_many
 from app.events.services import publish_all
+from app.messaging.breaker import give_back_probe
 from app.messaging.channels import channel_with_code
 from app.messaging.channels.base import Attachment, OutgoingMessage
 from app.messaging.conditions import OVERTAKEN, still_right
@@ -101,7 +102,10 @@ def _claim(message: Message, facts: Facts) -> Claim | None:
         _wait(message, found)
         return None
     account, probe = found
-    return _start(message, account, probe, facts)
+    claim = _start(message, account, probe, facts)
+    if claim is None and probe:
+        give_back_probe(require_clinic(), account.id)
+    return claim
 
 
 def _start(message: Message, account: ResolvedAccount, probe: bool, facts: Facts) -> Claim | None:

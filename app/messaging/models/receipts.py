@@ -55,7 +55,12 @@ class ProviderNotice(TenantModel):
     error: Mapped[str] = mapped_column(String(300), nullable=False, default="")
 
     def __str__(self) -> str:
-        return f"{self.provider} {self.summary}"
+        return f"{self.provider} {self.summary}".strip()
+
+    @property
+    def next_look(self) -> datetime | None:
+        """When it is looked at again, while that is to come."""
+        return self.next_at if self.status in (NoticeStatus.RECEIVED, NoticeStatus.WAITING) else None
 
 
 class DevicePlatform(StrEnum):

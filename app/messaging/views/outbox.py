@@ -12,7 +12,7 @@ from app.core.navigation import describe_item
 from app.core.views import Chart, ReadOnlyView, monthly, row_action
 from app.messaging.models import Message, MessageAttempt, MessageStatus
 from app.messaging.services import resend_message
-from app.messaging.words import CHANNEL_NAMES, channel_name, message_title
+from app.messaging.words import CHANNEL_NAMES, channel_name, message_title, provider_name
 
 WENT_OUT = (MessageStatus.SENT, MessageStatus.DELIVERED, MessageStatus.READ)
 NOT_ARRIVED = (MessageStatus.FAILED, MessageStatus.PARKED)
@@ -40,6 +40,7 @@ class MessageAttemptView(ReadOnlyView):
         "finished_at",
     ]
     search_columns = ["provider", "outcome", "code", "created_at"]
+    formatters_columns = {"provider": provider_name}
 
 
 describe_item("MessageView", shortcut="g o")
@@ -86,7 +87,7 @@ class MessageView(ReadOnlyView):
         "next_at": _("Next attempt"),
         "cost": _("Cost"),
     }
-    formatters_columns = {"channel": channel_name, "template": message_title}
+    formatters_columns = {"channel": channel_name, "template": message_title, "provider": provider_name}
     related_views = [MessageAttemptView]
     charts = (
         Chart("status", _("Messages by status"), lambda: Message.status, kind="doughnut"),

@@ -8,6 +8,7 @@ from flask_babel import lazy_gettext as _
 from wtforms import SelectChoice, SelectField, StringField
 from wtforms.validators import InputRequired, Length
 
+from app.core.formatting import status_pill
 from app.core.views import Chart, CrudView, monthly, row_action
 from app.messaging.models import Channel, SuppressedAddress, SuppressionReason
 from app.messaging.suppression import clear_suppression, suppress
@@ -63,7 +64,7 @@ class SuppressedAddressView(CrudView):
         "cleared_at": _("Cleared"),
         "soft_failures": _("Failures in a row"),
     }
-    formatters_columns = {"channel": channel_name, "reason": reason_name}
+    formatters_columns = {"channel": channel_name, "reason": reason_name, "state": status_pill}
     charts = (
         Chart("reason", _("Suppressed addresses by reason"), lambda: SuppressedAddress.reason, words=reason_name),
         monthly("month", _("Suppressed addresses by month"), SuppressedAddress.created_at),

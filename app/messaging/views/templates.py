@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from flask import flash, redirect, request, url_for
+from flask import Response, flash, redirect, request, url_for
 from flask_appbuilder import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext
@@ -16,16 +16,16 @@ from app.core.ids import is_id, new_id
 from app.core.tenant import db
 from app.core.transaction import unit_of_work
 from app.core.views import ActionView
-from app.messaging.channels import CHANNELS
 from app.messaging.conditions import SAMPLE_KEY
+from app.messaging.digest import DIGEST
 from app.messaging.models import Channel, ClinicTemplate
+from app.messaging.preview import given_by, mail_page, preview_part, providers_of
 from app.messaging.routing import EVENT_OF
 from app.messaging.services import queue_message
 from app.messaging.templates import TEMPLATES
 from app.messaging.wording import (
     LANGUAGES,
     WORDED,
-    preview,
     sample_variables,
     save_wording,
     use_default,
@@ -73,12 +73,16 @@ class MessageTemplateView(ActionView):
     def preview(self, name: str, channel: str, language: str) -> str:
         """What is typed, with sample data."""
         self.require()
-        shown, errors = None, {}
-        try:
-            shown = preview(name, channel, language, request.form.get("subject", ""), request.form.get("body", ""))
-        except Invalid as error:
-            errors = dict(error.fields or {})
-        return self.render("messaging/parts/preview.html", shown=shown, errors=errors, channel=channel)
+        part = preview_part(name, channel, language, _given(name, channel))
+        return self.render("messaging/parts/preview.html", url=_address(name, channel, language), **part)
+
+    @expose(f"{PLACE}/mail", methods=["POST"])
+    def mail(self, name: str, channel: str, language: str) -> Response:
+        """The mail as its reader sees it, for the frame in the preview."""
+        self.require()
+        if channel != Channel.EMAIL:
+            raise NotFound
+        return mail_page(name, language, _given(name, channel))
 
     @expose(f"{PLACE}/test", methods=["POST"])
     def test(self, name: str, channel: str, language: str) -> Any:
@@ -144,7 +148,9 @@ def _address(name: str, channel: str, language: str) -> str:
 
 
 def _channels_of(name: str) -> tuple[Channel, ...]:
-    return WORDED if name in EVENT_OF or name == "digest" else CONSOLE_ONLY
+    if name == DIGEST:
+        return (Channel.EMAIL,)
+    return WORDED if name in EVENT_OF else CONSOLE_ONLY
 
 
 def _rows() -> list[dict[str, Any]]:
@@ -185,41 +191,28 @@ def _given(name: str, channel: str) -> dict[str, Any]:
     given: dict[str, Any] = {"subject": request.form.get("subject", "").strip(), "body": request.form.get("body", "")}
     given["body"] = given["body"].replace("\r\n", "\n").strip()
     if channel == Channel.WHATSAPP:
-        given["approved"] = {code: request.form.get(f"approved-{code}", "").strip()[:80] for code in _providers()}
+        codes = providers_of(channel)
+        given["approved"] = {code: request.form.get(f"approved-{code}", "").strip()[:80] for code in codes}
         given["positions"] = [word for word in re.split(r"[,\s]+", request.form.get("positions", "")) if word]
     return given
 
 
-def _providers() -> dict[str, str]:
-    return {adapter.code: adapter.label for adapter in CHANNELS if adapter.channel == Channel.WHATSAPP}
-
-
 def _page(name: str, channel: str, language: str) -> dict[str, Any]:
     wording = _wording(name, channel, language)
-    form = request.form if request.method == "POST" else None
-    subject = form.get("subject", "") if form else wording.subject
-    body = form.get("body", "") if form else wording.body
-    try:
-        shown, wrong = preview(name, channel, language, subject, body), {}
-    except Invalid as error:
-        shown, wrong = None, dict(error.fields or {})
+    typed = _given(name, channel) if request.method == "POST" else given_by(wording)
     wanted = select(ClinicTemplate).where(
         ClinicTemplate.name == name, ClinicTemplate.channel == channel, ClinicTemplate.language == language
     )
     return {
+        **preview_part(name, channel, language, typed),
         "name": name,
         "title": message_title(name),
-        "channel": channel,
         "channel_name": channel_name(channel),
         "language": language,
         "places": [(code, _address(name, channel, code)) for code in LANGUAGES],
-        "subject": subject,
-        "body": body,
         "wording": wording,
         "samples": sample_variables(name),
-        "providers": _providers() if channel == Channel.WHATSAPP else {},
-        "shown": shown,
-        "wrong": wrong,
+        "providers": providers_of(channel),
         "versions": db.session.scalars(wanted.order_by(ClinicTemplate.version.desc()).limit(VERSIONS_SHOWN)).all(),
         "has_subject": channel in (Channel.EMAIL, Channel.IN_APP),
         "outside": channel != Channel.IN_APP,
