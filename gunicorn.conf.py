@@ -18,6 +18,8 @@ keepalive = 5
 accesslog = None
 errorlog = "-"
 loglevel = "warning"
+# It would lie in the home directory: who has none gets an error, who runs two consoles gets the other's.
+control_socket_disable = True
 # Behind a proxy the application decides whom to trust (PROXY_HOPS).
 forwarded_allow_ips = "127.0.0.1"
 

@@ -85,7 +85,7 @@ class BulkForm(PageForm):
 
     kind = RadioField(_("Issue"), choices=lambda: [(str(kind), str(kind_name(kind))) for kind in BulkKind])
     first = DateField(_("From"), validators=[Optional()])
-    last = DateField(_("To"), validators=[Optional()])
+    last = DateField(_("Until"), validators=[Optional()])
 
 
 class LineForm(Form):

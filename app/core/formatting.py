@@ -113,6 +113,16 @@ def full_date(value: datetime | date | None) -> Markup | str:
     return _time_element(on, format_date(on, "d MMM yyyy", locale=_locale()))
 
 
+def day_mark(on: date) -> str:
+    """'20 Nov', with the year when it is not this one: below an axis."""
+    return str(format_date(on, "d MMM" if on.year == _today().year else "d MMM yyyy", locale=_locale()))
+
+
+def month_mark(on: date) -> str:
+    """'Nov 2026': below an axis."""
+    return str(format_date(on, "MMM yyyy", locale=_locale()))
+
+
 def moment(value: datetime | None) -> Markup | str:
     """'20 Nov, 09:30' in the clinic's zone, with the year when it is not this one."""
     if value is None:

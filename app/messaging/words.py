@@ -7,6 +7,7 @@ from typing import Any
 
 from flask_babel import lazy_gettext as _
 
+from app.core.formatting import phone
 from app.core.i18n import current_language
 from app.messaging.channels import CHANNELS
 from app.messaging.models import Channel, SuppressionReason
@@ -45,6 +46,11 @@ def provider_name(code: str | None) -> str:
 
 def reason_name(code: str) -> str:
     return str(REASONS.get(code, code))
+
+
+def recipient_words(address: str) -> str:
+    """A number as people write it; an address as it is."""
+    return phone(address) if address.startswith("+") else address
 
 
 def message_title(name: str) -> str:

@@ -33,7 +33,7 @@ class ReconcileForm(PageForm):
 
     account = SelectField(_("Gateway"), choices=_accounts, validators=[InputRequired()])
     first_on = DateField(_("From"), default=_days_ago(8), validators=[InputRequired()])
-    last_on = DateField(_("To"), default=_days_ago(1), validators=[InputRequired()])
+    last_on = DateField(_("Until"), default=_days_ago(1), validators=[InputRequired()])
 
 
 class AnswerForm(PageForm):

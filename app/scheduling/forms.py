@@ -131,7 +131,7 @@ class LeaveForm(PageForm):
 
     doctor = doctor_field(_("Doctor"), validators=[InputRequired()])
     starts_at = LocalDateTimeField(_("From"), validators=[InputRequired()])
-    ends_at = LocalDateTimeField(_("To"), validators=[InputRequired()])
+    ends_at = LocalDateTimeField(_("Until"), validators=[InputRequired()])
     reason = StringField(_("Reason"), validators=[Length(max=200)])
 
 

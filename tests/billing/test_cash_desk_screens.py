@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable
 from contextvars import copy_context
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from sqlalchemy import select
 
 from app.billing.models import CashDrawer, DayClose
 from app.billing.services.day_close import close_day, day_to_close
+from app.core import clock
 from app.core.tenant import db
 from app.payments.services import record_tender
 from tests.factories.access import make_clinic
@@ -121,6 +124,18 @@ def test_a_drawer_is_opened_and_refused_in_words(console_as: ClientAs, in_clinic
     again = call(receptionist, "POST", "/drawer/open", data={"count_50000": "2"})
     assert again.status_code == 409
     assert db.session.scalars(select(CashDrawer.float_minor)).all() == [100_000]
+
+
+def test_what_moved_last_stands_first_whatever_was_written_down_first(console_as: ClientAs, in_clinic: Any) -> None:
+    receptionist = opened(console_as, "RECEPTIONIST")
+    call(receptionist, "POST", "/drawer/open", data={"count_50000": "2"})
+    address = f"/drawer/{db.session.scalars(select(CashDrawer.id)).one()}/pay"
+    for later, reason in ((10, "Second"), (5, "First"), (15, "Third")):
+        form = {"direction": "out", "amount": "10", "counter": "PETTY_EXPENSES", "reason": reason}
+        with clock.travel(timedelta(minutes=later)):
+            assert call(receptionist, "POST", address, data=form).status_code == 302
+    shown = re.findall(r">(First|Second|Third)<", call(receptionist, "GET", "/drawer/").text)
+    assert shown == ["Third", "Second", "First"]
 
 
 def test_the_api_says_that_a_drawer_is_missing(in_clinic: Any, client_as: ClientAs) -> None:

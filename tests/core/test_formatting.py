@@ -15,6 +15,8 @@ from flask_babel import Babel
 
 from app.core import clock, formatting, i18n
 from app.core.money import Money
+from app.core.views import Chart
+from app.core.views.charts import chart_data
 
 NOVEMBER = datetime(2026, 11, 20, 4, 0, tzinfo=UTC)
 
@@ -121,6 +123,16 @@ def test_a_status_speaks_hindi(hindi: None) -> None:
 
 def test_months_speak_hindi(hindi: None) -> None:
     assert "नव" in text(formatting.day(NOVEMBER))
+    assert "नव" in formatting.month_mark(date(2026, 11, 1))
+
+
+def test_what_stands_below_an_axis(english: None) -> None:
+    assert formatting.month_mark(date(2026, 11, 1)) == "Nov 2026"
+    assert formatting.day_mark(date(2026, 10, 19)) == "19 Oct"
+    assert formatting.day_mark(date(2025, 12, 29)) == "29 Dec 2025"
+    chart = Chart("week", "Visits by week", lambda: None)
+    shown = chart_data(chart, [["2026-10-19", 3], ["CHECKED_IN", 2], [9, 1], [None, 1]], "INR")
+    assert shown["labels"] == ["19 Oct", "Checked in", "9", "–"]
 
 
 def test_markup_in_values_is_text(english: None) -> None:

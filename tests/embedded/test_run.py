@@ -41,7 +41,14 @@ class Console:
         ports = {"PORT": self.port, "SANDBOX_PORT": sandbox, "SANDBOX_SMTP_PORT": smtp}
         inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
         self.environment = {**inherited, **{name: str(port) for name, port in ports.items()}}
-        self.environment |= {"DATA_DIR": str(self.data), "DEMO_DATA": "0", "WEB_CONCURRENCY": "1"}
+        self.home = area / "home"
+        self.home.mkdir()
+        self.environment |= {
+            "DATA_DIR": str(self.data),
+            "DEMO_DATA": "0",
+            "WEB_CONCURRENCY": "1",
+            "HOME": str(self.home),
+        }
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -107,6 +114,7 @@ def test_it_runs_is_alone_and_leaves_nothing(console: Console) -> None:
     assert console.stop(signal.SIGINT) == 0
     assert alive(started) == []
     assert not (console.data / "environment.json").exists()
+    assert list(console.home.iterdir()) == []
 
 
 def test_it_recovers_from_the_death_of_its_supervisor(console: Console) -> None:

@@ -210,6 +210,7 @@ def test_one_screen_shows_the_visits_takes_the_decisions_and_follows_them(
     work(leave)
     assert (first.starts_at, second.status) == (NOON, "CANCELLED")
     assert "Conference" not in admin.get(f"/leave/{leave.id}").text
+    assert f'<time datetime="{NINE.isoformat()}">' in admin.get("/leave/").text.partition("Latest leave")[2]
     assert admin.post(f"/leave/{leave.id}/cancel").status_code == 302
     booked(doctor, 10)
 

@@ -310,7 +310,8 @@ def _waiting(user_id: str) -> list[CashDrawer]:
 def _movements(drawer: CashDrawer) -> list[MoneyMovement]:
     """The newest first."""
     wanted = select(MoneyMovement).where(MoneyMovement.drawer_id == drawer.id)
-    return list(db.session.scalars(wanted.order_by(MoneyMovement.id.desc()).limit(SHOWN_MOVEMENTS)))
+    newest = MoneyMovement.created_at.desc(), MoneyMovement.id.desc()
+    return list(db.session.scalars(wanted.order_by(*newest).limit(SHOWN_MOVEMENTS)))
 
 
 def _sums(drawer: CashDrawer) -> dict[str, Money]:

@@ -4,6 +4,7 @@ REP-2).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -15,12 +16,14 @@ from sqlalchemy import ColumnElement, Date, cast, func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.core import clock
+from app.core.formatting import day_mark, month_mark
 from app.core.tenant import db
 from app.core.views.datamodel import own_rows
 from app.core.vocabulary import label_of
 
 LAST_MONTHS = 12
 MOST_GROUPS = 24
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,14 @@ class Chart:
     few: InstrumentedAttribute[Any] | None = None
     minor: bool = False
     chronological: bool = False
-    words: Callable[[Any], str] = lambda value: label_of(value) if isinstance(value, str) else str(value)
+    words: Callable[[Any], str] = lambda value: _words(value)
+
+
+def _words(value: Any) -> str:
+    """A day as people write it, a code in words, anything else as it is."""
+    if not isinstance(value, str):
+        return str(value)
+    return day_mark(date.fromisoformat(value)) if _DAY.fullmatch(value) else label_of(value)
 
 
 def monthly(name: str, title: Any, column: InstrumentedAttribute[Any], **options: Any) -> Chart:
@@ -54,7 +64,7 @@ def monthly(name: str, title: Any, column: InstrumentedAttribute[Any], **options
         group_by=lambda: cast(func.date_trunc("month", column), Date),
         only=lambda: column >= _year_ago(column),
         chronological=True,
-        words=_month_words,
+        words=lambda value: month_mark(date.fromisoformat(value)),
         **options,
     )
 
@@ -64,10 +74,6 @@ def _year_ago(column: InstrumentedAttribute[Any]) -> date | datetime:
         day=1, hour=0, minute=0, second=0, microsecond=0
     )
     return moment if column.type.python_type is datetime else moment.date()
-
-
-def _month_words(value: str) -> str:
-    return value[: len("2026-11")]
 
 
 def chart_rows(chart: Chart, model: Any) -> list[list[Any]]:

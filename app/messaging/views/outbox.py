@@ -12,7 +12,7 @@ from app.core.navigation import describe_item
 from app.core.views import Chart, ReadOnlyView, monthly, row_action
 from app.messaging.models import Message, MessageAttempt, MessageStatus
 from app.messaging.services import resend_message
-from app.messaging.words import CHANNEL_NAMES, channel_name, message_title, provider_name
+from app.messaging.words import CHANNEL_NAMES, channel_name, message_title, provider_name, recipient_words
 
 WENT_OUT = (MessageStatus.SENT, MessageStatus.DELIVERED, MessageStatus.READ)
 NOT_ARRIVED = (MessageStatus.FAILED, MessageStatus.PARKED)
@@ -87,7 +87,12 @@ class MessageView(ReadOnlyView):
         "next_at": _("Next attempt"),
         "cost": _("Cost"),
     }
-    formatters_columns = {"channel": channel_name, "template": message_title, "provider": provider_name}
+    formatters_columns = {
+        "channel": channel_name,
+        "template": message_title,
+        "recipient": recipient_words,
+        "provider": provider_name,
+    }
     related_views = [MessageAttemptView]
     charts = (
         Chart("status", _("Messages by status"), lambda: Message.status, kind="doughnut"),

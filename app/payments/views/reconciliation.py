@@ -95,7 +95,7 @@ class ReconciliationRunView(ReadOnlyView):
     search_columns = ["provider", "status", "first_on", "last_on"]
     label_columns = {
         "first_on": _("From"),
-        "last_on": _("To"),
+        "last_on": _("Until"),
         "line_count": _("Lines"),
         "found_count": _("Exceptions"),
         "error": _("Failure"),

@@ -192,7 +192,7 @@ class BoardView(ActionView):
     class_permission_name = "queue"
     route_base = "/board"
     default_view = "boards"
-    menu = ("Desk", _("Waiting-room board"))
+    menu = ("Desk", _("Waiting room"))
     menu_order = 60
     menu_action = "board"
 

@@ -199,7 +199,6 @@ class AppointmentView(CrudView):
             few=Appointment.starts_at,
             only=_lately,
             chronological=True,
-            words=str,
         ),
         Chart("status", _("Visits by status, four weeks back and ahead"), lambda: Appointment.status, only=_lately),
         Chart(
