@@ -96,7 +96,11 @@ def _wake(message: Message) -> None:
 
 
 def resend_message(message: Message) -> None:
-    """Send again what failed, was parked or held back; a person decides that it may arrive twice. Raises Conflict."""
+    """Send again what failed, was parked or held back; a person decides that it may arrive twice. Raises Conflict.
+
+    Under the row's lock: of two people who press at once one is told that it waits already, or leaves right now.
+    """
+    db.session.refresh(message, with_for_update=True)
     if message.status not in AGAIN:
         raise Conflict(_("Only failed, parked and suppressed messages can be sent again."))
     message.become(MessageStatus.QUEUED)

@@ -11,11 +11,13 @@ from prometheus_client import REGISTRY
 from sqlalchemy import select
 
 from app.core import clock
+from app.core.errors import Conflict
 from app.core.files import store_file
 from app.core.tenant import db, tenant_scope
 from app.core.transaction import unit_of_work
 from app.messaging.channels import CHANNELS
-from app.messaging.delivery import LEASE, claim_batch, send
+from app.messaging.delivery import LEASE, claim_batch, record, send
+from app.messaging.delivery.calling import call_all
 from app.messaging.jobs import send_notifications, sweep_messages
 from app.messaging.models import Message, MessageAttempt, MessageStatus
 from app.messaging.services import queue_message, resend_message
@@ -156,6 +158,52 @@ def test_a_parked_message_can_be_sent_again_by_a_person(clinic: Any, sandbox: An
         resend_message(db.session.get_one(Message, message_id))
     send(clinic.id, message_id)
     assert state(clinic.id, message_id).status == MessageStatus.SENT
+
+
+def test_a_worker_that_wakes_after_it_was_taken_for_dead_does_not_disturb_the_next_attempt(
+    clinic: Any, sandbox: Any
+) -> None:
+    """Its call failed, but meanwhile a person sent again, and that call is under way: it is not repeated."""
+    message_id = queue(clinic.id)
+    with tenant_scope(clinic.id), unit_of_work():
+        sleeper = claim_batch([message_id])
+    sandbox.fault("whatsapp", "500", count=1)
+    late = call_all(sleeper)
+    with clock.travel(LEASE + timedelta(seconds=1)):
+        sweep_messages()
+        with tenant_scope(clinic.id), unit_of_work():
+            resend_message(db.session.get_one(Message, message_id))
+        with tenant_scope(clinic.id), unit_of_work():
+            again = claim_batch([message_id])
+        with tenant_scope(clinic.id), unit_of_work():
+            assert record(late) == []
+        assert state(clinic.id, message_id).status == MessageStatus.SENDING
+        send(clinic.id, message_id)  # nothing is due
+        with tenant_scope(clinic.id), unit_of_work():
+            record(call_all(again))
+    assert state(clinic.id, message_id).status == MessageStatus.SENT
+    assert len(sandbox.messages(channel="whatsapp")) == 1
+
+
+def test_two_people_who_send_again_at_once_send_once(clinic: Any, sandbox: Any) -> None:
+    """The second one looked at the message before the first one pressed, and presses when it is being sent."""
+    sandbox.fault("whatsapp", "reset", count=1, before=True)
+    message_id = queue(clinic.id)
+    send(clinic.id, message_id)
+    with tenant_scope(clinic.id):
+        seen = db.session.get_one(Message, message_id)
+        assert seen.status == MessageStatus.PARKED
+        with tenant_scope(clinic.id), unit_of_work():
+            resend_message(db.session.get_one(Message, message_id))
+        with tenant_scope(clinic.id), unit_of_work():
+            claims = claim_batch([message_id])
+        with pytest.raises(Conflict), unit_of_work():
+            resend_message(seen)
+        with tenant_scope(clinic.id), unit_of_work():
+            record(call_all(claims))
+    send(clinic.id, message_id)
+    assert state(clinic.id, message_id).status == MessageStatus.SENT
+    assert len(sandbox.messages(channel="whatsapp")) == 1
 
 
 def test_a_message_whose_wake_up_was_lost_is_found(clinic: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
 
@@ -40,7 +40,7 @@ NO_TEXT = "The text could not be made: {why}"
 
 @dataclass(frozen=True)
 class Claim:
-    """What is needed for one call, free of the session."""
+    """What is needed for one call, free of the session. `until` tells it from a later claim of the same message."""
 
     clinic_id: str
     message_id: str
@@ -48,7 +48,12 @@ class Claim:
     account: ResolvedAccount = field(repr=False)
     message: OutgoingMessage
     wording: Wording = field(repr=False)
+    until: datetime
     probe: bool = False
+
+    def holds(self, message: Message) -> bool:
+        """Whether the message still waits for the end of this call, and of no other one."""
+        return message.status == MessageStatus.SENDING and message.next_at == self.until
 
 
 def claim_batch(message_ids: Sequence[str]) -> list[Claim]:
@@ -138,7 +143,7 @@ def _attempt(
     attempt = MessageAttempt(id=new_id(), message_id=message.id, provider=account.provider, account_id=account.id)
     facts.attempts.append(attempt)
     addressed = _addressed(message, outgoing, account, wording)
-    return Claim(require_clinic(), message.id, attempt.id, account, addressed, wording, probe)
+    return Claim(require_clinic(), message.id, attempt.id, account, addressed, wording, message.next_at, probe)
 
 
 def fall_back(message: Message, claim: Claim, facts: Facts) -> Claim | None:

@@ -85,7 +85,7 @@ def _record_one(message: Message, answer: Answer, facts: Facts) -> Claim | None:
         learn(message.channel, message.recipient, answer.fact, source=f"{answer.claim.account.provider}:{outcome.code}")
     if answer.opened:
         _alert(answer, outcome)
-    return _failed(message, answer.claim, outcome, facts) if message.status == MessageStatus.SENDING else None
+    return _failed(message, answer.claim, outcome, facts) if answer.claim.holds(message) else None
 
 
 def _failed(message: Message, claim: Claim, error: ProviderError, facts: Facts) -> Claim | None:
