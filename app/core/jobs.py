@@ -32,21 +32,24 @@ P = ParamSpec("P")
 R = TypeVar("R")
 log = logging.getLogger(__name__)
 
-# Fourteen queues (SPEC JOB-1), most urgent first: a worker empties them in this order.
-LIGHT_QUEUES = ("event", "payment", "notification", "email")
-HEAVY_QUEUES = (
-    "lab-report",
-    "invoice-pdf",
-    "bulk-invoice",
-    "report",
-    "imaging",
-    "video-recording",
-    "video-transcoding",
-    "video-analytics",
-    "bulk-ehr-import",
-    "payment-reconciliation",
-)
-QUEUES = LIGHT_QUEUES + HEAVY_QUEUES
+CRITICAL, HIGH, NORMAL, LOW = PRIORITIES = ("CRITICAL", "HIGH", "NORMAL", "LOW")
+# Fourteen queues and how urgent each is (SPEC JOB-1), most urgent first: a worker empties them in this order.
+LIGHT_QUEUES = {"event": CRITICAL, "payment": CRITICAL, "notification": HIGH, "email": HIGH}
+HEAVY_QUEUES = {
+    "lab-report": HIGH,
+    "invoice-pdf": NORMAL,
+    "bulk-invoice": NORMAL,
+    "report": NORMAL,
+    "imaging": NORMAL,
+    "video-recording": NORMAL,
+    "video-transcoding": NORMAL,
+    "video-analytics": NORMAL,
+    "bulk-ehr-import": LOW,
+    "payment-reconciliation": LOW,
+}
+QUEUES = LIGHT_QUEUES | HEAVY_QUEUES
+ATTEMPTS = 3
+FEWER_ATTEMPTS = {"video-recording": 2}
 BACKOFF_BASE_SECONDS = 2
 # Where a queued job says whose it is; also the name of the parameter that tells a job its clinic.
 CLINIC = "clinic_id"
@@ -161,12 +164,12 @@ JOBS: dict[str, Job[Any, Any]] = {}
 
 
 def job(
-    queue: str, *, attempts: int = 3, timeout: int = 60, every: int | None = None
+    queue: str, *, attempts: int | None = None, timeout: int = 60, every: int | None = None
 ) -> Callable[[Callable[P, R]], Job[P, R]]:
-    """Declare a job: its queue, attempts, time-out in seconds and, with `every`, its schedule in seconds."""
+    """Declare a job: its queue, attempts (else its queue's), time-out and, with `every`, its schedule, in seconds."""
 
     def declare(function: Callable[P, R]) -> Job[P, R]:
-        declared = Job(function, queue, attempts, timeout, every)
+        declared = Job(function, queue, attempts or FEWER_ATTEMPTS.get(queue, ATTEMPTS), timeout, every)
         JOBS[declared.name] = declared
         return declared
 

@@ -138,6 +138,21 @@ ROLES: dict[str, Any] = {
 }
 
 KINDS: dict[str, Any] = {
+    # of events, messages and queues: how urgent, and of what
+    "CRITICAL": _("Critical"),
+    "HIGH": _("High"),
+    "NORMAL": _("Normal"),
+    "LOW": _("Low"),
+    "USER_ACTIVITY": _("Users"),
+    "APPOINTMENT": _("Visits"),
+    "EHR_RECORD": _("Records"),
+    "BILLING": _("Billing"),
+    "CLINIC": _("Clinic"),
+    "VIDEO": _("Video"),
+    "COMMUNICATION": _("Messages"),
+    "SYSTEM": _("System"),
+    "SECURITY": _("Security"),
+    "AUDIT": _("Audit trail"),
     "IN_PERSON": _("In person"),
     "VIDEO_CALL": _("Video"),
     "HOME_VISIT": _("Home visit"),

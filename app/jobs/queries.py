@@ -31,6 +31,7 @@ class QueueFigures:
     """`oldest_seconds`: how long the first job has waited; `events` are rows that wait for the queue's relay."""
 
     name: str
+    priority: str
     waiting: int
     running: int
     scheduled: int
@@ -48,6 +49,7 @@ def _figures(name: str) -> QueueFigures:
     queue = queue_named(name)
     return QueueFigures(
         name,
+        QUEUES[name],
         queue.count,
         queue.started_job_registry.count,
         queue.scheduled_job_registry.count,

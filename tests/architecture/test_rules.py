@@ -153,14 +153,25 @@ def test_pages_hold_no_inline_style() -> None:
 
 def test_every_job_names_one_of_the_fourteen_queues() -> None:
     from app import SLICES
-    from app.core.jobs import JOBS, QUEUES
+    from app.core.jobs import JOBS, PRIORITIES, QUEUES
     from app.core.loader import load_declarations
 
     load_declarations(SLICES)
 
     assert len(QUEUES) == 14
+    assert list(QUEUES.values()) == sorted(QUEUES.values(), key=PRIORITIES.index)  # emptied in that order
+    assert QUEUES["lab-report"] == "HIGH" and QUEUES["invoice-pdf"] == "NORMAL"
     assert JOBS
     assert all(job.queue in QUEUES for job in JOBS.values())
+
+
+def test_a_job_is_tried_as_often_as_its_queue_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    from app.core import jobs
+
+    monkeypatch.setattr(jobs, "JOBS", {})
+    declared = [jobs.job(queue)(print) for queue in ("report", "video-recording")]
+    assert [item.attempts for item in declared] == [3, 2]
+    assert jobs.job("video-recording", attempts=1)(print).attempts == 1
 
 
 def test_nothing_of_this_machine_is_in_the_repository() -> None:
