@@ -16,7 +16,13 @@ from tests.network_guard import block_network
 
 TEMPLATE = "clinic_template"
 
-pytest_plugins = ["tests.factories.fixtures", "tests.api_caller", "tests.chromium", "tests.published_events"]
+pytest_plugins = [
+    "tests.factories.fixtures",
+    "tests.api_caller",
+    "tests.chromium",
+    "tests.published_events",
+    "tests.longest_first",
+]
 
 # Compiled code is kept even where the machine says not to: hundreds of processes of a run load the whole application,
 # and compiling it takes each of them longer than all else that they do.
@@ -55,6 +61,7 @@ def settings(servers: tuple[str, str], worker_id: str, tmp_path_factory: pytest.
         "DATABASE_URL": url,
         "REDIS_URL": f"{redis_url}?db={number}",
         "DATA_DIR": str(data_dir),
+        "POOL_OVERFLOW": "25",  # a connection for each of forty desks at once: none waits for another's
         "POOL_WAIT_SECONDS": "30",
         "REDIS_ANSWER_SECONDS": "15",  # a machine that is busy with tests is slow, not away
     }

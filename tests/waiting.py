@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 
-def wait_until(met: Callable[[], bool], seconds: float = 10) -> None:
+def wait_until(met: Callable[[], bool], seconds: float = 60) -> None:
     """Poll; fail the test when the condition does not come true."""
     deadline = time.monotonic() + seconds
     while not met():

@@ -19,6 +19,7 @@ from app.core.tenant import db, tenant_scope
 from app.core.transaction import unit_of_work
 from app.ledger.queries import trial_balance, trial_balance_totals
 from tests.daytime import ZONE_NAME
+from tests.factories.access import set_settings
 from tests.factories.billing import make_invoice, make_priced_visit, rupees
 from tests.factories.people import make_patient
 
@@ -82,6 +83,8 @@ def test_two_desks_that_collect_for_one_visit_get_the_money_once(app: Any, clini
 
 
 def test_each_clinic_and_each_fiscal_year_begins_anew(clinic: Any, other_clinic: Any) -> None:
+    for each in (clinic, other_clinic):
+        set_settings(each.id, zone="Asia/Kolkata")
     with tenant_scope(clinic.id):
         before = clock.travel(to=datetime(2027, 3, 31, 12, 0, tzinfo=UTC))
         with before:

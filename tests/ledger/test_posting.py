@@ -20,6 +20,7 @@ from app.ledger.accounts import AccountCode
 from app.ledger.models import JournalEntry, JournalLine, LedgerAccount
 from app.ledger.queries import balance, trial_balance, trial_balance_totals
 from app.ledger.services import AlreadyReversed, Line, Unbalanced, credit, debit, open_accounts, post, reverse
+from tests.factories.access import set_settings
 
 
 def rupees(amount: str) -> Money:
@@ -127,6 +128,7 @@ def test_a_reversal_is_the_opposite_and_happens_once(in_clinic: Any) -> None:
 
 
 def test_the_clinics_own_date_counts(in_clinic: Any) -> None:
+    set_settings(in_clinic.id, zone="Asia/Kolkata")
     late_evening_utc = datetime(2026, 3, 31, 20, 0, tzinfo=UTC)  # already 1 April in Kolkata
     with clock.travel(to=late_evening_utc):
         assert str(book().booked_on) == "2026-04-01"
