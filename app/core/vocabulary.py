@@ -217,6 +217,10 @@ BOOKINGS: dict[str, Any] = {
     "drawer.paid-out": _("Paid out of a drawer"),
     "drawer.difference": _("Cash over or short"),
     "drawer.emptied": _("Drawer emptied into the safe"),
+    "safe.opening": _("Opening balance of the safe"),
+    "safe.counted": _("Safe over or short"),
+    "safe.to-bank": _("Cash taken to the bank"),
+    "safe.from-bank": _("Cash fetched from the bank"),
     "patient.merged": _("Balance of a record merged into another"),
     "patient.unmerged": _("Balance given back to a record that stands alone again"),
 }

@@ -17,6 +17,7 @@ from app.billing.numbering import fiscal_year, numbered
 from app.billing.services.cash_desk_drawers import open_drawer
 from app.billing.services.day_close import DAY_CLOSES
 from app.billing.services.day_totals import CASH_IN_DRAWERS, Totals
+from app.billing.services.safe import OPENING, TO_BANK
 from app.core import clock
 from app.core.ids import new_id
 from app.core.money import Money
@@ -25,13 +26,16 @@ from app.core.series import NumberSeries
 from app.core.tenant import db, require_clinic
 from app.demo.books import Books, Taking, book_entry
 from app.ledger.accounts import AccountCode
-from app.ledger.models import LedgerPeriod
+from app.ledger.models import LedgerAccount, LedgerPeriod
 from app.payments.models import TenderKind
 from app.tenancy.models import Location
 from app.tenancy.queries import clinic_in_scope, settings_in_scope
 
 FLOAT = 2_000_00
-OPENS, CLOSES, SHUTS = time(8, 30), time(21, 30), time(21, 45)
+OPENS, CLOSES, DEPOSITS, SHUTS = time(8, 30), time(21, 30), time(21, 40), time(21, 45)
+# What the safe held when the console came, and what is left in it when the week's cash goes to the bank.
+RESERVE = 20_000_00
+SATURDAY = 5
 # Now and then the count is a little off, and rarely so much that somebody else had to look.
 DIFFERENCES = (0,) * 25 + (-5_00, 5_00, -10_00, 10_00, -1_00, -150_00)
 SMALL = 10_00
@@ -48,6 +52,7 @@ class CashDesk:
     movements: list[dict[str, Any]] = field(default_factory=list)
     closes: list[dict[str, Any]] = field(default_factory=list)
     numbers: dict[str, int] = field(default_factory=dict)
+    safe_minor: int = 0
 
     def __post_init__(self) -> None:
         self.receptionist, self.finance = person_with("RECEPTIONIST"), person_with("FINANCE_BILLING")
@@ -58,12 +63,24 @@ class CashDesk:
         takings, self.books.takings = self.books.takings, []
         cash = [taking for taking in takings if taking.tender == TenderKind.CASH]
         drawer = self._drawer(day, cash) if cash else None
+        self._take_to_bank(day)
         for taking in takings:
             self._move(day, MovementKind.TENDER, taking.tender, taking.minor, taking.at,
                        drawer if taking.tender == TenderKind.CASH else None,
                        payment_id=taking.payment_id, source_key=str(taking.minor))  # fmt: skip
         if self.books.entries > before:
             self._close(day, takings, drawer, before + 1, self.books.entries)
+
+    def _in_safe(self, day: date, kind: str, key: str, minor: int, at: time, counter: AccountCode) -> None:
+        source = (LedgerAccount.__tablename__, self.books.accounts[AccountCode.SAFE])
+        lines = [(str(AccountCode.SAFE), minor, None), (str(counter), -minor, None)]
+        book_entry(self.books, kind, source, key, self._at(day, at), lines)
+        self.safe_minor += minor
+
+    def _take_to_bank(self, day: date) -> None:
+        above = self.safe_minor - RESERVE
+        if day.weekday() == SATURDAY and above > 0:
+            self._in_safe(day, TO_BANK, new_id(), -above, DEPOSITS, AccountCode.BANK)
 
     def _drawer(self, day: date, cash: list[Taking]) -> dict[str, Any]:
         random = Random(f"drawer:{require_clinic()}:{day}")
@@ -93,11 +110,14 @@ class CashDesk:
             "created_at": opened,
         }
         self.drawers.append(drawer)
+        if len(self.drawers) == 1:
+            self._in_safe(day, OPENING, "INR", RESERVE, OPENS, AccountCode.OPENING_BALANCE)
         self._booked(day, MovementKind.FLOAT, FLOAT, opened, drawer, AccountCode.SAFE, "drawer.float")
         if difference:
             over_short = AccountCode.CASH_OVER_SHORT
             self._booked(day, MovementKind.DIFFERENCE, difference, closed, drawer, over_short, "drawer.difference")
         out = -(expected + difference)
+        self.safe_minor -= FLOAT + out
         self._booked(day, MovementKind.EMPTIED, out, closed, drawer, AccountCode.SAFE, "drawer.emptied")
         return {**drawer, "difference": difference, "taken": taken, "second": second}
 

@@ -13,6 +13,9 @@ How money facts are booked, so that slices agree:
 - a dispute is lost:          debit CHARGEBACKS               credit GATEWAY_CLEARING
 - a cash drawer is opened:    debit CASH                        credit SAFE (its float; the reverse when it is emptied)
 - a drawer is short:          debit CASH_OVER_SHORT             credit CASH (the reverse when there is too much)
+- the safe is first counted:  debit SAFE                        credit OPENING_BALANCE (what was there before)
+- the safe is short:          debit CASH_OVER_SHORT             credit SAFE (the reverse when there is too much)
+- cash is taken to the bank:  debit BANK                        credit SAFE (the reverse when it is fetched)
 """
 
 from __future__ import annotations
@@ -60,6 +63,7 @@ class AccountCode(StrEnum):
     CASH_OVER_SHORT = "CASH_OVER_SHORT"
     PETTY_EXPENSES = "PETTY_EXPENSES"
     OTHER_INCOME = "OTHER_INCOME"
+    OPENING_BALANCE = "OPENING_BALANCE"
 
 
 class ChartEntry(NamedTuple):
@@ -93,4 +97,5 @@ STANDARD_CHART = (
     ChartEntry(AccountCode.CASH_OVER_SHORT, AccountKind.EXPENSE, "Cash over and short", _("Cash over and short")),
     ChartEntry(AccountCode.PETTY_EXPENSES, AccountKind.EXPENSE, "Petty expenses", _("Petty expenses")),
     ChartEntry(AccountCode.OTHER_INCOME, AccountKind.INCOME, "Other income", _("Other income")),
+    ChartEntry(AccountCode.OPENING_BALANCE, AccountKind.EQUITY, "Opening balances", _("Opening balances")),
 )

@@ -39,7 +39,7 @@ class DrawerRow:
 
 @dataclass(frozen=True)
 class DayCloseDocument:
-    """`entries` is the range of the journal's numbers."""
+    """`entries` is the range of the journal's numbers, `safe` what the ledger says was in it at the day's end."""
 
     issuer: Issuer
     number: str
@@ -47,6 +47,7 @@ class DayCloseDocument:
     closed_at: str
     closed_by: str
     entries: str
+    safe: str
     total: str
     totals: tuple[TotalRow, ...]
     drawers: tuple[DrawerRow, ...]

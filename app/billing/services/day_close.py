@@ -13,6 +13,7 @@ from app.billing.models import CashDrawer, DayClose, DrawerHandover, DrawerStatu
 from app.billing.numbering import fiscal_year, numbered
 from app.billing.services.day_figures import drawers_of_day
 from app.billing.services.day_totals import Totals, day_totals, payments_out_of_step, takings_only
+from app.billing.services.safe import safe_balances
 from app.core import clock
 from app.core.errors import Conflict, Invalid
 from app.core.ids import new_id
@@ -56,6 +57,7 @@ class DayState:
     checks: list[Check]
     totals: list[Totals]
     loose_cash: list[Money]
+    safe: list[Money]
     drawers: list[dict[str, Any]]
 
     @property
@@ -83,7 +85,7 @@ def state_of_day(on: date) -> DayState:
         Check("TOTALS", [(str(line.name), line.channel) for line in totals if not line.agrees]),
         Check("OUT_OF_STEP", [(payment_id, payment_id) for payment_id in payments_out_of_step(on)]),
     ]
-    return DayState(on, checks, totals, _loose_cash(on), drawers_of_day(on))
+    return DayState(on, checks, totals, _loose_cash(on), safe_balances(on), drawers_of_day(on))
 
 
 def close_day(on: date) -> DayClose:

@@ -11,6 +11,7 @@ from app.billing.models import DayClose
 from app.billing.papers import day_text, issuer, moment_text
 from app.billing.services.day_close import totals_of
 from app.billing.services.day_totals import Totals
+from app.billing.services.safe import safe_balances
 from app.core.formatting import money
 from app.core.i18n import current_language
 from app.core.money import Money
@@ -32,6 +33,7 @@ def day_close_paper(close: DayClose) -> DayCloseDocument:
         closed_at=moment_text(close.closed_at),
         closed_by=str(close.closed_by or "–"),
         entries=entries,
+        safe=", ".join(money(cash) for cash in safe_balances(close.business_on)),
         total=money(close.total),
         totals=tuple(_total_row(line) for line in totals_of(close)),
         drawers=tuple(_drawer_row(drawer) for drawer in close.drawers),

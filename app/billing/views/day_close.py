@@ -18,6 +18,7 @@ from app.audit.services import record
 from app.billing.models import DayClose
 from app.billing.services.day_close import close_day, day_to_close, state_of_day, totals_of
 from app.billing.services.day_papers import day_close_pdf
+from app.billing.services.safe import safe_balances
 from app.core import clock
 from app.core.errors import AppError, Invalid, NotFound
 from app.core.money import Money
@@ -88,7 +89,8 @@ class DayCloseView(ActionView):
         self.require()
         close = _close(close_id)
         drawers = [_with_money(drawer) for drawer in close.drawers]
-        return self.render("billing/day_closed.html", close=close, totals=totals_of(close), drawers=drawers)
+        safe = safe_balances(close.business_on)
+        return self.render("billing/day_closed.html", close=close, totals=totals_of(close), drawers=drawers, safe=safe)
 
     @expose("/<id:close_id>.pdf")
     def paper(self, close_id: str) -> Response:

@@ -1,0 +1,142 @@
+"""The safe: what the ledger says is in it, counting it, and cash on its way to the bank and back. Callers commit.
+
+Drawers take their floats out of it and are emptied into it. `key` names one deed: sent twice, it is booked once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from flask_babel import gettext as _
+from sqlalchemy import func, select
+
+from app.audit.services import record
+from app.core.errors import Conflict, Invalid
+from app.core.formatting import money
+from app.core.money import Money
+from app.core.tenant import db
+from app.ledger.accounts import AccountCode
+from app.ledger.models import JournalEntry, JournalLine, LedgerAccount
+from app.ledger.services import Line, booking_day, credit, debit, find_entry, open_accounts, post
+from app.tenancy.queries import settings_in_scope
+
+OPENING, COUNTED, TO_BANK, FROM_BANK = "safe.opening", "safe.counted", "safe.to-bank", "safe.from-bank"
+SAFE, BANK = AccountCode.SAFE, AccountCode.BANK
+
+
+class SafeOpened(Conflict):
+    """What was in the safe before the console was used is told once in a currency."""
+
+    code = "SAFE_OPENED"
+
+
+class NotEnoughInSafe(Conflict):
+    """More is to be taken out than the ledger says is there."""
+
+    code = "NOT_ENOUGH_IN_SAFE"
+
+
+def safe_balances(until: date | None = None) -> list[Money]:
+    """What should be in the safe, or was at the end of a day; the clinic's own currency first, whatever is in it."""
+    own = settings_in_scope().currency
+    wanted: Any = (
+        select(JournalLine.currency, func.sum(JournalLine.debit_minor - JournalLine.credit_minor))
+        .join(LedgerAccount, LedgerAccount.id == JournalLine.account_id)
+        .where(LedgerAccount.code == SAFE)
+        .group_by(JournalLine.currency)
+    )
+    if until is not None:
+        wanted = wanted.join(JournalEntry, JournalEntry.id == JournalLine.entry_id).where(
+            JournalEntry.booked_on <= until
+        )
+    sums = {currency: int(minor) for currency, minor in db.session.execute(wanted)}
+    others = sorted(currency for currency, minor in sums.items() if currency != own and minor)
+    return [Money(sums.get(currency, 0), currency) for currency in (own, *others)]
+
+
+def is_opened(currency: str) -> bool:
+    """Whether it was told what the safe held before the console was used."""
+    safe_id = find_safe_id()
+    return safe_id is not None and find_entry(OPENING, _source(safe_id), currency) is not None
+
+
+def find_safe_id() -> str | None:
+    """The safe's account."""
+    return db.session.scalar(select(LedgerAccount.id).where(LedgerAccount.code == SAFE))
+
+
+def open_safe(counted: Money) -> Money:
+    """Book what is there and the ledger does not know of as the opening balance; the difference. Raises SafeOpened."""
+    safe_id, there = _locked_safe(counted.currency)
+    if find_entry(OPENING, _source(safe_id), counted.currency) is not None:
+        raise SafeOpened(_("The opening balance was entered already; a difference is cash over or short."))
+    difference = counted - there
+    if not difference:
+        raise Invalid(fields={"count": _("The ledger says the same: there is nothing to enter.")})
+    lines = _lines(SAFE, AccountCode.OPENING_BALANCE, difference)
+    post(OPENING, lines, source=_source(safe_id), source_key=counted.currency)
+    return difference
+
+
+def count_safe(counted: Money, reason: str, *, key: str) -> Money:
+    """Book counted less expected as cash over or short; the difference. A count that fits is noted in the trail.
+
+    Raises Invalid for a difference without a reason.
+    """
+    safe_id, there = _locked_safe(counted.currency)
+    difference = counted - there
+    if difference and not reason.strip():
+        raise Invalid(fields={"reason": _("Say what the difference may come from.")})
+    record("counted", LedgerAccount.__tablename__, safe_id, counted=str(counted), expected=str(there))
+    if difference:
+        lines = _lines(SAFE, AccountCode.CASH_OVER_SHORT, difference)
+        post(COUNTED, lines, source=_source(safe_id), memo=reason.strip(), source_key=key)
+    return difference
+
+
+def take_to_bank(amount: Money, reference: str, *, key: str) -> None:
+    """Cash leaves the safe for the bank. Raises Invalid, NotEnoughInSafe."""
+    safe_id, there = _locked_safe(amount.currency)
+    if find_entry(TO_BANK, _source(safe_id), key) is not None:
+        return
+    _check_amount(amount)
+    if amount > there:
+        raise NotEnoughInSafe(_("There is only %(cash)s in the safe.", cash=money(there)))
+    post(TO_BANK, _lines(BANK, SAFE, amount), source=_source(safe_id), memo=reference.strip(), source_key=key)
+
+
+def fetch_from_bank(amount: Money, reference: str, *, key: str) -> None:
+    """Cash comes from the bank into the safe, change for the drawers for instance. Raises Invalid."""
+    safe_id, _there = _locked_safe(amount.currency)
+    _check_amount(amount)
+    post(FROM_BANK, _lines(SAFE, BANK, amount), source=_source(safe_id), memo=reference.strip(), source_key=key)
+
+
+def _locked_safe(currency: str) -> tuple[str, Money]:
+    """The safe's account, on which nobody else books meanwhile, and what should be in it."""
+    booking_day()  # before any row, as everybody does who books
+    wanted = select(LedgerAccount.id).where(LedgerAccount.code == SAFE).with_for_update()
+    safe_id = db.session.scalar(wanted)
+    if safe_id is None:
+        open_accounts()
+        safe_id = db.session.scalars(wanted).one()
+    found = next((there for there in safe_balances() if there.currency == currency), None)
+    return safe_id, found if found is not None else Money.zero(currency)
+
+
+def _lines(grows: AccountCode, shrinks: AccountCode, amount: Money) -> Sequence[Line]:
+    """`grows` is debited; the other way round for an amount below zero."""
+    if amount.minor < 0:
+        return _lines(shrinks, grows, -amount)
+    return [debit(grows, amount), credit(shrinks, amount)]
+
+
+def _check_amount(amount: Money) -> None:
+    if amount.minor <= 0:
+        raise Invalid(fields={"amount": _("The amount must be above zero.")})
+
+
+def _source(safe_id: str) -> tuple[str, str]:
+    return LedgerAccount.__tablename__, safe_id

@@ -1,0 +1,124 @@
+"""The safe on screen: what should be in it, counting it, and cash to and from the bank."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from flask import request, url_for
+from flask_appbuilder import expose
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext
+
+from app.billing.denominations import CURRENCIES, checked_count
+from app.billing.services.safe import (
+    count_safe,
+    fetch_from_bank,
+    find_safe_id,
+    is_opened,
+    open_safe,
+    safe_balances,
+    take_to_bank,
+)
+from app.billing.views.counting import CountSheet, read_money
+from app.billing.views.drawers import CashDeskPages
+from app.core import clock
+from app.core.errors import Invalid
+from app.core.formatting import money
+from app.core.ids import is_id, new_id
+from app.core.money import Money
+from app.core.tenant import db
+from app.core.vocabulary import booking_name
+from app.ledger.models import LedgerAccount
+from app.ledger.statements import Span, StatementLine, account_statement
+from app.tenancy.queries import settings_in_scope
+
+SHOWN_DAYS = timedelta(days=7)
+
+
+class SafeView(CashDeskPages):
+    """One safe for the clinic; drawers take their floats out of it and are emptied into it."""
+
+    class_permission_name = "ledger"
+    route_base = "/safe"
+    default_view = "overview"
+    menu = ("Books", lazy_gettext("Safe"))
+    menu_order = 66
+
+    @expose("/")
+    def overview(self) -> str:
+        self.require()
+        return self._page()
+
+    @expose("/count", methods=["POST"])
+    def count(self) -> Any:
+        """The opening balance, or cash over or short."""
+        self.require("create")
+        currency = _currency()
+
+        def deed() -> str:
+            _pieces, counted = checked_count(CountSheet.read(currency).count, currency)
+            if request.form.get("opening"):
+                return _("%(amount)s entered as the opening balance.", amount=money(open_safe(counted)))
+            difference = count_safe(counted, request.form.get("reason", ""), key=_key())
+            if not difference:
+                return _("The count fits the ledger.")
+            return _("The difference of %(amount)s is booked.", amount=money(difference))
+
+        return self.attempt(deed, self._page)
+
+    @expose("/bank", methods=["POST"])
+    def bank(self) -> Any:
+        """Cash to the bank, or from it."""
+        self.require("create")
+        currency = _currency()
+
+        def deed() -> str:
+            amount, reference = read_money(request.form.get("amount"), currency), request.form.get("reference", "")
+            if request.form.get("direction") == "from":
+                fetch_from_bank(amount, reference, key=_key())
+                return _("%(amount)s fetched from the bank.", amount=money(amount))
+            take_to_bank(amount, reference, key=_key())
+            return _("%(amount)s taken to the bank.", amount=money(amount))
+
+        return self.attempt(deed, self._page)
+
+    def after(self) -> str:
+        return url_for("SafeView.overview", currency=_currency())
+
+    def _page(self, problem: str = "") -> str:
+        currency, balances, safe_id = _currency(), safe_balances(), find_safe_id()
+        there = next((cash for cash in balances if cash.currency == currency), Money.zero(currency))
+        return self.render(
+            "billing/safe.html",
+            there=there,
+            others=[cash for cash in balances if cash.currency != currency],
+            opened=is_opened(currency),
+            sheet=CountSheet.read(currency),
+            lines=_lines(safe_id, currency) if safe_id else [],
+            safe_id=safe_id,
+            currencies=CURRENCIES,
+            key=new_id(),
+            booking_name=booking_name,
+            problem=problem,
+        )
+
+
+def _lines(safe_id: str, currency: str) -> list[StatementLine]:
+    """What was booked in the last days, the newest first."""
+    today = clock.today(settings_in_scope().zone)
+    account = db.session.get_one(LedgerAccount, safe_id)
+    return account_statement(account, currency, Span(today - SHOWN_DAYS, today)).lines[::-1]
+
+
+def _currency() -> str:
+    asked = request.values.get("currency", "")
+    return asked if asked in CURRENCIES else settings_in_scope().currency
+
+
+def _key() -> str:
+    """Names the form that was drawn, so that two clicks are one deed. Raises Invalid."""
+    key = request.form.get("key", "")
+    if not is_id(key):
+        raise Invalid(fields={"key": _("Load the page again.")})
+    return key
