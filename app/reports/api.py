@@ -45,7 +45,7 @@ class TransactionQuery(SpanQuery, ListQuery):
 
 class ExportQuery(SpanQuery):
     report: str = "revenue"
-    format: Literal["csv", "xlsx"] = "csv"
+    format: Literal["csv", "xlsx", "pdf"] = "csv"
     group_by: str | None = None
 
 
@@ -99,7 +99,7 @@ class ReportApi(Api):
 
     @endpoint("GET", "/reports/export", resource="report", action="export", query=ExportQuery)
     def export(self, query: ExportQuery) -> Response:
-        """A report as a file: CSV or XLSX."""
+        """A report as a file: CSV, XLSX or PDF."""
         report = report_named(query.report)
         filters = filters_of(report, {**query.asked(), "groupBy": query.group_by})
         return export_report(report, filters, query.format)

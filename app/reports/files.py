@@ -12,14 +12,20 @@ from app.core.money import Money
 from app.core.spreadsheet import CSV, XLSX, Sheet, csv_table, workbook
 from app.core.transaction import unit_of_work
 from app.reports.base import Filters, Report, Section
+from app.reports.papers import report_pdf
+
+KINDS = ("csv", "xlsx", "pdf")
 
 
 def export_report(report: Report, filters: Filters, kind: str) -> Response:
-    """`kind`: csv (the tables below each other) or xlsx (a sheet for each)."""
+    """`kind`: csv (the tables below each other), xlsx (a sheet for each) or pdf. Raises Invalid, too long for paper."""
+    sections = report.sections(filters)
+    paper = report_pdf(report, filters, sections) if kind == "pdf" else b""
     with unit_of_work():
         record("exported", f"report {report.name}", None)
-    sections = report.sections(filters)
-    if kind == "xlsx":
+    if kind == "pdf":
+        response = Response(paper, mimetype="application/pdf")
+    elif kind == "xlsx":
         name = str(report.title)
         sheets = [Sheet(_heads(section), _rows(section), str(section.title) or name) for section in sections]
         response = Response(b"".join(workbook(sheets)), mimetype=XLSX)

@@ -21,7 +21,7 @@ from app.people.models import Doctor
 from app.reports import queries
 from app.reports.base import Report, filters_of
 from app.reports.catalogue import REPORTS, report_named
-from app.reports.files import export_report
+from app.reports.files import KINDS, export_report
 from app.reports.queries import Period, period_of
 from app.tenancy.models import Location
 from app.tenancy.queries import settings_in_scope
@@ -81,7 +81,7 @@ class ReportsView(ActionView):
     def file(self, name: str, kind: str) -> Response:
         """The report as it is shown, as a file."""
         self.require("export")
-        if kind not in ("csv", "xlsx"):
+        if kind not in KINDS:
             raise NotFound
         report = report_named(name)
         return export_report(report, filters_of(report, request.args), kind)

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from pypdf import PdfReader
 from sqlalchemy import func, select
 
 from app.billing.services import credit_invoice, lock_invoice, void_invoice
@@ -20,6 +21,7 @@ from app.core.transaction import unit_of_work
 from app.ledger.accounts import AccountCode
 from app.ledger.queries import balance
 from app.payments.services import approve_refund, request_refund
+from app.reports import papers
 from app.reports.base import Filters, Report, filters_of
 from app.reports.catalogue import REPORTS, report_named
 from app.reports.catalogue.collections import Takings, takings_by, total_of
@@ -153,6 +155,24 @@ def test_every_report_is_shown_and_leaves_as_a_file(money: dict[str, Any], visit
     assert len(list(csv.reader(io.StringIO(plain.text)))) >= 2
     book = zipfile.ZipFile(io.BytesIO(finance.get(f"/reports/{name}/xlsx").data))
     assert "xl/worksheets/sheet1.xml" in book.namelist()
+    paper = finance.get(f"/reports/{name}/pdf")
+    assert paper.headers["Content-Type"] == "application/pdf" and paper.data[:5] == b"%PDF-"
+
+
+def test_the_paper_has_the_rows_and_totals_of_the_screen(money: dict[str, Any], visitor: Any) -> None:
+    answer = visitor("FINANCE_BILLING").get("/reports/collections/pdf?groupBy=method")
+    words = " ".join(page.extract_text() for page in PdfReader(io.BytesIO(answer.data)).pages)
+    assert answer.headers["Content-Disposition"].endswith('.pdf"')
+    for expected in ("Collections", "Tender", "Cash", "UPI", "₹ 918.00", "₹ 1,418.00", "Page 1 of 1"):
+        assert expected in words.replace("\xa0", " "), expected
+
+
+def test_what_is_too_long_for_paper_is_a_file(money: dict[str, Any], caller: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(papers, "MOST_ROWS", 2)
+    finance = caller("FINANCE_BILLING")
+    refused = finance.get("/reports/export?report=transactions&format=pdf")
+    assert (refused.status_code, list(refused.json["error"]["fields"])) == (422, ["format"])
+    assert finance.get("/reports/export?report=transactions&format=csv").status_code == 200
 
 
 def test_amounts_leave_as_numbers_and_formulas_as_text(visitor: Any) -> None:
