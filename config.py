@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
+import click
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -36,8 +37,11 @@ ACCOUNT_PAIRS = (
 MAIL_SCHEMES = ("smtp://", "smtp+starttls://", "smtps://")
 
 
-class MissingSetting(RuntimeError):
-    """The environment lacks or misspells a setting; the text says which, in words for the operator."""
+class MissingSetting(click.ClickException, RuntimeError):
+    """The environment lacks or misspells a setting; the text says which, in words for the operator.
+
+    Flask's command line shows it without a traceback.
+    """
 
 
 class Settings(BaseSettings):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import gc
 import os
+from typing import Any
+
+from gunicorn.errors import AppImportError
 
 worker_class = "gevent"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
@@ -22,6 +25,21 @@ loglevel = "warning"
 control_socket_disable = True
 # Behind a proxy the application decides whom to trust (PROXY_HOPS).
 forwarded_allow_ips = "127.0.0.1"
+
+
+def post_fork(server: object, worker: Any) -> None:
+    """What the environment lacks is told in one line."""
+    load = worker.load_wsgi
+
+    def load_in_words() -> None:
+        from config import MissingSetting  # not before: gevent patches the standard library first
+
+        try:
+            load()
+        except MissingSetting as error:
+            raise AppImportError(str(error)) from None
+
+    worker.load_wsgi = load_in_words
 
 
 def post_worker_init(worker: object) -> None:

@@ -29,6 +29,7 @@ from app.core import (
 )
 from app.core.browser_session import BrowserSessions
 from app.core.cache.regions import CHARTS
+from app.core.commands import in_words
 from app.core.connections import prepare_engine
 from app.core.database_wait import use_greenlets
 from app.core.form_fields import use_in_model_forms
@@ -64,7 +65,7 @@ def build(slices: tuple[str, ...], overrides: dict[str, Any], *, edges: bool = T
         app.wsgi_app = ProxyFix(app.wsgi_app, *([settings.proxy_hops] * 4))  # type: ignore[method-assign]
     for module in load_declarations(slices):
         for command in getattr(module, "CLI_COMMANDS", ()):
-            app.cli.add_command(command)
+            app.cli.add_command(in_words(command))
     _bind_extensions(app, slices if edges else ())
     return app
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import base64
 import os
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -135,3 +138,37 @@ def test_the_components_are_not_shown_in_production(production_app: Any, clinic:
     client = production_app.test_client()
     assert client.get("/console/styleguide").status_code == 404
     assert client.get("/console/styleguide", headers=keeper).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("-m", "gunicorn", "--config", "gunicorn.conf.py", "--bind", "127.0.0.1:0", "app:create_app()"),
+        ("-m", "flask", "audit", "verify"),
+        ("worker.py", "work"),
+    ],
+    ids=lambda command: command[-1],
+)
+def test_every_program_tells_a_missing_secret_without_a_traceback(project_root: Path, command: tuple[str, ...]) -> None:
+    environment = {**os.environ, **production_environment(), "FLASK_APP": "app", "WEB_CONCURRENCY": "1"}
+    del environment["AUDIT_KEY"]
+    told = run_program(project_root, command, environment)
+    assert "Clinic Console cannot start: production needs AUDIT_KEY" in told
+    assert "Traceback" not in told
+
+
+def test_a_command_without_a_database_says_so_in_one_line(project_root: Path) -> None:
+    nowhere = "postgresql+psycopg://clinic:s3cret@127.0.0.1:1/clinic"
+    environment = {**os.environ, "DATABASE_URL": nowhere, "FLASK_APP": "app"}
+    told = run_program(project_root, ("-m", "flask", "audit", "verify"), environment)
+    assert told.startswith("Error: DATABASE_URL is wrong, or its server is down: ")
+    assert len(told.splitlines()) == 1 and "s3cret" not in told
+
+
+def run_program(root: Path, command: tuple[str, ...], environment: dict[str, str]) -> str:
+    """What a program that cannot start says before it ends by itself."""
+    done = subprocess.run(
+        [sys.executable, *command], cwd=root, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode != 0
+    return done.stdout + done.stderr
