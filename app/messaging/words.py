@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 
 from app.core.formatting import phone
 from app.core.i18n import current_language
+from app.core.providers import Outcome
 from app.messaging.channels import CHANNELS
 from app.messaging.models import Channel, SuppressionReason
 from app.messaging.rendering import in_language
@@ -31,6 +33,51 @@ REASONS: dict[str, Any] = {
     SuppressionReason.UNREACHABLE: _("Could not be reached for a while"),
     SuppressionReason.MANUAL: _("Put here by a person"),
 }
+
+# Why a message waits or ended, as delivery stores it: listed here, so that the catalogues have the words.
+WHYS = (
+    _("Waits for the end of the quiet hours."),
+    _("Waits for its turn: the account's limit per minute is reached."),
+    _("The day's cap is reached."),
+    _("What it tells is no longer so."),
+    _("No provider is set up for this channel."),
+    _("The device is registered no more."),
+    _("The person wants nothing on this channel."),
+    _("Waits for the digest."),
+    _("Every provider of this channel fails at present."),
+    _("The provider gave no clear answer: it may have been sent."),
+    _("A worker stopped while sending: it may have been sent."),
+    _("The clinic has switched this off."),
+    _("It left with others in one mail."),
+)
+_SUPPRESSED = re.compile(r"Nothing is sent to this address \((\w+)\)\.")
+_NOT_DELIVERED = re.compile(r"The provider told later that it was not delivered \((.+)\)\.")
+OUTCOMES: dict[str, Any] = {
+    "started": _("Under way"),
+    "ok": _("Accepted"),
+    Outcome.RETRY: _("Not carried out"),
+    Outcome.RETRY_LATER: _("Limit reached"),
+    Outcome.PERMANENT_RECIPIENT: _("Address refused"),
+    Outcome.PERMANENT_MESSAGE: _("Text refused"),
+    Outcome.PERMANENT_ACCOUNT: _("Account refused"),
+    Outcome.UNKNOWN: _("Unclear"),
+}
+
+
+def outcome_name(code: str) -> str:
+    """How a call to a provider ended."""
+    return str(OUTCOMES.get(code, code))
+
+
+def why(reason: str | None) -> str:
+    """A stored reason in the reader's language; a provider's own words stay as they are."""
+    if not reason:
+        return "–"
+    if found := _SUPPRESSED.fullmatch(reason):
+        return gettext("Nothing is sent to this address (%(reason)s).", reason=reason_name(found[1]))
+    if found := _NOT_DELIVERED.fullmatch(reason):
+        return gettext("The provider told later that it was not delivered (%(code)s).", code=found[1])
+    return gettext(reason)
 
 
 def channel_name(code: str) -> str:

@@ -129,6 +129,12 @@ def test_another_clinics_account_cannot_be_tested(
     assert console_as("CLINIC_ADMIN").post(f"/message-providers/{foreign}/test").status_code == 404
 
 
+def test_the_outbox_says_in_words_why_a_message_did_not_leave(clinic: Any, console_as: Any, queued: Any) -> None:
+    message_id = queued()  # no account
+    send(clinic.id, message_id)
+    assert "No provider is set up for this channel." in console_as("CLINIC_ADMIN").get("/messageview/list/").text
+
+
 def test_the_outbox_shows_the_providers_answer(clinic: Any, console_as: Any, reachable: Any, queued: Any) -> None:
     message_id = queued()
     send(clinic.id, message_id)

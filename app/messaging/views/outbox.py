@@ -12,7 +12,15 @@ from app.core.navigation import describe_item
 from app.core.views import Chart, ReadOnlyView, monthly, row_action
 from app.messaging.models import Message, MessageAttempt, MessageStatus
 from app.messaging.services import resend_message
-from app.messaging.words import CHANNEL_NAMES, channel_name, message_title, provider_name, recipient_words
+from app.messaging.words import (
+    CHANNEL_NAMES,
+    channel_name,
+    message_title,
+    outcome_name,
+    provider_name,
+    recipient_words,
+    why,
+)
 
 WENT_OUT = (MessageStatus.SENT, MessageStatus.DELIVERED, MessageStatus.READ)
 NOT_ARRIVED = (MessageStatus.FAILED, MessageStatus.PARKED)
@@ -40,7 +48,7 @@ class MessageAttemptView(ReadOnlyView):
         "finished_at",
     ]
     search_columns = ["provider", "outcome", "code", "created_at"]
-    formatters_columns = {"provider": provider_name}
+    formatters_columns = {"provider": provider_name, "outcome": outcome_name, "text": why}
 
 
 describe_item("MessageView", shortcut="g o")
@@ -92,6 +100,7 @@ class MessageView(ReadOnlyView):
         "template": message_title,
         "recipient": recipient_words,
         "provider": provider_name,
+        "reason": why,
     }
     related_views = [MessageAttemptView]
     charts = (
