@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
 from flask_babel import lazy_gettext as _
-from sqlalchemy import bindparam, select
+from sqlalchemy import String, Uuid, bindparam, cast, column, func, select, true
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from app.catalog.models import Service, ServicePrice, TaxRate
 from app.catalog.tax import TaxRule, components_of
@@ -51,10 +53,12 @@ def price_of_visit(
 
 
 class VisitPrices:
-    """The prices of many visits in one transaction: each doctor and type is looked up once."""
+    """The prices of many visits in one transaction: each doctor and type is looked up once, those that are known
+    beforehand together.
+    """
 
-    def __init__(self) -> None:
-        self._rows: dict[tuple[str, str], Any] = {}
+    def __init__(self, expected: Iterable[tuple[str, str]] = ()) -> None:
+        self._rows: dict[tuple[str, str], Any] = _price_rows(set(expected))
 
     def price_of_visit(
         self, doctor_id: str, appointment_type: str, *, visited_on: date | None = None, on: date | None = None
@@ -102,25 +106,51 @@ def _price_row(doctor_id: str, appointment_type: str) -> Any:
     return db.session.execute(_PRICES, {"doctor": doctor_id, "type": appointment_type}).one_or_none()
 
 
-def _most_specific(wanted: Any) -> Any:
-    """The first price that fits the parameters `doctor` and `type` (of the visit)."""
+def _price_rows(wanted: Collection[tuple[str, str]]) -> dict[tuple[str, str], Any]:
+    """For each doctor and type as _price_row()."""
+    rows: dict[tuple[str, str], Any] = dict.fromkeys(wanted)
+    if rows:
+        doctors, types = zip(*rows, strict=True)
+        for row in db.session.execute(_PRICES_OF_MANY, {"doctors": list(doctors), "types": list(types)}):
+            rows[row.doctor, row.type] = row
+    return rows
+
+
+def _most_specific(wanted: Any, doctor: Any = bindparam("doctor"), type: Any = bindparam("type")) -> Any:  # noqa: B008
+    """The first price that fits the doctor and the type of the visit: parameters, or columns."""
     return (
         wanted.where(
             Service.visit.is_(True),
             Service.active.is_(True),
-            (ServicePrice.doctor_id == bindparam("doctor")) | ServicePrice.doctor_id.is_(None),
-            (ServicePrice.appointment_type == bindparam("type")) | ServicePrice.appointment_type.is_(None),
+            (ServicePrice.doctor_id == doctor) | ServicePrice.doctor_id.is_(None),
+            (ServicePrice.appointment_type == type) | ServicePrice.appointment_type.is_(None),
         )
         .order_by(ServicePrice.doctor_id.is_(None), ServicePrice.appointment_type.is_(None), Service.code)
         .limit(1)
     )
 
 
-_PRICES = scoped(
-    _most_specific(
-        select(ServicePrice, Service, TaxRate)
-        .join(Service, Service.id == ServicePrice.service_id)
-        .outerjoin(TaxRate, TaxRate.id == Service.tax_rate_id)
+def _sold(wanted: Any) -> Any:
+    """With the price's service and its tax."""
+    with_service = wanted.join(Service, Service.id == ServicePrice.service_id)
+    return with_service.outerjoin(TaxRate, TaxRate.id == Service.tax_rate_id)
+
+
+_PRICES = scoped(_most_specific(_sold(select(ServicePrice, Service, TaxRate).select_from(ServicePrice))))
+_asked = (
+    func.unnest(cast(bindparam("doctors"), ARRAY(Uuid(as_uuid=False))), cast(bindparam("types"), ARRAY(String)))
+    .table_valued(column("doctor", Uuid(as_uuid=False)), column("type", String))
+    .render_derived(name="asked")
+)
+_found = _most_specific(
+    select(ServicePrice.id).join(Service, Service.id == ServicePrice.service_id), _asked.c.doctor, _asked.c.type
+).lateral("found")
+_PRICES_OF_MANY = scoped(
+    _sold(
+        select(_asked.c.doctor, _asked.c.type, ServicePrice, Service, TaxRate)
+        .select_from(_asked)
+        .join(_found, true())
+        .join(ServicePrice, ServicePrice.id == _found.c.id)
     )
 )
 # Minutes before and after a visit that its service keeps free, to be joined to what else is asked; no row where the

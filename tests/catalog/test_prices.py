@@ -11,7 +11,16 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from app.catalog.models import ServicePrice, TaxRate
-from app.catalog.queries import VISIT_BUFFERS, NoPrice, fees_of_doctor, find_tax, get_service, price_of_visit
+from app.catalog.queries import (
+    VISIT_BUFFERS,
+    NoPrice,
+    VisitPrice,
+    VisitPrices,
+    fees_of_doctor,
+    find_tax,
+    get_service,
+    price_of_visit,
+)
 from app.catalog.services import remove_price, save_price, save_tax
 from app.core.errors import Invalid, NotFound
 from app.core.ids import new_id
@@ -22,6 +31,7 @@ from app.events.models import EventRecord
 from tests.factories.access import make_clinic
 from tests.factories.catalog import make_price, make_service, make_tax
 from tests.factories.people import make_doctor
+from tests.statements import recorded_statements
 
 
 def amount(doctor_id: str, type: str) -> str:
@@ -44,6 +54,31 @@ def test_the_most_specific_price_wins(in_clinic: Any) -> None:
     make_price(service, "400", doctor_id=rao, appointment_type="VIDEO_CALL")
     assert (amount(rao, "VIDEO_CALL"), amount(rao, "IN_PERSON")) == ("400.00", "300.00")
     assert fees_of_doctor(rao, ["IN_PERSON", "VIDEO_CALL"]).keys() == {"IN_PERSON", "VIDEO_CALL"}
+
+
+def test_many_prices_are_one_statement_and_what_each_one_is_alone(in_clinic: Any) -> None:
+    rao, sen, service = make_doctor().id, make_doctor().id, make_service()
+    make_price(service, "200", appointment_type="VIDEO_CALL")
+    make_price(service, "300", doctor_id=rao)
+    make_price(service, "400", doctor_id=rao, appointment_type="VIDEO_CALL")
+    with tenant_scope(make_clinic().id), unit_of_work():
+        make_price(make_service(), "999")
+    wanted = [(doctor, type) for doctor in (rao, sen) for type in ("IN_PERSON", "VIDEO_CALL", "HOME_VISIT")]
+    with recorded_statements() as sent:
+        prices = VisitPrices(wanted)
+        found = {pair: price_or_none(prices, *pair) for pair in wanted}
+    assert len(sent) == 1
+    assert found == {pair: price_or_none(VisitPrices(), *pair) for pair in wanted}
+    assert [price and str(price.unit_price.major) for price in found.values()] == [
+        "300.00", "400.00", "300.00", None, "200.00", None
+    ]  # fmt: skip
+
+
+def price_or_none(prices: VisitPrices, doctor_id: str, type: str) -> VisitPrice | None:
+    try:
+        return prices.price_of_visit(doctor_id, type)
+    except NoPrice:
+        return None
 
 
 def test_a_price_comes_with_its_service_and_tax(in_clinic: Any) -> None:

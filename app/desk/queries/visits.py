@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Select, func, select
 
 from app.billing.models import PAYABLE, Coverage, CoverageStatus, Invoice, InvoiceStatus
-from app.catalog.queries import NoPrice, price_of_visit
+from app.catalog.queries import NoPrice, VisitPrices
 from app.catalog.tax import tax_line
 from app.core import clock
 from app.core.money import Money
@@ -133,13 +133,14 @@ def _rows(on: date, location_id: str | None, doctor_id: str | None) -> Select[An
 
 def expected_totals(patient_ids: Iterable[str], wanted: Iterable[Expected], on: date) -> dict[Expected, Money | None]:
     """What visits that are not billed yet will cost with tax `on` that date; None where there is no price."""
-    before = _last_visits(set(patient_ids))
+    before, asked = _last_visits(set(patient_ids)), set(wanted)
+    prices = VisitPrices((doctor_id, type) for _patient_id, doctor_id, type in asked)
     priced: dict[tuple[str, str, date | None], Money | None] = {}
     totals = {}
-    for patient_id, doctor_id, type in set(wanted):
+    for patient_id, doctor_id, type in asked:
         key = doctor_id, type, before.get((patient_id, doctor_id))
         if key not in priced:
-            priced[key] = _total(*key, on)
+            priced[key] = _total(prices, *key, on)
         totals[patient_id, doctor_id, type] = priced[key]
     return totals
 
@@ -156,9 +157,9 @@ def _last_visits(patient_ids: set[str]) -> dict[tuple[str, str], date]:
     return {(row[0], row[1]): local_day(row[2]) for row in db.session.execute(wanted)}
 
 
-def _total(doctor_id: str, type: str, visited_on: date | None, on: date) -> Money | None:
+def _total(prices: VisitPrices, doctor_id: str, type: str, visited_on: date | None, on: date) -> Money | None:
     try:
-        price = price_of_visit(doctor_id, type, visited_on=visited_on, on=on)
+        price = prices.price_of_visit(doctor_id, type, visited_on=visited_on, on=on)
     except NoPrice:
         return None
     return tax_line(price.unit_price, price.tax).gross
