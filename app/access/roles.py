@@ -89,6 +89,7 @@ MATRIX: dict[str, dict[str, str]] = {
     "waiting_list":     {"read": _CARE + "P", "create": "SADRP", "update": "SADR", "delete": "SADRP", "answer": "SADRP"},
     "queue":            {"read": _CARE + "P", "call": "SADNR", "update": "SADNR", "board": _CARE},
     "kiosk":            {"read": "SALRU", "create": "SA", "update": "SA", "delete": "SA", "link": "SA", "revoke": "SA"},
+    "waiting_board":    {"read": "SALRU", "create": "SA", "update": "SA", "delete": "SA", "link": "SA", "revoke": "SA"},
     "desk":             {"read": "SALRN"},
     "my_day":           {"read": "SAD"},
     "location_home":    {"read": "SALU"},

@@ -18,6 +18,7 @@ from socketio import RedisManager
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.core.errors import AppError
+from app.core.guests import Guest, comes_as_guest, find_guest, still_welcome, subscribe_guest
 from app.core.principal import Principal, acting_as
 from app.core.push_order import PushOrder
 from app.core.round_trip import ask
@@ -28,10 +29,12 @@ log = logging.getLogger(__name__)
 
 LIVE = "/live"
 LOOK_AGAIN_SECONDS = 2
+SUBSCRIBE = "subscribe"
 
 SocketHandler = Callable[[Any], Any]
 SOCKET_HANDLERS: dict[str, SocketHandler] = {}
 _principals: dict[str, Principal] = {}
+_guests: dict[str, Guest] = {}
 Authenticate = Callable[[Any], "Principal | None"]
 
 
@@ -114,17 +117,31 @@ class LiveNamespace(Namespace):
         self._watching = False
 
     def on_connect(self, auth: Any = None) -> None:
+        if comes_as_guest(auth):
+            self._let_guest_in(auth)
+            return
         principal = self._authenticate(auth)
         if principal is None or principal.clinic_id is None:
             raise ConnectionRefusedError("UNAUTHORIZED")
         _principals[request.sid] = principal  # type: ignore[attr-defined]
         join_room(user_room(principal.clinic_id, principal.user_id))
+        self._watch()
+
+    def _let_guest_in(self, auth: Any) -> None:
+        guest = find_guest(auth)
+        if guest is None:
+            raise ConnectionRefusedError("UNAUTHORIZED")
+        _guests[request.sid] = guest  # type: ignore[attr-defined]
+        self._watch()
+
+    def _watch(self) -> None:
         if not self._watching:
             self._watching = True
             self.socketio.start_background_task(self._look_out, current_app._get_current_object())  # type: ignore[attr-defined]
 
     def on_disconnect(self, _reason: Any = None) -> None:
         _principals.pop(request.sid, None)  # type: ignore[attr-defined]
+        _guests.pop(request.sid, None)  # type: ignore[attr-defined]
 
     def _look_out(self, app: Flask) -> None:
         """Close what has ended, as long as the process lives. Its own failures end nothing."""
@@ -139,11 +156,12 @@ class LiveNamespace(Namespace):
                 log.exception("the look-out for ended sessions failed")
 
     def _close_ended(self) -> None:
-        stands: dict[Principal, bool] = {}
-        for sid, principal in list(_principals.items()):
-            if principal not in stands:
-                stands[principal] = self._still_valid(principal)
-            if not stands[principal]:
+        stands: dict[Principal | Guest, bool] = {}
+        connected: dict[str, Principal | Guest] = {**_principals, **_guests}
+        for sid, who in connected.items():
+            if who not in stands:
+                stands[who] = still_welcome(who) if isinstance(who, Guest) else self._still_valid(who)
+            if not stands[who]:
                 self.socketio.server.disconnect(sid, namespace=LIVE)
 
     def trigger_event(self, event: str, *args: Any) -> Any:
@@ -154,7 +172,10 @@ class LiveNamespace(Namespace):
     def _run(self, event: str, data: Any = None, *_rest: Any) -> Any:
         handler = SOCKET_HANDLERS.get(event)
         principal = _principals.get(request.sid)  # type: ignore[attr-defined]
+        guest = _guests.get(request.sid)  # type: ignore[attr-defined]
         try:
+            if guest is not None and event == SUBSCRIBE:
+                return subscribe_guest(guest)
             if handler is None or principal is None or principal.clinic_id is None or not self._still_valid(principal):
                 return {"error": {"code": "UNAUTHORIZED" if handler else "NOT_FOUND"}}
             with acting_as(principal), tenant_scope(principal.clinic_id), unit_of_work():

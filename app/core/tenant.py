@@ -151,7 +151,8 @@ def read_kept(statement: Executable, values: dict[str, Any]) -> CursorResult[Any
     The session, which looks for entities in every answer, is passed by: that is a third of the cost of a small read.
     """
     session = db.session()
-    session.flush()
+    if session.autoflush:
+        session.flush()
     return session.connection().execute(statement, values)
 
 

@@ -27,6 +27,7 @@ STATUSES: dict[str, tuple[str, Any]] = {
     "HELD": (WARN, _("On hold")),
     "SKIPPED": (MUTE, _("Skipped")),
     "TRANSFERRED": (MUTE, _("Transferred")),
+    "RECLASSED": (MUTE, _("Class changed")),
     "SERVED": (OK, _("Served")),
     "LEFT": (MUTE, _("Left")),
     # payments and refunds
@@ -138,6 +139,13 @@ ROLES: dict[str, Any] = {
 }
 
 KINDS: dict[str, Any] = {
+    # why visits are called off
+    "PATIENT_REQUEST": _("The patient asked for it"),
+    "PATIENT_UNWELL": _("The patient is unwell"),
+    "DOCTOR_UNAVAILABLE": _("The doctor is not available"),
+    "CLINIC_CLOSED": _("The clinic is closed"),
+    "BOOKED_IN_ERROR": _("Booked in error"),
+    "UNPAID": _("Not paid in time"),
     # of events, messages and queues: how urgent, and of what
     "CRITICAL": _("Critical"),
     "HIGH": _("High"),

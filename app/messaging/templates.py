@@ -12,14 +12,16 @@ from app.messaging.rendering import MessageTemplate, Rendered, in_language, mail
 _ALL = (
     MessageTemplate(
         "appointment_confirmed",
-        ("patient", "doctor", "when", "clinic"),
+        ("patient", "doctor", "when", "clinic", "link"),
         {
             "en": "Your visit with {{ doctor }} is confirmed",
             "hi": "{{ doctor }} के साथ आपकी अपॉइंटमेंट पक्की हो गई है",
         },
         {
-            "en": "Dear {{ patient }},\n\nyour visit with {{ doctor }} on {{ when }} is confirmed.\n\n{{ clinic }}",
-            "hi": "प्रिय {{ patient }},\n\n{{ doctor }} के साथ {{ when }} की आपकी अपॉइंटमेंट पक्की हो गई है।\n\n{{ clinic }}",
+            "en": "Dear {{ patient }},\n\nyour visit with {{ doctor }} on {{ when }} is confirmed. All about it, with the "
+            "code for your check-in:\n{{ link }}\n\n{{ clinic }}",
+            "hi": "प्रिय {{ patient }},\n\n{{ doctor }} के साथ {{ when }} की आपकी अपॉइंटमेंट पक्की हो गई है। पूरी जानकारी और पहुँच दर्ज "
+            "करने का कोड:\n{{ link }}\n\n{{ clinic }}",
         },
     ),
     MessageTemplate(
@@ -33,11 +35,13 @@ _ALL = (
     ),
     MessageTemplate(
         "appointment_rescheduled",
-        ("patient", "doctor", "when", "clinic"),
+        ("patient", "doctor", "when", "clinic", "link"),
         {"en": "Your visit with {{ doctor }} was moved", "hi": "{{ doctor }} के साथ आपकी अपॉइंटमेंट का समय बदल गया है"},
         {
-            "en": "Dear {{ patient }},\n\nyour visit with {{ doctor }} is now on {{ when }}.\n\n{{ clinic }}",
-            "hi": "प्रिय {{ patient }},\n\n{{ doctor }} के साथ आपकी अपॉइंटमेंट अब {{ when }} को है।\n\n{{ clinic }}",
+            "en": "Dear {{ patient }},\n\nyour visit with {{ doctor }} is now on {{ when }}. All about it, with the code for "
+            "your check-in:\n{{ link }}\n\n{{ clinic }}",
+            "hi": "प्रिय {{ patient }},\n\n{{ doctor }} के साथ आपकी अपॉइंटमेंट अब {{ when }} को है। पूरी जानकारी और पहुँच "
+            "दर्ज करने का कोड:\n{{ link }}\n\n{{ clinic }}",
         },
     ),
     MessageTemplate(
@@ -56,13 +60,13 @@ _ALL = (
     ),
     MessageTemplate(
         "appointment_reminder",
-        ("patient", "doctor", "when", "clinic"),
+        ("patient", "doctor", "when", "clinic", "link"),
         {"en": "Reminder: your visit on {{ when }}", "hi": "अनुस्मारक: {{ when }} को आपकी अपॉइंटमेंट"},
         {
             "en": "Dear {{ patient }},\n\nwe look forward to your visit with {{ doctor }} on {{ when }}. If you cannot come, "
-            "please tell us in time.\n\n{{ clinic }}",
+            "please tell us in time. All about it, with the code for your check-in:\n{{ link }}\n\n{{ clinic }}",
             "hi": "प्रिय {{ patient }},\n\n{{ when }} को {{ doctor }} के साथ आपकी अपॉइंटमेंट है। यदि आप नहीं आ सकते, तो कृपया "
-            "समय रहते हमें बताएँ।\n\n{{ clinic }}",
+            "समय रहते हमें बताएँ। पूरी जानकारी और पहुँच दर्ज करने का कोड:\n{{ link }}\n\n{{ clinic }}",
         },
     ),
     MessageTemplate(

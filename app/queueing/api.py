@@ -24,12 +24,13 @@ from app.queueing.services import (
     recall,
     resume,
     serve,
+    set_class,
     skip,
     transfer,
     undo,
 )
-from app.queueing.services.check_in_codes import address_of, end_of_day, qr_svg
 from app.scheduling.queries import get_appointment
+from app.scheduling.services.check_in_codes import address_of, end_of_day, qr_svg
 
 Id = Annotated[str, StringConstraints(to_lower=True, pattern="^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
 Priority = Literal["EMERGENCY", "ELDERLY", "DISABLED", "BOOKED", "WALK_IN"]
@@ -37,7 +38,7 @@ TOKEN = "/queues/tokens/<id:token_id>"  # noqa: S105  # a place in a queue, not 
 
 
 class CheckIn(Body):
-    priority: Priority = "BOOKED"
+    priority: Priority | None = Field(None, description="BOOKED if left out, ELDERLY from 65 years.")
 
 
 class WalkIn(Body):
@@ -51,6 +52,11 @@ class Call(Body):
 
 
 class Note(Body):
+    note: str = Field("", max_length=200)
+
+
+class Reclassing(Body):
+    priority: Priority
     note: str = Field("", max_length=200)
 
 
@@ -78,7 +84,7 @@ class QueueApi(Api):
     )
     def check_in(self, appointment_id: str, body: CheckIn) -> dict[str, Any]:
         """Check a visit in and give its token; a second call answers the same token."""
-        visit, token = arrive(appointment_id, PriorityClass[body.priority])
+        visit, token = arrive(appointment_id, PriorityClass[body.priority] if body.priority else None)
         return {"id": visit.id, "status": visit.status, "token": _show(token)}
 
     @endpoint("GET", "/appointments/<id:appointment_id>/check-in-code", resource="appointment", action="read")
@@ -148,6 +154,11 @@ class QueueApi(Api):
     def resume(self, token_id: str) -> dict[str, Any]:
         """A held patient waits again, in the old place."""
         return _show(resume(token_id))
+
+    @endpoint("POST", f"{TOKEN}/priority", resource="queue", action="update", body=Reclassing)
+    def reclass(self, token_id: str, body: Reclassing) -> dict[str, Any]:
+        """Call somebody who waits earlier, or later."""
+        return _show(set_class(token_id, PriorityClass[body.priority], body.note))
 
     @endpoint("POST", f"{TOKEN}/transfer", resource="queue", action="update", body=Transfer)
     def transfer(self, token_id: str, body: Transfer) -> dict[str, Any]:

@@ -89,6 +89,14 @@ class TokenTransferred(TokenEvent):
     to_doctor_id: str
 
 
+class TokenReclassed(TokenEvent):
+    """The patient is called earlier, or later, than before, by the class that counts now."""
+
+    type: ClassVar[str] = "queue.token.reclassed"
+
+    priority_class: str
+
+
 class TokenUndone(TokenEvent):
     """The last move was taken back; `status` is what the token is again."""
 

@@ -4,22 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask_babel import lazy_gettext as _
 from wtforms import SelectChoice, SelectField
 
 from app.queueing.models import PriorityClass
-
-CLASSES = {
-    PriorityClass.EMERGENCY: _("Emergency"),
-    PriorityClass.ELDERLY: _("Elderly"),
-    PriorityClass.DISABLED: _("Disabled"),
-    PriorityClass.BOOKED: _("Booked"),
-    PriorityClass.WALK_IN: _("Walk-in"),
-}
-
-
-def class_words(priority: int | str) -> str:
-    return str(CLASSES[PriorityClass(int(priority))])
+from app.queueing.queries.classes import CLASSES
 
 
 def class_field(label: Any) -> SelectField:

@@ -50,6 +50,7 @@ class MoveKind(StrEnum):
     SERVED = "SERVED"
     LEFT = "LEFT"
     TRANSFERRED = "TRANSFERRED"
+    RECLASSED = "RECLASSED"
     UNDONE = "UNDONE"
 
 
@@ -181,19 +182,15 @@ class QueueMove(TenantModel):
         return self.kind
 
 
-class Kiosk(TenantModel):
-    """A screen at the door where patients check themselves in. Its link is its right to do so, until it is revoked."""
+class LinkedScreen:
+    """A screen of a location that nobody logs in at. Its link is its right, until it is revoked."""
 
-    __tablename__ = "kiosk"
-    __table_args__ = (UniqueConstraint("token_hash", name="uq_kiosk_token_hash"),)
     __secret_columns__ = ("token_hash",)
+    PAGE: ClassVar[str]  # the link's address, up to the token
 
     name: Mapped[str] = mapped_column(String(80), nullable=False)
-    location_id: Mapped[str] = tenant_reference("location")
     token_hash: Mapped[str | None] = mapped_column(String(64))
     last_used_at: Mapped[datetime | None] = mapped_column(AwareTime)
-
-    location: Mapped[Location] = tenant_relationship("Location", "Kiosk.location_id")
 
     @property
     def open(self) -> bool:
@@ -202,3 +199,27 @@ class Kiosk(TenantModel):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Kiosk(LinkedScreen, TenantModel):
+    """A screen at the door where patients check themselves in."""
+
+    __tablename__ = "kiosk"
+    __table_args__ = (UniqueConstraint("token_hash", name="uq_kiosk_token_hash"),)
+    PAGE = "/kiosk"
+
+    location_id: Mapped[str] = tenant_reference("location")
+
+    location: Mapped[Location] = tenant_relationship("Location", "Kiosk.location_id")
+
+
+class WaitingBoard(LinkedScreen, TenantModel):
+    """A screen on the wall of a waiting room: it shows numbers, hears of every call, and can do nothing."""
+
+    __tablename__ = "waiting_board"
+    __table_args__ = (UniqueConstraint("token_hash", name="uq_waiting_board_token_hash"),)
+    PAGE = "/waiting-room"
+
+    location_id: Mapped[str] = tenant_reference("location")
+
+    location: Mapped[Location] = tenant_relationship("Location", "WaitingBoard.location_id")

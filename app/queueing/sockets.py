@@ -6,19 +6,23 @@ shown the truth (SPEC QUE-4).
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from flask_babel import gettext as _
 from flask_socketio import emit, join_room, leave_room
 
 from app.core.errors import BadRequest
+from app.core.guests import declare_guest
 from app.core.ids import is_id
 from app.core.principal import own_patient_id, require
 from app.core.sockets import clinic_room, on_live
 from app.core.tenant import require_clinic
+from app.queueing.models import WaitingBoard
 from app.queueing.queries import QueueState, board_state, my_tokens, queue_state
 from app.queueing.queries.queues import missed_moves
 from app.queueing.services.moves import patient_room
+from app.queueing.services.screens import screen_of_token
 
 # Topic -> the resource that one must be able to read. A PATIENT hears of their own rows only, in a room of their own.
 TOPICS = {
@@ -98,6 +102,18 @@ def _join_own() -> dict[str, Any]:
 
 def _join_board(location_id: str) -> dict[str, Any]:
     require("queue", "board")
+    return _show_board(location_id)
+
+
+def _show_own_board(token: str) -> dict[str, Any]:
+    """What a waiting room's screen hears by its link, whatever it asks for."""
+    return _show_board(screen_of_token(WaitingBoard, token).location_id)
+
+
+declare_guest("board", check=partial(screen_of_token, WaitingBoard), subscribe=_show_own_board)
+
+
+def _show_board(location_id: str) -> dict[str, Any]:
     room = clinic_room(require_clinic(), "board", location_id)
     join_room(room)
     try:

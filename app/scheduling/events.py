@@ -155,6 +155,17 @@ class SlotOfferEnded(SlotOfferEvent):
     status: str
 
 
+class SlotOpened(Event):
+    """A change of hours, a holiday taken back or leave that ended made a time bookable that somebody waits for."""
+
+    type: ClassVar[str] = "appointment.slot.opened"
+    category: ClassVar[Category] = Category.APPOINTMENT
+    subject: ClassVar[str] = "doctor_id"
+
+    doctor_id: str
+    starts_at: datetime
+
+
 class SeriesEvent(Event):
     """What all events of a series tell; its visits have their own."""
 

@@ -23,14 +23,7 @@ from app.tenancy.models import Location
 EXCEPTION_KINDS = {ExceptionKind.REMOVE: _("Closed"), ExceptionKind.ADD: _("Extra hours")}
 
 
-CANCEL_REASONS = {
-    CancelReason.PATIENT_REQUEST: _("The patient asked for it"),
-    CancelReason.PATIENT_UNWELL: _("The patient is unwell"),
-    CancelReason.DOCTOR_UNAVAILABLE: _("The doctor is not available"),
-    CancelReason.CLINIC_CLOSED: _("The clinic is closed"),
-    CancelReason.BOOKED_IN_ERROR: _("Booked in error"),
-    CancelReason.OTHER: _("Another reason"),
-}
+CANCEL_REASONS = {code: kind_name(code) for code in CancelReason if code != CancelReason.UNPAID}
 
 
 def weekday_name(number: int | str) -> str:

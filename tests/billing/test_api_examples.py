@@ -18,6 +18,7 @@ from app.payments.services.saved_methods import begin_saving, take_saved
 from tests.api_examples import Examples, endpoint_of
 from tests.billing.conftest import Api, run_everything
 from tests.daytime import ZONE_NAME
+from tests.factories.access import set_settings
 from tests.factories.billing import collect, make_invoice, make_priced_doctor, make_priced_visit
 from tests.factories.bulk import make_held_visits
 from tests.factories.catalog import make_price, make_service, make_tax
@@ -218,6 +219,14 @@ def test_visits_on_a_subscription(ask: Examples, in_clinic: Any, api: ApiAs) -> 
     ask(admin, "GET", f"{path}/usage-stats", subscription_id=running.id)
     ask(admin, "POST", "/billing/subscriptions/cancel-appointment/{appointment_id}",
         {"reason": "PATIENT_REQUEST", "note": "Feels well again"}, appointment_id=visit.id)  # fmt: skip
+
+
+def test_terms_of_a_visit(ask: Examples, in_clinic: Any, api: ApiAs) -> None:
+    desk = api("RECEPTIONIST")
+    set_settings(in_clinic.id, deposit_percent=30, late_cancel_fee_percent=25, no_show_fee_percent=50)
+    visit = make_priced_visit("800.00")
+    ask(desk, "GET", "/doctors/{doctor_id}/booking-terms", query="?type=IN_PERSON", doctor_id=visit.doctor_id)
+    ask(desk, "GET", "/appointments/{appointment_id}/cancellation-terms", appointment_id=visit.id)
 
 
 def test_payment_plans(ask: Examples, sandbox: RunningSandbox, api: ApiAs, reachable: Any) -> None:

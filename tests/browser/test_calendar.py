@@ -258,14 +258,20 @@ def test_fourteen_doctors_stay_readable(log_in: LogIn, surgery: Surgery) -> None
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_a_week_is_one_doctors(log_in: LogIn, surgery: Surgery) -> None:
+def test_a_week_is_the_chosen_doctors(log_in: LogIn, surgery: Surgery) -> None:
     page = open_calendar(log_in("RECEPTIONIST"), f"&view=week&doctor={surgery.sen.id}")
     expect(page.locator(".fc-col-header-cell")).to_have_count(7)
     expect(page.locator("[data-visit]")).to_have_count(0)
-    page.get_by_label("Doctor", exact=True).select_option(surgery.rao.id)
+    page.get_by_text("Dr Sen").first.click()
+    page.get_by_role("checkbox", name="Rao").press("Space")
+    page.get_by_role("button", name="Show").first.press("Enter")
+    expect(page.locator(".fc-col-header-cell")).to_have_count(14)
+    heads = [head.split("\n")[:2] for head in page.locator(".fc-col-header-cell").all_inner_texts()]
+    assert [name for _day, name in heads] == ["Dr Rao", "Dr Sen"] * 7
+    assert all(heads[number][0] == heads[number + 1][0] for number in range(0, 14, 2))
     expect(on_screen(page, surgery.visit)).to_be_visible()
     page.keyboard.press("d")
-    expect(page.locator(".fc-col-header-cell")).to_have_count(1)
+    expect(page.locator(".fc-col-header-cell")).to_have_count(2)
 
 
 def test_a_date_is_asked_for_when_it_is_complete(log_in: LogIn, surgery: Surgery) -> None:

@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from app.access.models import Member
+from app.core import clock
+from app.core.principal import Principal, acting_as
 from app.core.tenant import db
 from app.core.transaction import unit_of_work
 from app.messaging.delivery import send
 from app.messaging.services import queue_message
 from app.people.models import Doctor
 from app.queueing.services import arrive
-from app.scheduling.models import Appointment
+from app.scheduling.models import Appointment, SlotHold
 from app.scheduling.queries import lock_appointment
+from app.scheduling.services import hold_slot
 from tests.desk.conftest import times_today
+from tests.factories.access import make_user
 from tests.factories.billing import collect, make_priced_doctor
 from tests.factories.people import make_patient
 from tests.factories.scheduling import make_appointment
+from tests.waiting import wait_until
 
 LogIn = Callable[..., Page]
 expect.set_options(timeout=20_000)  # of a busy machine
@@ -147,6 +153,7 @@ def test_a_lost_slot_offers_others_and_a_key_takes_one(log_in: LogIn, doctor: Do
     patient = make_patient(first_name="Tara", last_name="Singh")
     page = open_live(log_in("RECEPTIONIST"), f"/desk/?patient={patient.id}")
     first, second = times_today(doctor)[:2]
+    kept_no_longer(page)
     make_appointment(doctor, starts_at=first)
     page.locator("#pane .slot input:checked").focus()
     page.keyboard.press("Enter")
@@ -158,6 +165,66 @@ def test_a_lost_slot_offers_others_and_a_key_takes_one(log_in: LogIn, doctor: Do
     db.session.rollback()
     booked = db.session.scalars(select(Appointment).where(Appointment.patient_id == patient.id)).one()
     assert booked.starts_at == second
+
+
+def kept_no_longer(page: Page) -> None:
+    """The minutes for which a chosen time is kept are over."""
+    expect(page.locator("[data-kept]")).to_contain_text("Kept for you until")
+    db.session.rollback()
+    with unit_of_work():
+        db.session.execute(update(SlotHold).values(expires_at=clock.now() - timedelta(seconds=1)))
+
+
+def test_a_chosen_time_is_kept_while_the_form_is_filled_in(log_in: LogIn, doctor: Doctor) -> None:
+    """Another desk is led to the next one; whoever goes back gives it back, and booking uses it up."""
+    first, second, third = times_today(doctor)[:3]
+    patient = make_patient(first_name="Tara", last_name="Singh")
+    one, other = (open_live(log_in("RECEPTIONIST"), "/desk/") for _desk in range(2))
+    chosen = "#pane .slot input:checked"
+    for page, starts_at in ((one, first), (other, second)):
+        page.goto(f"/desk/?patient={patient.id}")
+        expect(page.locator(chosen)).to_have_value(re.compile(f"^{re.escape(starts_at.isoformat())}"))
+        expect(page.locator("[data-kept]")).to_contain_text("Kept for you until")
+    assert held(2) == [first, second]
+    other.locator(chosen).focus()
+    other.keyboard.press("ArrowRight")
+    assert held(2, third) == [first, third]
+    other.keyboard.press("Control+Enter")
+    expect(other.get_by_role("button", name="Collect cash")).to_be_visible()
+    assert held(1) == [first]
+    one.keyboard.press("Escape")
+    assert held(0) == []
+
+
+def held(count: int, *wanted: datetime) -> list[datetime]:
+    """When the slots begin that are kept, as soon as there are so many."""
+
+    def found() -> list[datetime]:
+        db.session.rollback()
+        return list(db.session.scalars(select(SlotHold.starts_at).order_by(SlotHold.starts_at)))
+
+    wait_until(lambda: len(found()) == count and set(wanted) <= set(found()))
+    return found()
+
+
+def test_a_time_that_another_desk_is_about_to_take_is_left_at_once(log_in: LogIn, doctor: Doctor) -> None:
+    second, third = times_today(doctor)[1:3]
+    page = open_live(log_in("RECEPTIONIST"), f"/desk/?patient={make_patient().id}")
+    expect(page.locator("[data-kept]")).to_contain_text("Kept for you until")
+    with unit_of_work():
+        hold_of_another_desk(doctor, second)
+    page.locator("#pane .slot input:checked").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".toast")).to_contain_text("This slot has just been taken.")
+    expect(page.locator(f'#pane .slot input[value^="{second.isoformat()}"]')).to_be_disabled()
+    expect(page.locator("#pane .slot input:checked")).to_be_focused()
+    assert held(2, second, third) == [second, third]
+
+
+def hold_of_another_desk(doctor: Doctor, starts_at: datetime) -> None:
+    user = make_user()
+    with acting_as(Principal(user.id, user.username, user.name, "-")):
+        hold_slot(doctor_id=doctor.id, type="IN_PERSON", starts_at=starts_at)
 
 
 def test_a_wrong_amount_is_said_beside_the_field_and_kept(log_in: LogIn, visits: list[Appointment]) -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from app.core import clock
 from app.core.tenant import db, tenant_scope
-from app.queueing.services.check_in_codes import check_in_code
 from app.scheduling.models import Appointment
+from app.scheduling.services.check_in_codes import check_in_code
 from app.tenancy.models import Location
 from tests.factories.queueing import make_kiosk
 from tests.factories.scheduling import make_appointment

@@ -88,6 +88,22 @@ def test_a_week_is_seven_days_of_one_doctor(desk: Screen, visit: Appointment, ra
     assert data["visits"][0]["on"] == data["columns"][tomorrow().weekday()]["on"] == str(tomorrow())
 
 
+def test_a_week_has_several_doctors_side_by_side_on_each_day(
+    desk: Screen, visit: Appointment, rao: Any, sen: Any
+) -> None:
+    data = data_of(desk, f"&view=week&doctor={sen.id}&doctor={rao.id}")
+    assert [(column["day"][:3], column["title"]) for column in data["columns"][:3]] == [
+        ("Mon", "Dr Rao"), ("Mon", "Dr Sen"), ("Tue", "Dr Rao"),
+    ]  # fmt: skip
+    assert [column["on"] for column in data["columns"]] == [day for day in data["days"] for _each in range(2)]
+    assert {(shown["doctorId"], shown["on"]) for shown in data["visits"]} == {(rao.id, str(tomorrow()))}
+
+
+def test_a_week_has_room_for_six_doctors(desk: Screen, place: Any) -> None:
+    many = "".join(f"&doctor={make_doctor(location_ids=(place.id,)).id}" for _each in range(8))
+    assert len(data_of(desk, f"&view=week{many}")["columns"]) == 6 * 7
+
+
 def test_a_doctors_week_is_their_own(screen_of: Any, visit: Appointment, sen: Any) -> None:
     data = data_of(screen_of("DOCTOR", doctor_id=sen.id), "&view=week")
     assert {column["doctorId"] for column in data["columns"]} == {sen.id}

@@ -8,9 +8,9 @@ from app.core.ids import new_id
 from app.core.tenant import db
 from app.core.transaction import unit_of_work
 from app.people.models import Doctor
-from app.queueing.models import Kiosk, PriorityClass, QueueToken
+from app.queueing.models import Kiosk, PriorityClass, QueueToken, WaitingBoard
 from app.queueing.services import arrive, issue_walk_in
-from app.queueing.services.kiosks import make_link
+from app.queueing.services.screens import make_link
 from app.tenancy.models import Location
 from tests.factories.people import make_patient
 from tests.factories.scheduling import make_appointment
@@ -37,3 +37,12 @@ def make_kiosk(location: Location, **overrides: Any) -> tuple[Kiosk, str]:
         db.session.add(kiosk)
         address = make_link(kiosk)
     return kiosk, "/kiosk/" + address.rpartition("/")[2]
+
+
+def make_waiting_board(location: Location, **overrides: Any) -> tuple[WaitingBoard, str]:
+    """A board with a link, and the token of it."""
+    board = WaitingBoard(**{"id": new_id(), "name": "Left of the door", "location_id": location.id, **overrides})
+    with unit_of_work():
+        db.session.add(board)
+        address = make_link(board)
+    return board, address.rpartition("/")[2]

@@ -13,9 +13,12 @@ from sqlalchemy import select
 from app.core import clock
 from app.core.tenant import db, tenant_scope
 from app.core.transaction import unit_of_work
+from app.messaging.models import Message
 from app.queueing.models import Kiosk, QueueToken
-from app.queueing.services.check_in_codes import check_in_code, qr_svg
+from app.scheduling.events import AppointmentConfirmed, AppointmentReminderDue
+from app.scheduling.listeners import tell_of_confirmation, tell_of_reminder
 from app.scheduling.models import Appointment
+from app.scheduling.services.check_in_codes import check_in_code, qr_svg
 from app.tenancy.models import Clinic, Location
 from tests.api_caller import scope_kept
 from tests.factories.people import make_patient
@@ -153,7 +156,7 @@ def test_the_link_opens_the_kiosk_until_it_is_revoked(app: Any, visitor: Visitor
 
 
 def _address(page: str) -> str:
-    start = page.index("/kiosk/", page.index('id="kiosk-link"'))
+    start = page.index("/kiosk/", page.index('id="screen-link"'))
     return page[start : page.index('"', start)]
 
 
@@ -182,3 +185,28 @@ def test_the_staff_can_print_it(visitor: Visitor, visit: Appointment) -> None:
     with unit_of_work():
         visit.status = "CANCELLED"
     assert "nothing to check in to" in desk.get(f"/visit-code/{visit.id}", follow_redirects=True).text
+
+
+def test_the_confirmation_brings_the_code_that_the_kiosk_takes(app: Any, visit: Appointment, door: Any) -> None:
+    told = (
+        [tell_of_confirmation, AppointmentConfirmed.about(visit)],
+        [
+            tell_of_reminder,
+            AppointmentReminderDue.about(visit, hours=2),
+        ],
+    )
+    with unit_of_work():
+        visit.patient.email, visit.patient.preferred_channel = "zubeida@example.com", "EMAIL"
+        for tell, event in told:
+            tell(event)
+    links = {message.variables["link"] for message in db.session.scalars(select(Message))}
+    (link,) = links
+    assert ">A-01<" in door(link).text
+    page = Stranger(app).get("/check-in/" + link.rpartition("/")[2])
+    assert (page.status_code, "qr-code" in page.text) == (200, True)
+
+
+def test_a_visit_by_video_has_nothing_to_show_at_a_kiosk(app: Any) -> None:
+    visit = make_appointment(type="VIDEO_CALL")
+    page = Stranger(app).get(f"/check-in/{check_in_code(visit)}")
+    assert (page.status_code, "qr-code" in page.text, "nothing to check in to" in page.text) == (200, False, True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier, Condition
+from threading import Barrier, Condition, Event
 from typing import Any
 
 import pytest
@@ -32,7 +32,9 @@ class Listener:
     def __init__(self, address: str, token: str, **auth: Any) -> None:
         self.heard: dict[str, list[Any]] = defaultdict(list)
         self._news = Condition()
+        self._closed = Event()
         self.client = socketio.Client(reconnection=False, handle_sigint=False)
+        self.client.on("disconnect", lambda *_reason: self._closed.set(), namespace="/live")
         for event in ("queue", "board", "appointment", "error"):
             self.client.on(event, lambda data, event=event: self._keep(event, data), namespace="/live")
         self.client.connect(
@@ -54,6 +56,9 @@ class Listener:
     def drop(self) -> None:
         """Lose the line without a word, as phones do; a polite good-bye waits seconds for its answer."""
         self.client.eio.ws.shutdown()
+
+    def wait_until_closed(self, seconds: float) -> bool:
+        return self._closed.wait(seconds)
 
     def wait_for(self, event: str, condition: Callable[[Any], bool]) -> Any:
         """The first thing heard that fits, now or soon."""

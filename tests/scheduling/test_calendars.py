@@ -119,8 +119,8 @@ def test_a_confirmation_by_mail_brings_the_visit_and_a_later_file_replaces_it() 
         with unit_of_work():
             tell_of_confirmation(AppointmentConfirmed.about(visit))
     message = db.session.scalars(select(Message).where(Message.channel == "email")).one()
-    (file_id,) = message.attachment_ids
-    file = db.session.get_one(StoredFile, file_id)
+    file, code = (db.session.get_one(StoredFile, file_id) for file_id in message.attachment_ids)
+    assert (code.mime_type, code.content[:4], code.name) == ("image/png", b"\x89PNG", f"check-in-{tomorrow()}.png")
     (first,) = events(file.content)
     assert (file.mime_type, first.decoded("dtstart"), str(first["status"])) == (
         "text/calendar", visit.starts_at, "CONFIRMED"

@@ -7,9 +7,6 @@ that follows, because money is locked before visits (`settle_fee`).
 
 from __future__ import annotations
 
-from datetime import timedelta
-from decimal import Decimal
-
 from flask_babel import gettext as _
 from sqlalchemy import select
 
@@ -32,6 +29,7 @@ from app.payments.models import Payment
 from app.scheduling.models import Appointment, AppointmentStatus
 from app.scheduling.queries import history_of
 from app.scheduling.services.lifecycle import PATIENTS_REASONS
+from app.scheduling.services.terms import fee_share, is_late
 from app.tenancy.queries import settings_in_scope
 
 
@@ -50,8 +48,7 @@ def charge_for_late_cancelling(appointment_id: str, reason: str) -> VisitFee | N
     if not settings.late_cancel_fee_percent or reason not in PATIENTS_REASONS:
         return None
     visit = lock_visit(appointment_id)
-    early = visit.starts_at - clock.now() >= timedelta(hours=settings.late_cancel_fee_hours)
-    if early or _was_request(visit):
+    if not is_late(visit.starts_at) or _was_request(visit):
         return None
     return _charge(visit, FeeKind.LATE_CANCEL, settings.late_cancel_fee_percent)
 
@@ -67,7 +64,7 @@ def _charge(visit: Appointment, kind: FeeKind, percent: int) -> VisitFee | None:
         price = visit_price(visit)
     except NoPrice:
         return None
-    amount = price.unit_price.percent(Decimal(percent))
+    amount = fee_share(price, percent)
     if not amount:
         return None
     paid = _make_room(visit)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import date
 
 from flask_babel import gettext as _
 from sqlalchemy import func, select
@@ -23,6 +22,7 @@ from app.payments.models import Payment
 from app.scheduling.models import Appointment, AppointmentStatus, CancelReason
 from app.scheduling.queries import local_day
 from app.scheduling.services import confirm_appointment, retake_slot
+from app.scheduling.services.terms import last_visit
 
 CALLED_OFF = (AppointmentStatus.CANCELLED, AppointmentStatus.DECLINED)
 
@@ -58,7 +58,8 @@ def invoice_for_visit(appointment: Appointment) -> Invoice:
 def visit_price(appointment: Appointment) -> VisitPrice:
     """What a visit costs by the price list; within the follow-up days of the one before, its follow-up price."""
     day = local_day(appointment.starts_at)
-    return price_of_visit(appointment.doctor_id, appointment.type, visited_on=_last_visit(appointment), on=day)
+    before = last_visit(appointment.patient_id, appointment.doctor_id, appointment.starts_at)
+    return price_of_visit(appointment.doctor_id, appointment.type, visited_on=before, on=day)
 
 
 def visit_prices(appointments: Sequence[Appointment]) -> Iterator[tuple[Appointment, VisitPrice | NoPrice]]:
@@ -91,18 +92,6 @@ def find_invoice_of_visit(appointment_id: str) -> Invoice | None:
     return db.session.scalar(
         select(Invoice).where(Invoice.appointment_id == appointment_id, Invoice.status != InvoiceStatus.VOID)
     )
-
-
-def _last_visit(appointment: Appointment) -> date | None:
-    """The day of the patient's visit to this doctor before this one."""
-    held = select(func.max(Appointment.starts_at)).where(
-        Appointment.patient_id == appointment.patient_id,
-        Appointment.doctor_id == appointment.doctor_id,
-        Appointment.status == AppointmentStatus.COMPLETED,
-        Appointment.starts_at < appointment.starts_at,
-    )
-    before = db.session.scalar(held)
-    return local_day(before) if before else None
 
 
 def was_released(appointment: Appointment) -> bool:

@@ -1,4 +1,4 @@
-"""The calendar's columns: doctors side by side on one date, or one doctor's week; every visit of them in one statement.
+"""The calendar's columns: doctors side by side on one date, or on each day of a week; their visits in one statement.
 
 Times are told by the clinic's wall clock, so that no browser has to know a time zone; a slot also tells its instant.
 """
@@ -38,7 +38,7 @@ LAST_MINUTE = "24:00"
 
 @dataclass(frozen=True)
 class CalendarQuery:
-    """What the calendar shows. A week is one doctor's; a day is everybody's, or the chosen doctors'."""
+    """What the calendar shows. A week is the chosen doctors'; a day is everybody's, or the chosen doctors'."""
 
     view: str
     on: date
@@ -79,7 +79,7 @@ def calendar_of(asked: CalendarQuery, *, hours: bool = True) -> dict[str, Any]:
     columns = _columns(asked, zone, hours=hours)
     return {
         "days": [day.isoformat() for day in asked.days],
-        "columns": [_show_column(column, asked.view, zone) for column in columns],
+        "columns": [_show_column(column, asked, zone) for column in columns],
         "visits": [_show_visit(row, column, zone) for column in columns for row in column.visits],
         "now": _wall(clock.now(), clock.today(str(zone)), zone),
     }
@@ -89,7 +89,7 @@ def _columns(asked: CalendarQuery, zone: ZoneInfo, *, hours: bool) -> list[Colum
     """Doctors of whom there is nothing to see on that day have no column."""
     visits = _visits(asked, zone)
     doctors = _doctors(asked, {doctor_id for doctor_id, _day in visits})
-    made = [Column(doctor, day, visits=visits.get((doctor.id, day), [])) for doctor in doctors for day in asked.days]
+    made = [Column(doctor, day, visits=visits.get((doctor.id, day), [])) for day in asked.days for doctor in doctors]
     if hours:
         _fill_slots(made, asked, zone)
     if not hours or asked.view == WEEK or asked.doctor_ids:
@@ -133,15 +133,18 @@ def _fill_slots(columns: list[Column], asked: CalendarQuery, zone: ZoneInfo) -> 
             by_place[doctor_id, slot.starts_at.astimezone(zone).date()].slots.append(slot)
 
 
-def _show_column(column: Column, view: str, zone: ZoneInfo) -> dict[str, Any]:
+def _show_column(column: Column, asked: CalendarQuery, zone: ZoneInfo) -> dict[str, Any]:
+    """What its head says is what tells it from the others: the doctor, the day, or both."""
     doctor = column.doctor
     name = f"{doctor.title} {doctor.last_name or doctor.first_name}".strip()
-    day, room = format_date(column.on, "EEE d MMM"), doctor.room if view == DAY else ""
+    day, room = format_date(column.on, "EEE d MMM"), doctor.room if asked.view == DAY else ""
+    several = asked.view == WEEK and len(asked.doctor_ids) > 1
     return {
         "doctorId": doctor.id,
         "doctor": f"{doctor.title} {doctor.first_name} {doctor.last_name}".strip(),
         "on": column.on.isoformat(),
-        "title": name if view == DAY else day,
+        "title": name if several or asked.view == DAY else day,
+        "day": day if several else "",
         "note": " · ".join(filter(None, (room, ngettext("%(num)s visit", "%(num)s visits", len(column.visits))))),
         "spoken": f"{name}, {day}",
         "today": column.on == clock.today(str(zone)),

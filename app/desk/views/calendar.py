@@ -25,9 +25,11 @@ from app.people.queries import get_doctor
 from app.scheduling.models import Appointment, AppointmentStatus
 from app.scheduling.queries import get_appointment, local_day
 from app.scheduling.services.booking import MOVABLE
+from app.scheduling.services.terms import find_booking_terms
 from app.tenancy.queries import settings_in_scope
 
 MOST_DOCTORS = 60
+MOST_IN_WEEK = 6  # doctors, seven columns each
 FAR = timedelta(days=365 * 50)
 # What stands for a status where there is no room for its word; the legend says both.
 MARKS = {
@@ -65,6 +67,7 @@ class CalendarView(FragmentView):
             today=clock.today(settings_in_scope().zone),
             calendar=calendar_of(asked),
             doctors=doctors,
+            most_in_week=MOST_IN_WEEK,
             locations=[] if own_location_id() else open_locations(),
             types=list(AppointmentType),
             statuses=list(AppointmentStatus),
@@ -139,8 +142,9 @@ def _times_for(doctor: Doctor, visit: Appointment | None) -> dict[str, Any]:
     wanted = visit.type if visit else request.args.get("type", "")
     type = wanted if visit or wanted in offered else str(next(iter(offered), AppointmentType.IN_PERSON))
     own = visit if visit and visit.doctor_id == doctor.id else None
+    terms = None if visit else find_booking_terms(doctor.id, type)
     times = doctor_day(doctor, type, _asked_date(), location_id=own_location_id(), visit=own)
-    return {"visit": visit, "types": offered, "type": type, "times": times, "chosen": _chosen(times)}
+    return {"visit": visit, "types": offered, "type": type, "times": times, "terms": terms, "chosen": _chosen(times)}
 
 
 def _chosen(times: DoctorDay) -> SlotChoice | None:
@@ -169,9 +173,9 @@ def _asked(doctors: list[Any]) -> CalendarQuery:
 
 
 def _whose_week(chosen: tuple[str, ...], doctors: list[Any]) -> tuple[str, ...]:
-    """A week is one doctor's: the chosen one's, one's own, or the first one's."""
+    """A week is the chosen doctors', or one's own, or the first one's."""
     own = current_principal().doctor_id
-    return (*chosen, *((own,) if own else ()), *(doctor.id for doctor in doctors))[:1]
+    return chosen[:MOST_IN_WEEK] or (*((own,) if own else ()), *(doctor.id for doctor in doctors))[:1]
 
 
 def _asked_date() -> date:

@@ -27,6 +27,7 @@ from app.desk.views.panes import visit_pane
 from app.messaging.models import Channel
 from app.payments.queries import get_payment
 from app.payments.services import request_refund
+from app.queueing.models import PriorityClass
 from app.queueing.services import arrive
 from app.scheduling.models import Appointment, CancelReason
 from app.scheduling.queries import get_appointment, local_day, lock_appointment
@@ -121,7 +122,7 @@ class DeskVisitView(FragmentView):
     @in_words()
     def check_in(self, visit_id: str) -> Response:
         def step(visit: Appointment) -> str:
-            _visit, token = arrive(visit.id)
+            _visit, token = arrive(visit.id, _class())
             return _("Checked in as %(number)s.", number=token.number)
 
         return self.change(visit_id, "check-in", step)
@@ -208,6 +209,15 @@ class DeskVisitView(FragmentView):
         wanted = validate(RefundRequest, request.form.to_dict())
         known = once(lambda: {"said": _ask_refund(visit_id, wanted)})
         return self.show(visit_id, known["said"], changed=True)
+
+
+def _class() -> PriorityClass | None:
+    """Why the patient is called earlier, where the desk says so."""
+    asked = request.form.get("priority", "")
+    known = {str(int(item)): item for item in PriorityClass}
+    if asked and asked not in known:
+        raise Invalid(fields={"priority": _("Choose one.")})
+    return known.get(asked)
 
 
 def _take(visit_id: str, tender: Tender) -> str:

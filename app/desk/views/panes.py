@@ -11,13 +11,16 @@ from app.core.ids import new_id
 from app.desk.queries.bill import bill_of_visit
 from app.desk.queries.people import find_visit_today, patient_facts
 from app.desk.queries.slots import bookable_doctors, doctor_day, first_free_day, usual_doctor_id
-from app.desk.queries.visits import EXPECTED, expected_totals, lateness
+from app.desk.queries.visits import EXPECTED, lateness
 from app.desk.services import SPLIT_WAYS
 from app.people.models import AppointmentType, Doctor, Gender, Patient
 from app.people.queries import get_doctor
+from app.queueing.queries import BOOKED_CLASSES
+from app.queueing.services import class_of
 from app.scheduling.models import Appointment, AppointmentStatus, CancelReason
 from app.scheduling.queries import local_day
 from app.scheduling.services.booking import MOVABLE
+from app.scheduling.services.terms import cancel_fee, find_booking_terms
 from app.tenancy.queries import settings_in_scope
 
 # Whoever comes the evening before is taken in; a visit that is further away was chosen by mistake.
@@ -48,8 +51,11 @@ def visit_pane(visit: Appointment, on: date | None = None) -> Pane:
         "checks_in": visit.status in EXPECTED
         and visit_day >= today
         and visit.starts_at <= clock.now() + EARLIEST_ARRIVAL,
+        "classes": BOOKED_CLASSES,
+        "usual_class": class_of(visit.patient),
         "missed": visit.status in EXPECTED and visit.starts_at <= clock.now(),
         "cancels": visit.can_become(AppointmentStatus.CANCELLED),
+        "fee": cancel_fee(visit),
         "cancel_reasons": [reason for reason in CancelReason if reason != CancelReason.UNPAID],
         "split_ways": SPLIT_WAYS,
         "key": new_id(),
@@ -80,13 +86,14 @@ def booking_choice(
     offered = [item for item in AppointmentType if item in doctor.types]
     chosen = type if type in offered else str(offered[0]) if offered else AppointmentType.IN_PERSON.value
     day = on or first_free_day(doctor.id, chosen, location_id)
-    wanted = (patient_id, doctor.id, chosen)
+    terms = find_booking_terms(doctor.id, chosen, patient_id, day)
     return {
         "doctor": doctor,
         "types": offered,
         "type": chosen,
         "times": doctor_day(doctor, chosen, day, location_id=location_id),
-        "total": expected_totals([patient_id], [wanted], day)[wanted],
+        "terms": terms,
+        "total": terms.price if terms else None,
     }
 
 

@@ -1,5 +1,6 @@
 """Reading queues: who waits where, and what a waiting room may know of it."""
 
+from app.queueing.queries.classes import BOOKED_CLASSES
 from app.queueing.queries.order import waiting_order
 from app.queueing.queries.queues import (
     QueueState,
@@ -12,6 +13,7 @@ from app.queueing.queries.queues import (
 from app.queueing.queries.waits import wait_tone
 
 __all__ = [
+    "BOOKED_CLASSES",
     "QueueState",
     "board_state",
     "find_token_of",

@@ -13,10 +13,11 @@ from app.queueing.services.calling import (
     serve,
     skip,
 )
-from app.queueing.services.check_in_codes import CodeRefused, check_in_code
 from app.queueing.services.issuing import issue_token, issue_walk_in
 from app.queueing.services.transferring import transfer
+from app.queueing.services.triage import class_of, set_class
 from app.queueing.services.undoing import undo
+from app.scheduling.services.check_in_codes import CodeRefused, check_in_code
 
 __all__ = [
     "CodeRefused",
@@ -24,6 +25,7 @@ __all__ = [
     "call_next",
     "call_token",
     "check_in_code",
+    "class_of",
     "done",
     "hold",
     "issue_token",
@@ -33,6 +35,7 @@ __all__ = [
     "recall",
     "resume",
     "serve",
+    "set_class",
     "skip",
     "transfer",
     "undo",

@@ -1,4 +1,4 @@
-"""Kiosks: making and revoking their links, and what a patient can do at one. Callers commit."""
+"""What a patient can do at a kiosk. Callers commit."""
 
 from __future__ import annotations
 
@@ -7,50 +7,15 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 
 from app.core import clock
-from app.core.errors import AppError, NotFound
-from app.core.public_links import hash_of, new_token
+from app.core.errors import AppError
 from app.core.tenant import db, require_clinic
-from app.people.models import Patient
-from app.queueing.models import Kiosk, PriorityClass, QueueToken
+from app.queueing.models import Kiosk, QueueToken
 from app.queueing.queries.queues import today
 from app.queueing.services.arrival import arrive
-from app.queueing.services.check_in_codes import CodeRefused, read_code
 from app.scheduling.models import Appointment
 from app.scheduling.queries import find_appointment, local_day
+from app.scheduling.services.check_in_codes import CodeRefused, read_code
 from app.tenancy.models import Location
-from config import get_settings
-
-ELDERLY_FROM_YEARS = 65
-
-
-def make_link(kiosk: Kiosk) -> str:
-    """A new address for the kiosk, known now and never again; the one before leads nowhere from now on."""
-    token = new_token()
-    kiosk.token_hash = hash_of(token)
-    db.session.flush()
-    return f"{get_settings().base_url}/kiosk/{token}"
-
-
-def revoke_link(kiosk: Kiosk) -> None:
-    """Whoever still has the kiosk's page open can do nothing with it."""
-    kiosk.token_hash = None
-    db.session.flush()
-
-
-def get_kiosk(kiosk_id: str) -> Kiosk:
-    """Raises NotFound."""
-    kiosk = db.session.scalar(select(Kiosk).where(Kiosk.id == kiosk_id))
-    if kiosk is None:
-        raise NotFound
-    return kiosk
-
-
-def kiosk_of_token(token: str) -> Kiosk:
-    """The kiosk of a link of the clinic in scope. Raises NotFound for a link that was revoked or never was."""
-    kiosk = db.session.scalar(select(Kiosk).where(Kiosk.token_hash == hash_of(token)))
-    if kiosk is None:
-        raise NotFound
-    return kiosk
 
 
 def check_in_at(kiosk: Kiosk, typed: str) -> QueueToken:
@@ -64,7 +29,7 @@ def check_in_at(kiosk: Kiosk, typed: str) -> QueueToken:
     _check_day_and_place(visit, kiosk)
     kiosk.last_used_at = clock.now()
     try:
-        return arrive(visit.id, class_of(visit.patient))[1]
+        return arrive(visit.id)[1]
     except AppError as refusal:
         raise CodeRefused(_("Please go to the desk to check in."), code="ASK_AT_DESK") from refusal
 
@@ -78,13 +43,3 @@ def _check_day_and_place(visit: Appointment, kiosk: Kiosk) -> None:
         place = db.session.scalar(select(Location.name).where(Location.id == visit.location_id))
         message = _("This visit is at %(place)s. Please ask at the desk.", place=place)
         raise CodeRefused(message, code="ANOTHER_PLACE")
-
-
-def class_of(patient: Patient) -> PriorityClass:
-    """Nobody looks at the patient here: age alone is known."""
-    born = patient.date_of_birth
-    if born is None:
-        return PriorityClass.BOOKED
-    now = today()
-    years = now.year - born.year - ((now.month, now.day) < (born.month, born.day))
-    return PriorityClass.ELDERLY if years >= ELDERLY_FROM_YEARS else PriorityClass.BOOKED

@@ -28,7 +28,7 @@ from app.queueing.models import DoctorQueue, MoveKind, QueueMove, QueueToken, To
 from app.queueing.queries.queues import QueueState, states_among, today
 
 # What a move may change of a token, and an undo gives back.
-KEPT = ("status", "called_at", "serving_at", "finished_at", "calls", "handled_by_id")
+KEPT = ("status", "called_at", "serving_at", "finished_at", "calls", "handled_by_id", "priority")
 
 
 @dataclass

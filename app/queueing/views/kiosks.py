@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import flash, redirect, request, url_for
 from flask_appbuilder import BaseView, expose
 from flask_babel import lazy_gettext as _
 from werkzeug.wrappers import Response
 
 from app.core import rate_limit
 from app.core.errors import AppError
-from app.core.principal import acting_as
 from app.core.public_links import clinic_of_token
-from app.core.tenant import db, tenant_scope
 from app.core.transaction import unit_of_work
 from app.core.views import ActionView, Chart, CrudView, row_action
+from app.people.models import AppointmentType
 from app.queueing.models import Kiosk
 from app.queueing.queries.queues import state_of
-from app.queueing.services.check_in_codes import CodeRefused, address_of, check_in_code, qr_svg, read_code
-from app.queueing.services.kiosks import check_in_at, get_kiosk, kiosk_of_token, make_link, revoke_link
+from app.queueing.services.kiosks import check_in_at
+from app.queueing.services.screens import get_screen, make_link, revoke_link, screen_of_token
+from app.queueing.views.screens import LABELS, PAGES_PER_MINUTE, as_nobody, link_page, location_name, public_page
 from app.scheduling.queries import find_appointment, get_appointment
-from app.tenancy.models import Location
-from app.tenancy.queries import clinic_in_scope
-
-PAGES_PER_MINUTE = 60
-PUBLIC = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
-
-
-def _location_name(location_id: str) -> str:
-    return db.session.get_one(Location, location_id).name
+from app.scheduling.services.check_in_codes import CodeRefused, address_of, check_in_code, qr_svg, read_code
 
 
 class KioskView(CrudView):
@@ -44,22 +34,16 @@ class KioskView(CrudView):
     list_title = _("Kiosks")
     add_title = _("New kiosk")
     lede = _("A screen at the door where patients check themselves in with the code of their visit.")
-    show_template = "queueing/kiosk_show.html"
+    show_template = "queueing/screen_show.html"
+    extra_args = {"resource": "kiosk", "link": ("KioskLinkView.make", "kiosk_id")}
     list_columns = ["name", "location", "open", "last_used_at"]
     order_columns = ["name", "last_used_at"]
     show_columns = ["name", "location", "open", "last_used_at", "created_at"]
     add_columns = ["name", "location"]
     edit_columns = ["name", "location"]
     search_columns = ["name", "location"]
-    label_columns = {
-        "name": _("Name"),
-        "location": _("Location"),
-        "open": _("Has a link"),
-        "last_used_at": _("Last used"),
-        "created_at": _("Created"),
-    }
-
-    charts = (Chart("location", _("Kiosks by location"), lambda: Kiosk.location_id, words=_location_name),)
+    label_columns = LABELS
+    charts = (Chart("location", _("Kiosks by location"), lambda: Kiosk.location_id, words=location_name),)
 
     @row_action("revoke", _("Revoke the link"), confirm=_("The kiosk stops working until it gets a new link."))
     def revoke(self, kiosk: Kiosk) -> None:
@@ -78,9 +62,8 @@ class KioskLinkView(ActionView):
         """Make a link and show it, this once."""
         self.require("link")
         with unit_of_work():
-            kiosk = get_kiosk(kiosk_id)
-            address = make_link(kiosk)
-            return self.render("queueing/kiosk_link.html", kiosk=kiosk, address=address, qr=qr_svg(address))
+            kiosk = get_screen(Kiosk, kiosk_id)
+            return link_page(self, kiosk, make_link(kiosk), url_for("KioskView.show", pk=kiosk.id))
 
 
 class KioskPageView(BaseView):
@@ -91,23 +74,23 @@ class KioskPageView(BaseView):
 
     @expose("/<token>", methods=["GET"])
     def start(self, token: str) -> Any:
-        with _as_nobody("kiosk", token, clinic_of_token(token)), unit_of_work():
-            kiosk_of_token(token)
-            return _page("queueing/kiosk.html")
+        with as_nobody("kiosk", token, clinic_of_token(token)), unit_of_work():
+            screen_of_token(Kiosk, token)
+            return public_page("queueing/kiosk.html")
 
     @expose("/<token>", methods=["POST"])
     def check_in(self, token: str) -> Any:
-        with _as_nobody("kiosk", token, clinic_of_token(token)):
+        with as_nobody("kiosk", token, clinic_of_token(token)):
             try:
                 with unit_of_work():
-                    place = check_in_at(kiosk_of_token(token), request.form.get("code", ""))
+                    place = check_in_at(screen_of_token(Kiosk, token), request.form.get("code", ""))
                     state = state_of(place.doctor_id, place.location_id)
                     number, wait = place.number, state.wait_of(place.id)
             except CodeRefused as refusal:
                 with unit_of_work():
-                    return _page("queueing/kiosk.html", refusal.status, refusal=refusal)
+                    return public_page("queueing/kiosk.html", refusal.status, refusal=refusal)
             with unit_of_work():
-                return _page("queueing/kiosk.html", number=number, wait=wait)
+                return public_page("queueing/kiosk.html", number=number, wait=wait)
 
 
 class CheckInCodeView(BaseView):
@@ -122,14 +105,16 @@ class CheckInCodeView(BaseView):
         try:
             read = read_code(code)
         except CodeRefused as refusal:
-            return _page("queueing/check_in_code.html", refusal.status, refusal=refusal, clinic=None)
-        with _as_nobody("check-in", code, read.clinic_id), unit_of_work():
+            return public_page("queueing/check_in_code.html", refusal.status, refusal=refusal, clinic=None)
+        with as_nobody("check-in", code, read.clinic_id), unit_of_work():
             visit = find_appointment(read.appointment_id)
             try:
                 made = check_in_code(visit) if visit else ""
             except AppError as refusal:
-                return _page("queueing/check_in_code.html", refusal.status, refusal=refusal)
-            return _page("queueing/check_in_code.html", visit=visit, qr=qr_svg(made), code=made)
+                return public_page("queueing/check_in_code.html", refusal.status, refusal=refusal)
+            scanned = visit is not None and visit.type == AppointmentType.IN_PERSON
+            qr = qr_svg(made) if scanned else None
+            return public_page("queueing/check_in_code.html", visit=visit, qr=qr, code=made)
 
 
 class VisitCodeView(ActionView):
@@ -151,17 +136,3 @@ class VisitCodeView(ActionView):
         return self.render(
             "queueing/visit_code.html", visit=visit, qr=qr_svg(code), code=code, address=address_of(code)
         )
-
-
-@contextmanager
-def _as_nobody(kind: str, token: str, clinic_id: str) -> Iterator[None]:
-    """In the clinic that the token names, whoever happens to be logged in here."""
-    rate_limit.hit(kind, token[:64], PAGES_PER_MINUTE)
-    with acting_as(None), tenant_scope(clinic_id):
-        yield
-
-
-def _page(template: str, status: int = 200, **values: Any) -> Any:
-    if "clinic" not in values:
-        values["clinic"] = clinic_in_scope()
-    return render_template(template, **values), status, PUBLIC

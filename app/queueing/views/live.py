@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import flash, redirect, request, url_for
 from flask_appbuilder import expose
-from flask_babel import force_locale, gettext
+from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from sqlalchemy import select
 from werkzeug.wrappers import Response
@@ -22,9 +22,9 @@ from app.core.transaction import unit_of_work
 from app.core.views import ActionView
 from app.core.vocabulary import label_of
 from app.people.models import Doctor
-from app.queueing.forms import class_words
-from app.queueing.models import DoctorQueue, QueueToken
-from app.queueing.queries import QueueState, board_state, get_token
+from app.queueing.models import DoctorQueue, PriorityClass, QueueToken
+from app.queueing.queries import QueueState, get_token
+from app.queueing.queries.classes import CLASSES, class_words
 from app.queueing.queries.queues import patient_names, state_of, today, undoable_moves
 from app.queueing.queries.waits import wait_tone, waited_since
 from app.queueing.services import (
@@ -37,12 +37,12 @@ from app.queueing.services import (
     recall,
     resume,
     serve,
+    set_class,
     skip,
     transfer,
     undo,
 )
 from app.tenancy.models import Location
-from app.tenancy.queries import clinic_in_scope
 
 MOVES: dict[str, Callable[[str], QueueToken]] = {
     "call": call_token,
@@ -59,7 +59,6 @@ MOVES: dict[str, Callable[[str], QueueToken]] = {
 CALLING = ("call", "recall")
 
 describe_item("LiveQueueView", shortcut="g q")
-describe_item("BoardView", shortcut="g b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +145,17 @@ class LiveQueueView(ActionView):
             raise NotFound
         return _do(lambda: MOVES[move](token_id), "")
 
+    @expose("/tokens/<id:token_id>/class", methods=["GET", "POST"])
+    def reclass(self, token_id: str) -> Response | str:
+        """Call the patient earlier, or later."""
+        self.require()
+        require("queue", "update")
+        token = get_token(token_id)
+        if request.method == "POST":
+            asked, note = _asked_class(), request.form.get("note", "")[:200]
+            return _do(lambda: set_class(token_id, asked, note), "")
+        return self.render("queueing/reclass.html", token=token, classes=CLASSES)
+
     @expose("/tokens/<id:token_id>/transfer", methods=["GET", "POST"])
     def transfer(self, token_id: str) -> Response | str:
         """Send the patient to another doctor, or elsewhere."""
@@ -161,6 +171,13 @@ class LiveQueueView(ActionView):
         doctors = db.session.scalars(select(Doctor).where(Doctor.active.is_(True)).order_by(Doctor.last_name)).all()
         locations = db.session.scalars(select(Location).where(Location.active.is_(True)).order_by(Location.name)).all()
         return self.render("queueing/transfer.html", token=token, doctors=doctors, locations=locations)
+
+
+def _asked_class() -> PriorityClass:
+    asked = request.form.get("priority", "")
+    if asked not in {str(int(item)) for item in PriorityClass}:
+        raise NotFound
+    return PriorityClass(int(asked))
 
 
 def _do(change: Callable[[], QueueToken | None], nobody: str) -> Response:
@@ -184,41 +201,3 @@ def _asked_location() -> str | None:
 
 def _page(location_id: str | None) -> str:
     return url_for("LiveQueueView.queues", location=location_id)
-
-
-class BoardView(ActionView):
-    """The waiting room's screen: numbers, no names."""
-
-    class_permission_name = "queue"
-    route_base = "/board"
-    default_view = "boards"
-    menu = ("Desk", _("Waiting room"))
-    menu_order = 60
-    menu_action = "board"
-
-    @expose("/")
-    def boards(self) -> Response | str:
-        """To the only board there is, or a choice."""
-        self.require("board")
-        locations = db.session.scalars(select(Location).where(Location.active.is_(True)).order_by(Location.name)).all()
-        if len(locations) == 1:
-            return redirect(url_for("BoardView.board", location_id=locations[0].id))
-        return self.render("queueing/boards.html", locations=locations)
-
-    @expose("/<id:location_id>")
-    def board(self, location_id: str) -> str:
-        """One location's board, full screen."""
-        self.require("board")
-        clinic = clinic_in_scope()
-        voices = [_in_language(name.strip()) for name in clinic.settings.board_voices.split(",")]
-        return self.render("queueing/board.html", board=board_state(location_id), clinic=clinic, voices=voices)
-
-
-def _in_language(language: str) -> dict[str, str]:
-    """What the waiting room hears and reads in one language."""
-    with force_locale(language):
-        return {
-            "language": f"{language}-IN",
-            "call": gettext("Number {number}, {doctor}, please."),
-            "note": gettext("Numbers are called in order of need and arrival."),
-        }

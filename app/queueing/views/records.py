@@ -10,8 +10,9 @@ from sqlalchemy import func
 
 from app.core import clock
 from app.core.views import Chart, CrudView, ReadOnlyView
-from app.queueing.forms import class_field, class_words
+from app.queueing.forms import class_field
 from app.queueing.models import DoctorQueue, PriorityClass, QueueMove, QueueToken
+from app.queueing.queries.classes import class_words
 from app.queueing.queries.queues import today
 from app.queueing.services import issue_walk_in
 

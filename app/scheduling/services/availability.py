@@ -18,6 +18,7 @@ from app.core.tenant import db
 from app.people.models import Doctor
 from app.scheduling.models import AvailabilityException, AvailabilityRule, DoctorLeave, ExceptionKind
 from app.scheduling.queries.availability import exceptions_from, weekly_hours
+from app.scheduling.services.opened_time import doctors_of, offering_opened_time
 from app.scheduling.services.turns import take_turn
 from app.tenancy.models import Location, Room
 from app.tenancy.queries import settings_in_scope
@@ -32,10 +33,11 @@ def set_weekly_hours(doctor_id: str, plan: Sequence[dict[str, Any]]) -> list[Ava
     check_keeper(doctor_id)
     _check_places(plan, "weekly")
     _refuse_overlaps(plan)
-    for rule in weekly_hours(doctor_id):
-        db.session.delete(rule)
-    db.session.add_all([AvailabilityRule(id=new_id(), doctor_id=doctor_id, **_with_slot(item)) for item in plan])
-    db.session.flush()
+    with offering_opened_time(doctor_id):
+        for rule in weekly_hours(doctor_id):
+            db.session.delete(rule)
+        db.session.add_all([AvailabilityRule(id=new_id(), doctor_id=doctor_id, **_with_slot(item)) for item in plan])
+        db.session.flush()
     return weekly_hours(doctor_id)
 
 
@@ -45,12 +47,13 @@ def set_exceptions(doctor_id: str, plan: Sequence[dict[str, Any]]) -> list[Avail
     check_keeper(doctor_id)
     _check_places(plan, "exceptions")
     today = clock.today(settings_in_scope().zone)
-    for item in exceptions_from(doctor_id, today):
-        if item.doctor_id == doctor_id:
-            db.session.delete(item)
-    rows = [AvailabilityException(id=new_id(), doctor_id=doctor_id, **_with_slot(item)) for item in plan]
-    db.session.add_all(rows)
-    db.session.flush()
+    with offering_opened_time(doctor_id):
+        for item in exceptions_from(doctor_id, today):
+            if item.doctor_id == doctor_id:
+                db.session.delete(item)
+        rows = [AvailabilityException(id=new_id(), doctor_id=doctor_id, **_with_slot(item)) for item in plan]
+        db.session.add_all(rows)
+        db.session.flush()
     return exceptions_from(doctor_id, today)
 
 
@@ -76,8 +79,9 @@ def save_exception(item: AvailabilityException) -> AvailabilityException:
 def delete_hours(row: AvailabilityRule | AvailabilityException) -> None:
     """Take out weekly hours, an exception or a holiday; booked visits stay as they are. Raises Forbidden."""
     check_keeper(row.doctor_id)
-    db.session.delete(row)
-    db.session.flush()
+    with offering_opened_time(row.doctor_id):
+        db.session.delete(row)
+        db.session.flush()
 
 
 def check_keeper(doctor_id: str | None) -> None:
@@ -95,9 +99,10 @@ def _values_of(row: Any, names: Sequence[str]) -> dict[str, Any]:
 
 def _keep(row: Any) -> Any:
     """Where no slot length is given the clinic's usual one counts."""
-    row.slot_minutes = row.slot_minutes or settings_in_scope().slot_minutes
-    db.session.add(row)
-    db.session.flush()
+    with db.session.no_autoflush, offering_opened_time(*doctors_of(row)):
+        row.slot_minutes = row.slot_minutes or settings_in_scope().slot_minutes
+        db.session.add(row)
+        db.session.flush()
     return row
 
 
@@ -152,8 +157,9 @@ def add_leave(doctor_id: str, starts_at: datetime, ends_at: datetime, *, reason:
 
 def cancel_leave(leave: DoctorLeave) -> None:
     """The doctor is there after all; a second call changes nothing."""
-    leave.cancelled_at = leave.cancelled_at or clock.now()
-    db.session.flush()
+    with offering_opened_time(leave.doctor_id):
+        leave.cancelled_at = leave.cancelled_at or clock.now()
+        db.session.flush()
 
 
 def _check_doctor(doctor_id: str) -> None:

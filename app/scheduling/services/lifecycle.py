@@ -45,11 +45,6 @@ def needs_payment(doctor_id: str, type: str, *, booked_by_patient: bool) -> bool
         return False
 
 
-def needs_full_payment(appointment: Appointment) -> bool:
-    """Whether no deposit is enough for it."""
-    return appointment.type in PREPAID_TYPES
-
-
 def ask_for_payment(appointment: Appointment) -> None:
     """Start the time in which a visit has to be paid, where it has to."""
     if needs_payment(appointment.doctor_id, appointment.type, booked_by_patient=appointment.booked_by_patient):

@@ -106,10 +106,16 @@ def _candidates(doctor_id: str, starts_at: datetime) -> Iterator[WaitingListEntr
             or_(entry.until_time.is_(None), entry.until_time > hour),
             ~had_it.exists(),
         )
-        .order_by(entry.urgent.desc(), entry.missed, entry.created_at, entry.id)
+        .order_by(*best_first())
     )
     locking = wanted.limit(MOST_CANDIDATES).with_for_update(of=entry, skip_locked=True)
     yield from db.session.scalars(locking.execution_options(populate_existing=True)).all()
+
+
+def best_first() -> tuple[Any, ...]:
+    """Who is asked before whom."""
+    entry = WaitingListEntry
+    return entry.urgent.desc(), entry.missed, entry.created_at, entry.id
 
 
 def _hold_for(entry: WaitingListEntry, doctor_id: str, starts_at: datetime) -> SlotHold:

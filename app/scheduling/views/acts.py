@@ -31,6 +31,7 @@ from app.scheduling.services import (
     no_show,
     reschedule,
 )
+from app.scheduling.services.terms import cancel_fee
 from app.scheduling.views.refusals import try_deed
 
 FOLLOW_UP_DAYS = 7
@@ -56,7 +57,8 @@ class VisitActsView(ActionView):
             cancel_appointment(lock_appointment(appointment_id), form.reason.data, form.note.data or "")
             return _("Cancelled.")
 
-        return self._answer(appointment_id, form, _("Cancel this visit"), call_off)
+        fee = cancel_fee(get_appointment(appointment_id))
+        return self._answer(appointment_id, form, _("Cancel this visit"), call_off, fee=fee)
 
     @expose("/<id:appointment_id>/decline", methods=["GET", "POST"])
     def decline(self, appointment_id: str) -> Any:
@@ -123,7 +125,7 @@ class VisitActsView(ActionView):
 
         return self._answer(appointment_id, form, _("Book a follow-up"), book)
 
-    def _answer(self, appointment_id: str, form: FlaskForm, title: str, deed: Callable[[], Any]) -> Any:
+    def _answer(self, appointment_id: str, form: FlaskForm, title: str, deed: Callable[[], Any], **more: Any) -> Any:
         """The page, or after a valid form the deed; what was booked is shown, else the visit itself."""
         visit, problem = get_appointment(appointment_id), ""
         if form.validate_on_submit():
@@ -132,7 +134,7 @@ class VisitActsView(ActionView):
                 booked = done.id if isinstance(done, Appointment) else None
                 flash(_("Booked.") if booked else done, "success")
                 return redirect(url_for("AppointmentView.show", pk=booked or appointment_id))
-        page = self.render("scheduling/act.html", visit=visit, form=form, title=title, problem=problem)
+        page = self.render("scheduling/act.html", visit=visit, form=form, title=title, problem=problem, **more)
         return (page, 422) if problem or form.errors else page
 
 

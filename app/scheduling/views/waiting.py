@@ -25,7 +25,7 @@ from app.core.vocabulary import kind_name
 from app.people.models import AppointmentType
 from app.scheduling.forms import id_of, type_field
 from app.scheduling.models import OfferStatus, SlotOffer, WaitingListEntry
-from app.scheduling.queries import get_appointment
+from app.scheduling.queries import get_appointment, local_day
 from app.scheduling.services.offer_answers import (
     OfferOver,
     accept_offer,
@@ -34,6 +34,7 @@ from app.scheduling.services.offer_answers import (
     pass_on,
     withdraw,
 )
+from app.scheduling.services.terms import find_booking_terms
 from app.scheduling.services.waiting import join_waiting_list
 from app.tenancy.queries import clinic_in_scope
 
@@ -211,9 +212,12 @@ def _page(offer: SlotOffer, refusal: AppError | None = None) -> Any:
     is_open = offer.status == OfferStatus.OPEN and offer.expires_at > clock.now()
     taken = offer.status == OfferStatus.ACCEPTED
     visit = get_appointment(offer.entry.appointment_id) if taken and offer.entry.appointment_id else None
+    entry = offer.entry
+    terms = find_booking_terms(offer.doctor_id, entry.type, entry.patient_id, local_day(offer.starts_at))
     page = render_template(
         "scheduling/offer.html",
         offer=offer,
+        terms=terms,
         visit=visit,
         is_open=is_open and refusal is None,
         refusal=refusal,

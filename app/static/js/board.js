@@ -59,10 +59,13 @@ function line(token) {
   return element("li", {}, token.number, element("span", {}, settings.wait.replace("{minutes}", token.waitMinutes)));
 }
 
-// Browsers play sound only after somebody has touched the page.
-soundButton.hidden = !window.AudioContext;
+// Browsers play sound only after somebody has touched the page, unless they were told that they may (a screen on the wall).
+const sound = window.AudioContext && new AudioContext();
+if (sound?.state === "running") audio = sound;
+soundButton.hidden = !sound || Boolean(audio);
 soundButton.addEventListener("click", () => {
-  audio = new AudioContext();
+  audio = sound;
+  audio.resume();
   soundButton.hidden = true;
   chime();
 });

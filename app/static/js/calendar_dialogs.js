@@ -3,6 +3,7 @@ import { mount } from "./console.js";
 import { openDialog } from "./dialogs.js";
 import { postJson } from "./http.js";
 import { say } from "./calendar_words.js";
+import { SlotHold } from "./slot_hold.js";
 import { text } from "./texts.js";
 import { toast } from "./toast.js";
 
@@ -12,8 +13,9 @@ export class Dialogs {
     this.changed = changed;
     this.dialog = document.getElementById("calendar-dialog");
     this.dialog.addEventListener("click", (event) => this.onClick(event));
-    this.dialog.addEventListener("change", (event) => event.target.matches("[name=doctorId], [name=type]") && this.times());
-    this.dialog.addEventListener("close", () => this.dialog.replaceChildren());
+    this.hold = new SlotHold(() => this.dialog.querySelector('[data-placing="book"]'));
+    this.dialog.addEventListener("change", (event) => this.onChange(event));
+    this.dialog.addEventListener("close", () => this.onClose());
     this.dialog.addEventListener("submit", (event) => this.onSubmit(event));
   }
 
@@ -41,7 +43,18 @@ export class Dialogs {
     mount(this.dialog);
     openDialog(this.dialog);
     showChosen(this.dialog);
+    this.hold.follow();
     return true;
+  }
+
+  onChange({ target }) {
+    if (target.matches("[name=doctorId], [name=type]")) this.times();
+    else this.hold.follow();
+  }
+
+  onClose() {
+    this.dialog.replaceChildren();
+    this.hold.follow();
   }
 
   onClick(event) {
@@ -70,6 +83,7 @@ export class Dialogs {
     if (typeof pressed === "string") [...place.querySelectorAll("[data-to]")].find((item) => item.getAttribute("aria-label") === pressed)?.focus();
     if (kind) place.querySelector("[name=type]:checked")?.focus();
     showChosen(this.dialog);
+    this.hold.follow();
   }
 
   wait(form, on) {
@@ -107,6 +121,7 @@ export class Dialogs {
     const send = (to) => postJson("/api/v1/appointments", { patientId, doctorId: to.doctorId, type, startsAt: to.at, locationId: to.locationId, notes });
     const booked = await this.moves.place(after, send);
     if (!booked) return false;
+    this.hold.forget();
     this.moves.say(say("booked", { patient, after: booked.words }));
     this.changed();
     return true;

@@ -6,6 +6,7 @@ import { say, statusOf, typeOf } from "./calendar_words.js";
 const FIRST = Date.UTC(2001, 0, 1);
 const DAY = 86_400_000;
 const COLUMN = 116; // pixels that a doctor needs to be read
+const NARROW = 104; // the same, where each day has several doctors
 const AXIS = 52;
 
 // FullCalendar writes its style sheet into a <style> of the page, which our Content-Security-Policy forbids. It looks for its
@@ -37,7 +38,8 @@ export class Grid {
     this.calendar?.destroy();
     this.notes = data.columns.map((column) => element("small", {}, column.note));
     if (!data.columns.length) return;
-    this.place.style.minWidth = `${data.columns.length * COLUMN + AXIS}px`;
+    const width = data.columns.some((column) => column.day) ? NARROW : COLUMN;
+    this.place.style.minWidth = `${data.columns.length * width + AXIS}px`;
     this.calendar = new window.FullCalendar.Calendar(this.place, this.settings(data));
     this.calendar.render();
   }
@@ -69,7 +71,8 @@ export class Grid {
       longPressDelay: 300,
       events: (_range, done) => done(this.events()),
       dayHeaderContent: ({ date }) => ({ domNodes: this.headOf(columnAt(date)) }),
-      dayHeaderClassNames: ({ date }) => (columns[columnAt(date)].today ? ["is-today"] : []),
+      dayHeaderClassNames: ({ date }) => this.classesOf(columnAt(date)),
+      dayCellClassNames: ({ date }) => this.classesOf(columnAt(date)),
       slotLabelContent: ({ date }) => date.toISOString().slice(11, 16),
       eventContent: ({ event }) => (event.display === "background" ? true : { domNodes: this.bodyOf(event.extendedProps.visit) }),
       eventDidMount: ({ event, el }) => this.onMount(event, el),
@@ -119,7 +122,15 @@ export class Grid {
 
   headOf(number) {
     const column = this.data.columns[number];
-    return [element("b", { title: column.doctor }, column.title), this.notes[number]];
+    const day = column.day ? [element("small", {}, column.day)] : [];
+    return [...day, element("b", { title: column.doctor }, column.title), this.notes[number]];
+  }
+
+  // Today, and where a day begins that has several doctors.
+  classesOf(number) {
+    const { day, on, today } = this.data.columns[number];
+    const begins = day && this.data.columns[number - 1]?.on !== on;
+    return [...(today ? ["is-today"] : []), ...(begins ? ["begins-day"] : [])];
   }
 
   bodyOf(visit) {

@@ -3,11 +3,13 @@ import { startActs, closeAct } from "./desk_acts.js";
 import { startClock } from "./desk_clock.js";
 import { startFollowing } from "./desk_live.js";
 import { startPieces } from "./pieces.js";
+import { SlotHold } from "./slot_hold.js";
 
 const desk = document.querySelector("[data-desk]");
 const pane = document.getElementById("pane");
 let before = ""; // the visit that was shown last
 let notFound = ""; // what the search box did not find
+const hold = new SlotHold(() => pane.querySelector("[data-book-pane]"));
 const rows = () => [...document.querySelectorAll("#visit-rows tr[data-visit]")];
 
 startPieces();
@@ -25,7 +27,10 @@ document.addEventListener("click", (event) => {
   if (event.target.closest("[data-pane-back]")) goBack();
 });
 
-document.addEventListener("change", (event) => event.target.closest("[data-sends-itself]")?.requestSubmit());
+document.addEventListener("change", (event) => {
+  event.target.closest("[data-sends-itself]")?.requestSubmit();
+  if (event.target.name === "slot") hold.follow();
+});
 document.addEventListener("keydown", onKey);
 
 document.addEventListener("htmx:afterSettle", (event) => {
@@ -37,7 +42,10 @@ document.addEventListener("htmx:afterSettle", (event) => {
     fillIn();
   }
   if (event.target.id === "times" || event.target.id === "visit-times") showChosenTime();
+  if (event.target.id === "pane" || event.target.id === "times") hold.follow();
 });
+document.addEventListener("htmx:afterRequest", (event) => event.detail.successful && event.target.matches("[data-book-pane]") && hold.forget());
+hold.follow();
 
 // The search box: a patient opens here, without leaving the page.
 document.addEventListener("finder:pick", (event) => {

@@ -3,6 +3,8 @@
 import { meta } from "./dom.js";
 import { text } from "./texts.js";
 
+const RETRY = 10000;
+const board = meta("live-board"); // the token of a screen that nobody logs in at
 const joined = [];
 const handlers = [];
 let socket;
@@ -29,7 +31,7 @@ export async function startLive() {
   if (!address || socket) return;
   show("connecting");
   const { io } = await import(address);
-  socket = io("/live", { transports: ["websocket"], reconnectionDelay: 300, reconnectionDelayMax: 1000, timeout: 5000 });
+  socket = io("/live", { transports: ["websocket"], reconnectionDelay: 300, reconnectionDelayMax: 1000, timeout: 5000, auth: board ? { board } : {} });
   handlers.forEach(([event, handler]) => socket.on(event, handler));
   socket.on("connect", onConnect);
   socket.on("disconnect", (reason) => {
@@ -37,8 +39,14 @@ export async function startLive() {
     // The server closes sockets of ended sessions and changed roles: ask once who one is now; it refuses or lets in.
     if (reason === "io server disconnect") socket.connect();
   });
-  socket.on("connect_error", () => show("reconnecting"));
+  socket.on("connect_error", onRefused);
   addEventListener("online", () => socket.connected || socket.disconnect().connect()); // without waiting for the next try
+}
+
+// Nobody stands before a screen on the wall: refused, it asks again, because a link may be good again and a server back.
+function onRefused() {
+  show("reconnecting");
+  if (board && !socket.active) setTimeout(() => socket.connect(), RETRY);
 }
 
 function onConnect() {

@@ -18,16 +18,21 @@ from zoneinfo import ZoneInfo
 import segno
 from flask_babel import gettext as _
 from markupsafe import Markup
+from sqlalchemy import select
 
 from app.core import clock
 from app.core.crypto import Signer, same
 from app.core.errors import AppError, Conflict
-from app.core.tenant import require_clinic
+from app.core.files import StoredFile, store_file
+from app.core.tenant import db, require_clinic
 from app.scheduling.models import Appointment, AppointmentStatus
+from app.scheduling.queries.slots import local_day
 from app.tenancy.queries import settings_in_scope
 from config import get_settings
 
 PURPOSE = "check-in code"
+KIND = "visit-check-in"
+PIXELS = 6  # a module of the picture: readable from a phone's screen
 MAC_BYTES = 12
 BODY = struct.Struct(">16s16sI")
 EXPECTED = (AppointmentStatus.SCHEDULED, AppointmentStatus.CONFIRMED, AppointmentStatus.CHECKED_IN)
@@ -53,6 +58,11 @@ def check_in_code(visit: Appointment) -> str:
     """The code of a visit, good until the end of its day in the clinic's zone. Raises Conflict for one that is over."""
     if visit.status not in EXPECTED:
         raise Conflict(_("There is nothing to check in to: this visit is not coming up."), code="VISIT_NOT_EXPECTED")
+    return code_of(visit)
+
+
+def code_of(visit: Appointment) -> str:
+    """The same whatever became of the visit: the kiosk and the patient's page look at that themselves."""
     body = BODY.pack(UUID(require_clinic()).bytes, UUID(visit.id).bytes, int(end_of_day(visit.starts_at).timestamp()))
     return base64.b32encode(body + _mac(body)).decode().rstrip("=")
 
@@ -84,6 +94,19 @@ def read_code(typed: str) -> CheckInCode:
 def address_of(code: str) -> str:
     """The page that shows the code to the patient who has it."""
     return f"{get_settings().base_url}/check-in/{code}"
+
+
+def stored_qr(visit: Appointment) -> StoredFile:
+    """The QR code as a picture for a message: one per time of the visit."""
+    name = f"check-in-{local_day(visit.starts_at)}.png"
+    known = select(StoredFile).where(StoredFile.kind == KIND, StoredFile.owner_id == visit.id, StoredFile.name == name)
+    return db.session.scalar(known.limit(1)) or store_file(KIND, visit.id, name, "image/png", _qr_png(code_of(visit)))
+
+
+def _qr_png(code: str) -> bytes:
+    drawn = io.BytesIO()
+    segno.make(code, error="m", boost_error=False).save(drawn, kind="png", border=3, scale=PIXELS)
+    return drawn.getvalue()
 
 
 def qr_svg(code: str) -> Markup:
