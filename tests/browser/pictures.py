@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.chromium import ARGUMENTS, CHROMIUM
 
@@ -50,28 +50,43 @@ def take(page: Page, name: str, path: str = "") -> None:
     print(f"{name}.png")
 
 
-def visit_with(page: Page, words: str) -> Locator:
-    """The last visit of the day of which the list says that."""
-    return page.locator("#visit-rows tr[data-visit]", has_text=words).last
+def choose_due(page: Page) -> None:
+    """The first visit of the day that is still to be paid."""
+    page.goto("/desk/")
+    page.wait_for_timeout(CALM)
+    with page.expect_response("**/desk/visits/*"):
+        page.locator("#visit-rows tr[data-visit]", has_text="₹").first.click()
+    page.wait_for_timeout(CALM)
+    page.get_by_role("button", name="Collect cash").wait_for()
+
+
+def press(page: Page, *keys: str) -> None:
+    for key in keys:
+        page.keyboard.press(key)
+        page.wait_for_timeout(CALM)
 
 
 def front_desk(browser: Browser, address: str) -> None:
-    with logged_in(browser, address, "receptionist", WIDE) as page:
-        page.goto("/desk/")
-        visit_with(page, "Checked in").click()
-        take(page, "desk")
+    """Money, check-in and two calls, so that what follows has somebody to show."""
     with logged_in(browser, address, "receptionist") as page:
-        page.goto("/desk/")
-        visit_with(page, "Scheduled").click()
-        page.get_by_role("button", name="Collect cash").wait_for()
+        choose_due(page)
         take(page, "front-desk")
-        page.keyboard.press("s")
-        page.locator("#act-split").wait_for()
+        press(page, "s")
         page.keyboard.type("300")
-        page.keyboard.press("Tab")
-        page.keyboard.press("Tab")
-        page.keyboard.type("=")
+        press(page, "Tab", "Tab", "=")
         take(page, "front-desk-split")
+    with logged_in(browser, address, "receptionist", WIDE) as page:
+        choose_due(page)
+        press(page, "c")
+        page.keyboard.type("2000")
+        press(page, "Enter", "i", "n")
+        page.keyboard.type("4n")
+        page.wait_for_timeout(5 * CALM)  # what was said goes away
+        take(page, "desk")
+
+
+def other_screens_of_the_desk(browser: Browser, address: str) -> None:
+    with logged_in(browser, address, "receptionist") as page:
         for name, path in (
             ("calendar", "/calendar/"),
             ("queue", "/queue/"),
@@ -87,7 +102,7 @@ def front_desk(browser: Browser, address: str) -> None:
         take(page, "board")
 
 
-def others(browser: Browser, address: str) -> None:
+def other_people(browser: Browser, address: str) -> None:
     for role, name, path in (
         ("doctor", "doctor", "/my-day/"),
         ("finance-billing", "finance", "/finance/"),
@@ -113,7 +128,8 @@ def invoice(browser: Browser, address: str) -> None:
     """The newest paid invoice, as it goes out."""
     with logged_in(browser, address, "clinic-admin") as page:
         found = page.request.get("/api/v1/billing/invoices?status=PAID&limit=1").json()["items"][0]
-        document = page.request.get(found["pdfUrl"]).body()
+        paper = page.request.get(f"/api/v1/billing/invoices/{found['id']}").json()["pdfUrl"]
+        document = page.request.get(paper).body()
     command = ["pdftoppm", "-png", "-r", "70", "-singlefile", "-", IMAGES / "invoice"]
     subprocess.run(command, input=document, check=True)  # noqa: S603
     print("invoice.png")
@@ -122,7 +138,7 @@ def invoice(browser: Browser, address: str) -> None:
 def main(address: str) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        for part in (front_desk, others, leave, invoice):
+        for part in (front_desk, other_screens_of_the_desk, other_people, leave, invoice):
             part(browser, address)
         browser.close()
 
