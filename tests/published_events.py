@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+EVERY_TEST = "not chaos"  # the mark that pyproject.toml gives
 _OUTPUT = "published_events"
 _published: set[str] = set()
 _of_workers: set[str] = set()
@@ -57,5 +58,7 @@ def _unpublished() -> list[str]:
 def _is_whole(config: pytest.Config) -> bool:
     """All tests were asked for, none left out by a word or a mark of the caller's."""
     asked = {Path(argument).resolve() for argument in config.args}
-    everything = asked <= {config.rootpath, config.rootpath / "tests"}
-    return everything and not (config.option.keyword or config.option.collectonly or config.option.deselect)
+    option = config.option
+    left_out = (option.keyword, option.deselect, option.ignore, option.ignore_glob, option.collectonly)
+    ours = option.markexpr == EVERY_TEST
+    return ours and asked <= {config.rootpath, config.rootpath / "tests"} and not any(left_out)

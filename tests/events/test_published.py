@@ -6,7 +6,10 @@ import ast
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from app.events import catalogue
+from tests import published_events
 
 # Every event of SPEC EVT-3, by name.
 _BY_NAME = """
@@ -57,6 +60,29 @@ def test_only_events_of_later_work_are_planned(app: Any) -> None:
 def test_every_other_event_is_published_somewhere(app: Any, project_root: Path) -> None:
     used = names_used(project_root)
     assert [event.type for event in catalogue.events() if not event.planned and event.__name__ not in used] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "whole"),
+    [
+        ([], True),
+        (["tests"], True),
+        (["-x"], True),
+        (["tests/events"], False),
+        (["-k", "relay"], False),
+        (["-m", "chaos"], False),
+        (["-m", "browser"], False),
+        (["--ignore=tests/browser"], False),
+        (["--collect-only"], False),
+    ],
+)
+def test_only_a_whole_run_is_asked_for_all_events(
+    project_root: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], whole: bool
+) -> None:
+    """`make chaos` and every part of the tests see few of them."""
+    monkeypatch.chdir(project_root)
+    config = pytest.Config.fromdictargs({}, ["-m", published_events.EVERY_TEST, *arguments])
+    assert published_events._is_whole(config) is whole
 
 
 def test_the_schemas_are_served(app: Any) -> None:
