@@ -21,7 +21,6 @@ from tests.factories.people import make_doctor, make_patient
 from tests.factories.scheduling import local, make_appointment, make_location, make_rule, tomorrow
 
 LogIn = Callable[..., Page]
-expect.set_options(timeout=20_000)  # of a busy machine
 SIZES = [(1280, 800), (820, 1180)]
 READABLE = 110  # pixels of a doctor's column
 
@@ -318,6 +317,7 @@ def test_the_calendar_is_accessible_and_fits(
 
 def speak(page: Page, language: str) -> None:
     """Switch the console's language as the menu does."""
+    page.goto("/console/styleguide")
     page.evaluate(
         "language => fetch('/session/language', {method: 'POST', headers: {'X-CSRFToken': "
         "document.querySelector('meta[name=csrf-token]').content}, body: new URLSearchParams({language})})",

@@ -31,7 +31,6 @@ from tests.factories.scheduling import make_appointment
 from tests.waiting import wait_until
 
 LogIn = Callable[..., Page]
-expect.set_options(timeout=20_000)  # of a busy machine
 SIZES = [(1280, 800), (820, 1180)]
 
 

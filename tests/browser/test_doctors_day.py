@@ -25,7 +25,6 @@ from tests.factories.people import make_patient
 from tests.factories.scheduling import make_appointment
 
 LogIn = Callable[..., Page]
-expect.set_options(timeout=20_000)  # of a busy machine
 SIZES = [(1280, 800), (820, 1180)]
 PATIENTS = [("Kavya", "Nair"), ("Arjun", "Patel"), ("Meera", "Iyer")]
 
@@ -94,7 +93,8 @@ def test_a_doctors_day_with_the_keyboard_only(log_in: LogIn, doctor: Doctor, vis
     expect(figure(page, "Seen")).to_have_text("1")
 
     press(page, "n", "Arjun Patel")
-    press(page, "r", "Called")
+    with page.expect_response("**/recall"):
+        press(page, "r", "Called")
     press(page, "h", "Nobody is in the room")  # sent to the laboratory first
     assert state_of(arjun)[1] == "HELD"
     press(page, "n", "Meera Iyer")

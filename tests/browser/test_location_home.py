@@ -19,7 +19,6 @@ from tests.factories.billing import collect, make_priced_doctor
 from tests.factories.scheduling import make_appointment, make_location, make_room
 
 LogIn = Callable[..., Page]
-expect.set_options(timeout=20_000)  # of a busy machine
 SIZES = [(1280, 800), (820, 1180)]
 
 

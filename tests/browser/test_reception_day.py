@@ -24,7 +24,6 @@ from tests.factories.people import make_patient
 from tests.factories.scheduling import make_appointment
 
 LogIn = Callable[..., Page]
-expect.set_options(timeout=20_000)  # of a busy machine
 SIZES = [(1280, 800), (820, 1180)]
 MOST_SCRIPT_BYTES = 250_000
 
@@ -230,10 +229,10 @@ def looks(page: Page, violations: Any) -> list[tuple[Any, ...]]:
     return wrong
 
 
-def test_the_pages_scripts_are_small(log_in: LogIn, visits: list[Appointment]) -> None:
+def test_the_pages_scripts_are_small(log_in: LogIn, server: str, visits: list[Appointment]) -> None:
     """What the front desk loads, as a server sends it compressed."""
     page, answers = log_in("RECEPTIONIST"), {}
-    page = page.context.browser.new_context(storage_state=page.context.storage_state(), base_url=page.url).new_page()
+    page = page.context.browser.new_context(storage_state=page.context.storage_state(), base_url=server).new_page()
     page.on("response", lambda answer: answers.update({answer.url: answer}))
     page.goto("/desk/")
     expect(page.locator("html")).to_have_attribute("data-live", "live")

@@ -12,6 +12,18 @@ Browser = Callable[..., Any]
 SIZES = [(1280, 800), (820, 1180)]
 
 
+@pytest.fixture
+def log_in(log_in: Browser) -> Browser:
+    """With the page that shows every component."""
+
+    def make(*words: Any, **options: Any) -> Any:
+        page = log_in(*words, **options)
+        page.goto("/console/styleguide")
+        return page
+
+    return make
+
+
 @pytest.mark.parametrize(("width", "height"), SIZES)
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_every_component_is_accessible(log_in: Browser, violations: Any, width: int, height: int, dark: bool) -> None:
