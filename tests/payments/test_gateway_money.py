@@ -225,7 +225,7 @@ def test_a_payout_fits_the_books_and_empties_the_clearing_account(gateway: Gatew
     (settled,) = gateway.sandbox.settle(provider=gateway.account.code)
     today = clock.today(ZONE_NAME)
     with unit_of_work():
-        run = plan_run(gateway.account_id, today - timedelta(days=1), today)
+        run = plan_run(gateway.account_id, today - timedelta(days=1), today + timedelta(days=1))
     carry_out_run(run.id)
     assert (reread(run).status, run.line_count, run.found_count) == ("DONE", 2, 0)
     assert balance(AccountCode.BANK) - before == Money(settled["amount"], "INR")

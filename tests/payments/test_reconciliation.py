@@ -64,7 +64,7 @@ def pay(gateway: RunningSandbox, amount: str = "800") -> Payment:
 def reconcile() -> ReconciliationRun:
     today = clock.today(ZONE_NAME)
     with unit_of_work():
-        run = plan_run(account().id, today - timedelta(days=1), today)
+        run = plan_run(account().id, today - timedelta(days=1), today + timedelta(days=1))
     carry_out_run(run.id)
     return reread(run)  # type: ignore[no-any-return]
 
