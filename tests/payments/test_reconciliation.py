@@ -44,6 +44,7 @@ from app.payments.services import (
 )
 from app.tenancy.models import ProviderAccount
 from tests.daytime import ZONE_NAME
+from tests.factories.access import set_settings
 from tests.factories.payments import closed_port, make_fact, make_gateway_account, make_payment, reread, rupees
 from tests.sandbox_server import RunningSandbox
 
@@ -213,6 +214,7 @@ def test_only_one_run_of_an_account_waits(gateway: RunningSandbox) -> None:
 
 
 def test_each_night_every_account_is_compared_once(in_clinic: Any) -> None:
+    set_settings(in_clinic.id, zone="Asia/Kolkata")
     make_gateway_account()
     night = clock.now().replace(hour=22, minute=0)  # 03:30 in India
     with clock.travel(to=night - timedelta(hours=1)), unit_of_work():
