@@ -194,7 +194,7 @@ def test_axe_finds_nothing_wherever_the_day_leads(
     paths = {
         "/desk/?register": "",
         f"/desk/?patient={twins[0].id}": "",
-        f"/desk/?visit={visits[2].id}": "cstux",
+        f"/desk/?visit={visits[2].id}": "cstuxe",
         f"/desk/?visit={visits[0].id}": "f",
         "/patientview/list/": "",
         f"/patientview/show/{twins[0].id}": "",
