@@ -13,31 +13,18 @@ from app.billing.services import make_payment_plan
 from app.billing.services.autopay import set_autopay, standing_consent
 from app.billing.services.subscriptions import cancel_subscription
 from app.core import clock
-from app.core.ids import new_id
 from app.core.state import WrongState
-from app.core.tenant import db, tenant_scope
+from app.core.tenant import tenant_scope
 from app.core.transaction import unit_of_work
-from app.payments.models import PaymentMethod
 from app.people.models import Patient
 from tests.billing.conftest import Api
 from tests.factories.billing import make_invoice
 from tests.factories.people import make_patient
-from tests.factories.subscriptions import all_of, make_subscription, reread
+from tests.factories.subscriptions import all_of, make_method, make_subscription, reread
 
 ApiAs = Callable[..., Api]
 Owner = Subscription | PaymentPlan
 HTML = {"Accept": "text/html"}
-
-
-def make_method(patient: Patient, last4: str = "4242") -> PaymentMethod:
-    """As the gateway tells of it once the patient has left it there."""
-    method = PaymentMethod(
-        id=new_id(), patient_id=patient.id, provider="stripe", account_id=new_id(), method_id=f"pm_{new_id()}",
-        kind="card", brand="Visa", last4=last4, expires_year=2031, expires_month=4,
-    )  # fmt: skip
-    with unit_of_work():
-        db.session.add(method)
-    return method
 
 
 def make_owner(kind: str, patient: Patient) -> Owner:

@@ -8,8 +8,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from app.billing.services.autopay import set_autopay
+from app.core.tenant import db
+from app.core.transaction import unit_of_work
+from app.people.models import Patient
 from tests.factories.people import make_patient
-from tests.factories.subscriptions import covered, make_plan, make_subscription, make_visit
+from tests.factories.subscriptions import covered, make_method, make_plan, make_subscription, make_visit, reread
 
 LOOKS = [(False, 1280), (True, 820)]
 
@@ -47,8 +51,13 @@ def test_the_pages_are_for_everybody(
     covered(subscription, make_visit(subscription))
     page = log_in("CLINIC_ADMIN", dark=dark, width=width)
     own = f"/billing/subscription/{subscription.id}"
+    patient = db.session.get_one(Patient, subscription.patient_id)
+    method = make_method(patient)
+    with unit_of_work():
+        set_autopay(reread(subscription), method.id)
     records = [f"/subscriptionview/show/{item.id}" for item in (subscription, waiting)]
+    autopay = [f"/billing/subscription-autopay/{item.id}" for item in (subscription, waiting)]
     lists = ["/planview/list/", "/planview/add", "/subscriptionview/list/", "/subscriptionview/chart/"]
-    for path in (*lists, *records, f"{own}/plan", f"{own}/cancel", "/billing/subscription/new"):
+    for path in (*lists, *records, f"{own}/plan", f"{own}/cancel", "/billing/subscription/new", *autopay):
         page.goto(path)
         assert violations(page) == [], path

@@ -81,6 +81,7 @@ def has_closed_every_past_day_as_the_console_would_have(demo: Any) -> None:
     from app.billing.services.day_close import state_of_day, totals_of
     from app.billing.services.day_figures import drawers_of_day
     from app.billing.services.day_totals import ledger_cash_of
+    from app.billing.services.safe import safe_balances
 
     with all_tenants():
         clinic_id = db.session.scalar(select(Clinic.id).where(Clinic.name == "Sunrise Clinic"))
@@ -92,6 +93,8 @@ def has_closed_every_past_day_as_the_console_would_have(demo: Any) -> None:
             assert totals_of(close) == state_of_day(close.business_on).totals
             assert close.drawers == drawers_of_day(close.business_on)
             assert all(line.agrees for line in totals_of(close))
+        safes = [safe_balances(close.business_on) for close in closes[::20]]
+        assert all(len(safe) == 1 and 0 < safe[0].minor < 100_000_00 for safe in safes), "emptied to the bank weekly"
         today = db.session.scalars(select(CashDrawer).where(CashDrawer.status == "OPEN")).one()
         assert ledger_cash_of(today.id, "INR") == cash_in(today)
         assert [check.code for check in state_of_day(today.opened_on).checks if not check.passed] == ["DRAWERS"]

@@ -15,8 +15,11 @@ from app.billing.services.plans import create_plan
 from app.billing.services.renewals import pending_invoice
 from app.billing.services.subscriptions import subscribe
 from app.core import clock
+from app.core.ids import new_id
 from app.core.tenant import db
 from app.core.transaction import unit_of_work
+from app.payments.models import PaymentMethod
+from app.people.models import Patient
 from app.scheduling.models import Appointment
 from tests.factories.billing import rupees
 from tests.factories.people import make_patient
@@ -41,6 +44,17 @@ def make_subscription(plan: Plan | None = None, *, paid: bool = True, **override
     if paid:
         pay_pending(subscription)
     return reread(subscription)
+
+
+def make_method(patient: Patient, last4: str = "4242") -> PaymentMethod:
+    """As the gateway tells of it once the patient has left it there."""
+    method = PaymentMethod(
+        id=new_id(), patient_id=patient.id, provider="stripe", account_id=new_id(), method_id=f"pm_{new_id()}",
+        kind="card", brand="Visa", last4=last4, expires_year=2031, expires_month=4,
+    )  # fmt: skip
+    with unit_of_work():
+        db.session.add(method)
+    return method
 
 
 def pay_pending(subscription: Subscription) -> Invoice:
