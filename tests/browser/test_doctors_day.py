@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from sqlalchemy import select
 
 from app.core import clock
@@ -150,6 +150,29 @@ def test_a_form_that_is_open_survives_what_others_do(log_in: LogIn, doctor: Doct
     assert page.input_value("#transfer-note") == "Half a sen"
     page.keyboard.press("Escape")
     expect(page.locator("#act-transfer")).to_be_hidden()
+    expect(page.locator(".next-list")).to_contain_text("A-04")
+
+
+def test_an_answer_on_its_way_does_not_take_a_form_away(
+    log_in: LogIn, doctor: Doctor, visits: list[Appointment]
+) -> None:
+    make_priced_doctor("900.00", first_name="Vikram", last_name="Sen")
+    page = open_day(log_in("DOCTOR", {"doctor_id": doctor.id}))
+    press(page, "n", "Kavya Nair")
+    page.wait_for_load_state("networkidle")
+    held: list[Route] = []
+    page.route("**/now", lambda route: held.append(route))
+    with page.expect_request("**/now"), unit_of_work():
+        arrive(make_appointment(doctor, starts_at=times_today(doctor)[0]).id)
+    page.keyboard.press("x")
+    expect(page.get_by_label("Send on to")).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.type("Half a sen")
+    with page.expect_response("**/now"):
+        held[0].continue_()
+    page.unroute("**/now")
+    assert page.input_value("#transfer-note") == "Half a sen"
+    page.keyboard.press("Escape")
     expect(page.locator(".next-list")).to_contain_text("A-04")
 
 

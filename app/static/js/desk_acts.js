@@ -39,6 +39,16 @@ export function isActing(pane) {
   return Boolean(pane.querySelector(".act:not([hidden])"));
 }
 
+// An answer that was on its way when somebody began to type does not take their work away.
+export function keepWork(pane, isWorking, isRefresh, whenKept = () => {}) {
+  pane.addEventListener("htmx:beforeSwap", (event) => {
+    const { target, requestConfig } = event.detail;
+    if (target !== pane || requestConfig.verb !== "get" || !isRefresh(requestConfig.path) || !isWorking(pane)) return;
+    event.detail.shouldSwap = false;
+    whenKept();
+  });
+}
+
 function openAct(pane, name) {
   const form = pane.querySelector(`#act-${name}`);
   if (!form) return;

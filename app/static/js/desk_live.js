@@ -1,5 +1,5 @@
 // Changes made by others arrive over the socket; the page then asks for its own pieces again, with its own permission.
-import { isActing } from "./desk_acts.js";
+import { isActing, keepWork } from "./desk_acts.js";
 import { live } from "./live.js";
 import { later, refresh } from "./pieces.js";
 
@@ -28,6 +28,7 @@ export function startFollowing(desk, pane) {
     connected = true;
   });
   document.addEventListener("desk:changed", lists);
+  keepWork(pane, isWorking, (path) => path === address(pane), () => (stale = true));
   pane.addEventListener("desk:act-closed", () => stale && ((stale = false), reload(pane)));
   markChanges();
 }
@@ -35,13 +36,21 @@ export function startFollowing(desk, pane) {
 const shown = (pane) => pane.querySelector("[data-visit-pane]");
 
 // While somebody types or has chosen another time, their work stays.
+function isWorking(pane) {
+  return isActing(pane) || Boolean(pane.querySelector(".slots input:checked:not([data-own])"));
+}
+
 function isBusy(pane) {
-  return isActing(pane) || Boolean(pane.querySelector(".slots input:checked:not([data-own])")) || Boolean(pane.querySelector(".htmx-request"));
+  return isWorking(pane) || Boolean(pane.querySelector(".htmx-request"));
+}
+
+function address(pane) {
+  const visit = shown(pane)?.dataset.visitPane;
+  return visit && `/desk/visits/${visit}`;
 }
 
 function reload(pane) {
-  const visit = shown(pane)?.dataset.visitPane;
-  if (visit) window.htmx.ajax("GET", `/desk/visits/${visit}`, { target: "#pane" });
+  if (address(pane)) window.htmx.ajax("GET", address(pane), { target: "#pane" });
 }
 
 // A row that reads differently than before lights up for a moment.

@@ -1,5 +1,5 @@
 // The doctor's screen follows the queue and the visits; what the doctor does is sent and answered by htmx.
-import { closeAct, isActing, startActs } from "./desk_acts.js";
+import { closeAct, isActing, keepWork, startActs } from "./desk_acts.js";
 import { startClock } from "./desk_clock.js";
 import { live } from "./live.js";
 import { later, refresh, startPieces } from "./pieces.js";
@@ -11,6 +11,7 @@ const again = later(() => refresh(...(isActing(now) ? ["#my-visits"] : ["#now", 
 
 startPieces();
 startActs(now);
+keepWork(now, isActing, () => true);
 startClock(page);
 live.join("subscribe", { doctorId: page.dataset.myDay });
 live.join("subscribe", { topic: "appointments" });
