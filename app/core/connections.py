@@ -81,6 +81,18 @@ def execute_with_commit(connection: Connection, statement: Executable, values: d
     info[_WITH_COMMIT].append((connection, statement, values))
 
 
+def execute_in_turn(connection: Connection, *statements: str) -> list[Any]:
+    """Send SQL without parameters as one message; each statement sees what was committed until it began.
+
+    The rows of the last one.
+    """
+    with connection.connection.cursor() as cursor:
+        cursor.execute("; ".join(statements), prepare=False)  # type: ignore[call-arg]
+        while cursor.nextset():  # type: ignore[attr-defined]
+            pass
+        return list(cursor.fetchall())
+
+
 def _commit(connection: Any) -> None:
     waiting = connection.record_info.get(_WITH_COMMIT)
     if not waiting:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, String, UniqueConstraint
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import BigInteger, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.core import clock
 from app.core.ids import new_id
 from app.core.models import TenantModel
 from app.core.tenant import db, require_clinic
@@ -30,10 +30,26 @@ def next_number(name: str, period: str = "") -> int:
 
 def next_numbers(name: str, period: str, count: int) -> range:
     """The next `count` numbers at once, for as many rows of one transaction."""
-    values = {"id": new_id(), "clinic_id": require_clinic(), "name": name, "period": period, "last": count}
-    statement = insert(NumberSeries).values(values)
-    statement = statement.on_conflict_do_update(
-        index_elements=["clinic_id", "name", "period"], set_={"last": NumberSeries.last + count}
-    )
-    last = int(db.session.execute(statement.returning(NumberSeries.last)).scalar_one())
+    session = db.session()
+    session.flush()  # whatever else is locked is locked before the series
+    values = {"id": new_id(), "clinic_id": require_clinic(), "name": name, "period": period, "count": count}
+    last = int(session.connection().execute(_NEXT, {**values, "now": clock.now()}).scalar_one())
     return range(last - count + 1, last + 1)
+
+
+def taking(count: str, source: str = "") -> str:
+    """SQL that takes as many numbers as the SQL `count` says and returns the `last` of them.
+
+    Parameters: id, clinic_id, name, period, now.
+    """
+    return f"""
+insert into number_series (id, clinic_id, name, period, last, created_at, updated_at)
+select cast(:id as uuid), cast(:clinic_id as uuid), :name, :period, {count}, cast(:now as timestamptz),
+  cast(:now as timestamptz) {source}
+on conflict (clinic_id, name, period) do update set last = number_series.last + excluded.last,
+  updated_at = excluded.updated_at
+returning last
+"""  # noqa: S608 - constants
+
+
+_NEXT = text(taking("cast(:count as bigint)"))

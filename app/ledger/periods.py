@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from flask_babel import gettext as _
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
 
 from app.core import clock
+from app.core.connections import execute_in_turn
 from app.core.errors import Conflict
 from app.core.ids import new_id
 from app.core.principal import find_principal
@@ -33,9 +35,7 @@ def booking_day() -> date:
     known = session.info.get(_DAY)
     if known is not None and known[0] is session.get_transaction() and known[1] == require_clinic():
         return known[2]  # type: ignore[no-any-return]
-    # A statement of its own: the next one must see what was committed while this one waited.
-    db.session.execute(select(func.pg_advisory_xact_lock_shared(_lock_key())))
-    today, closed = clock.today(settings_in_scope().zone), closed_until()
+    today, closed = clock.today(settings_in_scope().zone), _closed_under_lock(session)
     on = today if closed is None or closed < today else closed + timedelta(days=1)
     if not session.in_nested_transaction():  # a savepoint that is rolled back lets go of the lock
         session.info[_DAY] = (session.get_transaction(), require_clinic(), on)
@@ -47,12 +47,20 @@ def closed_until() -> date | None:
     return db.session.scalar(select(func.max(LedgerPeriod.last_on)))
 
 
+def _closed_under_lock(session: Session) -> date | None:
+    """`closed_until` as it is once no close is under way: it is asked after the lock is there, in the same message."""
+    session.flush()  # rows that are locked by being changed come before the books
+    ((closed,),) = execute_in_turn(session.connection(), f"select pg_advisory_xact_lock_shared({_LOCK})", _CLOSED)
+    return closed  # type: ignore[no-any-return]
+
+
 def lock_books() -> None:
     """Wait until nobody is booking, and let nobody book until the end of this transaction.
 
     A writer that waits for another one behind this lock is let past by PostgreSQL, so that no two wait for each other.
     """
-    db.session.execute(select(func.pg_advisory_xact_lock(_lock_key())))
+    require_clinic()
+    db.session.execute(text(f"select pg_advisory_xact_lock({_LOCK})"))
 
 
 def close_books(on: date) -> LedgerPeriod:
@@ -78,5 +86,6 @@ def _first_day(on: date) -> date:
     return min(first, on) if first else on
 
 
-def _lock_key() -> object:
-    return func.hashtextextended(f"ledger-period:{require_clinic()}", 0)
+# Of the clinic in scope, which the second wall knows.
+_LOCK = "hashtextextended('ledger-period:' || current_setting('app.clinic_id'), 0)"
+_CLOSED = "select max(last_on) from ledger_period where clinic_id = current_setting('app.clinic_id')::uuid"

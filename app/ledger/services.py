@@ -8,16 +8,16 @@ from datetime import date
 from typing import Any, NoReturn
 
 from flask_babel import gettext as _
-from sqlalchemy import BigInteger, String, Uuid, bindparam, select, text
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy import select, text
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, make_transient_to_detached
 
 from app.core import clock
+from app.core.connections import execute_with_commit
 from app.core.errors import Conflict
 from app.core.ids import new_id
-from app.core.models import AwareTime
 from app.core.money import Money
-from app.core.series import next_numbers
+from app.core.series import taking
 from app.core.tenant import db, require_clinic
 from app.core.together import told_of
 from app.core.transaction import before_commit
@@ -92,19 +92,22 @@ def post(
     `source_key` tells several facts of one kind about one row apart. Lines of zero are left out. Raises Unbalanced.
     """
     posting = Posting(kind, lines, source, memo, source_key)
-    return _book(posting) or find_entry(kind, source, source_key) or _vanished(posting)
+    return _book(posting) or find_entry(kind, source, source_key) or _book_on_new_accounts(posting)
 
 
 def _book(posting: Posting) -> JournalEntry | None:
-    """Write the entry and its lines by one statement; None for a fact that is booked already."""
+    """Write the entry and its lines by one statement; None for a fact that is booked already, or on an account that
+    the clinic lacks.
+    """
     booked = [line for line in posting.lines if line.amount]
     _check_balance(booked)
-    entry = _head(posting, booking_day())
+    entry, session = _head(posting, booking_day()), db.session()
     entry.clinic_id, entry.line_count, entry.booked_at = require_clinic(), len(booked), clock.now()
-    account_ids, session = _account_ids(), db.session()
+    entry.created_at = entry.updated_at = entry.booked_at
+    entry.number = entry.reverses_id = None
     session.flush()  # what is booked comes before its entry
     head = {name: getattr(entry, name) for name in _HEAD}
-    if not session.execute(_BOOK, {**head, **_columns_of(booked, account_ids)}).rowcount:
+    if not session.connection().exec_driver_sql(_BOOK, {**head, **_columns_of(booked)}).rowcount:
         return None
     make_transient_to_detached(entry)
     told_of(session, entry)
@@ -116,39 +119,49 @@ _HEAD = (
     "id", "clinic_id", "kind", "source_table", "source_id", "source_key", "memo", "booked_at", "booked_on",
     "line_count",
 )  # fmt: skip
-_BOOK = text("""
-with booked as (
+_BOOK = """
+with line as (
+  select * from unnest(cast(%(line_ids)s as uuid[]), cast(%(codes)s as text[]), cast(%(patient_ids)s as uuid[]),
+    cast(%(currencies)s as text[]), cast(%(debits)s as bigint[]), cast(%(credits)s as bigint[])) with ordinality
+    as line (id, code, patient_id, currency, debit, credit, place)
+), account as (
+  select id, code from ledger_account
+  where clinic_id = cast(%(clinic_id)s as uuid) and code = any(cast(%(codes)s as text[]))
+), booked as (
   insert into journal_entry (id, clinic_id, kind, source_table, source_id, source_key, memo, booked_at, booked_on,
     line_count, created_at, updated_at)
-  values (:id, :clinic_id, :kind, :source_table, :source_id, :source_key, :memo, :booked_at, :booked_on, :line_count,
-    :booked_at, :booked_at)
+  select cast(%(id)s as uuid), cast(%(clinic_id)s as uuid), %(kind)s, %(source_table)s, cast(%(source_id)s as uuid),
+    %(source_key)s, %(memo)s, %(booked_at)s, %(booked_on)s, %(line_count)s, %(booked_at)s, %(booked_at)s
+  where not exists (select from line where code not in (select code from account))
   on conflict (clinic_id, kind, source_table, source_id, source_key) do nothing
   returning id
 )
 insert into journal_line (id, clinic_id, entry_id, position, account_id, patient_id, currency, debit_minor,
   credit_minor, created_at, updated_at)
-select line.id, :clinic_id, booked.id, line.place - 1, line.account_id, line.patient_id, line.currency, line.debit,
-  line.credit, :booked_at, :booked_at
-from booked, unnest(:line_ids, :account_ids, :patient_ids, :currencies, :debits, :credits) with ordinality
-  as line (id, account_id, patient_id, currency, debit, credit, place)
-""").bindparams(
-    *(bindparam(name, type_=Uuid(as_uuid=False)) for name in ("id", "clinic_id", "source_id")),
-    *(bindparam(name, type_=ARRAY(Uuid(as_uuid=False))) for name in ("line_ids", "account_ids", "patient_ids")),
-    *(bindparam(name, type_=ARRAY(BigInteger)) for name in ("debits", "credits")),
-    bindparam("currencies", type_=ARRAY(String)),
-    bindparam("booked_at", type_=AwareTime),
-)
+select line.id, cast(%(clinic_id)s as uuid), booked.id, line.place - 1, account.id, line.patient_id, line.currency,
+  line.debit, line.credit, %(booked_at)s, %(booked_at)s
+from booked cross join line join account on account.code = line.code
+"""
 
 
-def _columns_of(lines: Sequence[Line], account_ids: Mapping[str, str]) -> dict[str, list[Any]]:
+def _columns_of(lines: Sequence[Line]) -> dict[str, list[Any]]:
     return {
         "line_ids": [new_id() for _line in lines],
-        "account_ids": [account_ids[line.account_code] for line in lines],
+        "codes": [str(line.account_code) for line in lines],
         "patient_ids": [line.patient_id for line in lines],
         "currencies": [line.amount.currency for line in lines],
         "debits": [line.debit.minor if line.debit is not None else 0 for line in lines],
         "credits": [line.credit.minor if line.credit is not None else 0 for line in lines],
     }
+
+
+def _book_on_new_accounts(posting: Posting) -> JournalEntry:
+    """For a clinic that lacks an account of the standard chart. Raises KeyError for one that is not in it."""
+    codes = _account_ids().keys()
+    for line in posting.lines:
+        if line.account_code not in codes:
+            raise KeyError(line.account_code)
+    return _book(posting) or _vanished(posting)
 
 
 def _vanished(posting: Posting) -> NoReturn:
@@ -282,14 +295,17 @@ def _opposite(line: JournalLine) -> Line:
     return Line(line.account_id, debit=amount, patient_id=line.patient_id)
 
 
-_UNNUMBERED = select(JournalEntry.id).where(JournalEntry.number.is_(None)).order_by(JournalEntry.id)
-_GIVE_NUMBER = text("update journal_entry set number = :number where id = :id")
-
-
 def _number_entries(session: Session) -> None:
     """Number what this transaction wrote, last of all: other writers of the clinic wait only for its commit."""
-    entry_ids = session.scalars(_UNNUMBERED).all()
-    if entry_ids:
-        numbers = next_numbers("journal", "", len(entry_ids))
-        pairs = zip(numbers, entry_ids, strict=True)
-        session.execute(_GIVE_NUMBER, [{"number": number, "id": entry_id} for number, entry_id in pairs])
+    values = {"id": new_id(), "clinic_id": require_clinic(), "name": "journal", "period": "", "now": clock.now()}
+    execute_with_commit(session.connection(), _NUMBER_ENTRIES, values)
+
+
+_NUMBER_ENTRIES = text(f"""
+with unnumbered as (
+  select id, row_number() over (order by id) as place, count(*) over () as many
+  from journal_entry where clinic_id = cast(:clinic_id as uuid) and number is null
+), series as ({taking("max(many)", "from unnumbered having count(*) > 0")})
+update journal_entry set number = series.last - unnumbered.many + unnumbered.place
+from unnumbered, series where journal_entry.id = unnumbered.id
+""")  # noqa: S608 - constants

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import bindparam, create_engine, func, literal, select, text, update
+from sqlalchemy import create_engine, func, literal, select, text
 from sqlalchemy.exc import DBAPIError
 
 from app.core import connections
@@ -104,10 +104,8 @@ def test_rows_and_refused_statements_are_rolled_back_as_ever(clinic: Any) -> Non
 
 def rename(clinic_id: str, **values: Any) -> None:
     """Give the clinic a name together with the commit."""
-    table: Any = Clinic.__table__
-    execute_with_commit(
-        db.session.connection(), update(table).where(table.c.id == bindparam("which")), {"which": clinic_id, **values}
-    )
+    renaming = text("update clinic set name = :name where id = cast(:which as uuid)")
+    execute_with_commit(db.session.connection(), renaming, {"which": clinic_id, **values})
 
 
 def name_of(clinic_id: str) -> str | None:

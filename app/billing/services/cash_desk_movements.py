@@ -14,6 +14,7 @@ from app.core.ids import new_id
 from app.core.money import Money
 from app.core.principal import find_principal
 from app.core.tenant import db
+from app.core.together import insert_together
 from app.ledger.services import booking_day
 from app.payments.models import DESK, ORIGINAL, Payment, Refund, TenderKind
 from app.tenancy.queries import settings_in_scope
@@ -81,8 +82,7 @@ def add_movement(
         person_id=principal.user_id if principal else None,
         **columns,
     )
-    db.session.add(movement)
-    db.session.flush()
+    insert_together(movement)
     return movement
 
 

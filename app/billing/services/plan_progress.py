@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from flask_babel import gettext as _
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from app.billing.events import PaymentPlanUpdated
 from app.billing.models import OWED, Invoice, InvoiceStatus, PaymentPlan, PaymentPlanStatus
 from app.core import clock
-from app.core.tenant import db
+from app.core.tenant import db, read_kept, scoped
 from app.events.services import publish
 from app.tenancy.queries import settings_in_scope
 
@@ -29,10 +29,16 @@ def follow_invoice(invoice: Invoice) -> None:
 
 def plan_of_invoice(invoice_id: str) -> PaymentPlan | None:
     """The latest plan of an invoice that was not cancelled."""
-    wanted = select(PaymentPlan).where(
-        PaymentPlan.invoice_id == invoice_id, PaymentPlan.status != PaymentPlanStatus.CANCELLED
-    )
-    return db.session.scalar(wanted.order_by(PaymentPlan.created_at.desc()).limit(1))
+    plan_id = read_kept(_PLAN, {"invoice": invoice_id}).scalar()
+    return db.session.get_one(PaymentPlan, plan_id) if plan_id is not None else None
+
+
+_PLAN = scoped(
+    select(PaymentPlan.id)
+    .where(PaymentPlan.invoice_id == bindparam("invoice"), PaymentPlan.status != PaymentPlanStatus.CANCELLED)
+    .order_by(PaymentPlan.created_at.desc())
+    .limit(1)
+)
 
 
 def status_of(plan: PaymentPlan, invoice: Invoice) -> PaymentPlanStatus:

@@ -9,15 +9,18 @@ from app.billing.numbering import RECEIPTS, next_document_number
 from app.core import clock
 from app.core.ids import new_id
 from app.core.tenant import db
+from app.core.together import insert_together
 from app.payments.models import Payment
 from app.tenancy.queries import settings_in_scope
 
 
 def issue_receipt(payment: Payment) -> Receipt:
     """The receipt of a locked payment; a second call finds the first one's."""
-    known = _receipt_of(payment.split_id or payment.id)
-    if known is not None:
-        return known
+    return _receipt_of(payment.split_id or payment.id) or new_receipt(payment)
+
+
+def new_receipt(payment: Payment) -> Receipt:
+    """The receipt of a locked payment that is known to have none."""
     receipt = Receipt(
         id=new_id(),
         number=next_document_number(RECEIPTS, settings_in_scope().receipt_prefix),
@@ -25,8 +28,7 @@ def issue_receipt(payment: Payment) -> Receipt:
         patient_id=payment.patient_id,
         issued_at=clock.now(),
     )
-    db.session.add(receipt)
-    db.session.flush()
+    insert_together(receipt)
     return receipt
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from flask_babel import gettext as _
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
 from app.billing.models import (
     COVERING,
@@ -31,7 +31,7 @@ from app.billing.subscription_events import SubscriptionPaymentDue, Subscription
 from app.catalog.queries import rule_of
 from app.core import clock
 from app.core.ids import new_id
-from app.core.tenant import db
+from app.core.tenant import db, read_kept, scoped
 from app.events.services import publish
 from app.scheduling.queries import local_day
 from app.tenancy.queries import settings_in_scope
@@ -110,10 +110,10 @@ def begin_paid_period(invoice_id: str) -> Subscription | None:
 
     The invoice is locked by who settled it.
     """
-    wanted = select(SubscriptionPeriod).where(SubscriptionPeriod.invoice_id == invoice_id)
-    period = db.session.scalar(wanted)
-    if period is None:
+    period_id = read_kept(_BILLED, {"invoice": invoice_id}).scalar()
+    if period_id is None:
         return None
+    period = db.session.get_one(SubscriptionPeriod, period_id)
     subscription = lock_row(period.subscription_id)
     if period.number != subscription.period_number + 1 or subscription.status == SubscriptionStatus.CANCELLED:
         return subscription
@@ -125,6 +125,9 @@ def begin_paid_period(invoice_id: str) -> Subscription | None:
         SubscriptionRenewed.about(subscription, period_number=subscription.period_number, invoice_id=period.invoice_id)
     )
     return subscription
+
+
+_BILLED = scoped(select(SubscriptionPeriod.id).where(SubscriptionPeriod.invoice_id == bindparam("invoice")))
 
 
 def _close_period(subscription: Subscription) -> None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from flask_babel import gettext as _
-from sqlalchemy import select
+from sqlalchemy import bindparam, exists, inspect, select
 
 from app.billing.events import InvoicePaid, InvoiceUpdated, PaymentLeftOver
-from app.billing.models import Invoice, InvoiceAllocation, InvoiceStatus, PlannedAllocation
+from app.billing.models import Invoice, InvoiceAllocation, InvoiceStatus, PlannedAllocation, Receipt
 from app.billing.services.discounts import discount_stands
 from app.billing.services.invoices import facts, lock_invoice, open_invoice
 from app.billing.services.plan_progress import follow_invoice
-from app.billing.services.receipts import issue_receipt
+from app.billing.services.receipts import new_receipt
 from app.billing.services.visits import (
     confirm_paid_visit,
     invoice_that_counts,
@@ -23,7 +24,8 @@ from app.billing.services.visits import (
 from app.billing.services.write_offs import reinstate_invoice
 from app.core.ids import new_id
 from app.core.money import Money
-from app.core.tenant import db
+from app.core.tenant import db, read_kept, scoped
+from app.core.together import insert_together
 from app.events.services import publish
 from app.ledger.accounts import AccountCode
 from app.ledger.services import credit, debit, post
@@ -37,19 +39,45 @@ def take_payment(payment: Payment) -> None:
 
     The payment is locked, as every change of one is.
     """
-    issue_receipt(payment)
-    planned = planned_allocations(payment)
+    known = _known_of(payment)
+    if not known.receipt:
+        new_receipt(payment)
+    planned = planned_allocations(payment) if known.planned else []
     lock_invoices([item.invoice_id for item in planned])
     for item in planned:
         most = item.amount - _applied_so_far(item.invoice_id, payment)
         if most.minor > 0:
             use_payment(payment, item.invoice_id, most)
     if planned and not payment.at_desk:  # who takes more at the desk knows it
-        _tell_left_over(payment, planned[-1].invoice_id)
+        _tell_left_over(payment, planned[-1].invoice_id, unallocated(payment))
     if payment.invoice_id is not None:
-        used_for = use_payment(payment, payment.invoice_id)
-        if used_for is not None:
-            _tell_left_over(payment, used_for.id)
+        used = _use(payment, payment.invoice_id, known.visit)
+        if used is not None:
+            _tell_left_over(payment, used.invoice.id, used.left)
+
+
+def _known_of(payment: Payment) -> Any:
+    """Whether it has its `receipt` and is `planned` for several invoices, and the `visit` of its own invoice."""
+    asked = {"payment": payment.id, "first": payment.split_id or payment.id, "invoice": payment.invoice_id}
+    return read_kept(_KNOWN, asked).one()
+
+
+_KNOWN = scoped(
+    select(
+        exists().where(Receipt.payment_id == bindparam("first")).label("receipt"),
+        exists().where(PlannedAllocation.payment_id == bindparam("payment")).label("planned"),
+        select(Invoice.appointment_id).where(Invoice.id == bindparam("invoice")).scalar_subquery().label("visit"),
+    )
+)
+
+
+class _Used(NamedTuple):
+    """The invoice that money of a payment was used for, and what is left of the payment: below zero where more of it
+    was refunded than settles nothing.
+    """
+
+    invoice: Invoice
+    left: Money
 
 
 def use_payment(payment: Payment, invoice_id: str, most: Money | None = None) -> Invoice | None:
@@ -57,17 +85,21 @@ def use_payment(payment: Payment, invoice_id: str, most: Money | None = None) ->
 
     The invoice that took it, another one where the visit's own is void; None where the visit takes no money any more.
     """
-    appointment_id = _visit_of(invoice_id)
+    used = _use(payment, invoice_id, _visit_of(invoice_id), most)
+    return used.invoice if used is not None else None
+
+
+def _use(payment: Payment, invoice_id: str, appointment_id: str | None, most: Money | None = None) -> _Used | None:
     if appointment_id is None:
-        return settle_invoice(lock_invoice(invoice_id), payment, most)
+        return _settle(lock_invoice(invoice_id), payment, most)
     appointment = lock_visit(appointment_id)
     invoice = invoice_that_counts(lock_invoice(invoice_id), appointment)
     if not may_take_money(appointment, invoice, payment):
         tell_late_payment(appointment, invoice, payment)
         return None
-    settle_invoice(invoice, payment, most)
+    used = _settle(invoice, payment, most)
     confirm_paid_visit(appointment, invoice, payment)
-    return invoice
+    return used
 
 
 def lock_invoices(invoice_ids: Sequence[str]) -> None:
@@ -96,10 +128,14 @@ def settle_invoice(invoice: Invoice, payment: Payment, most: Money | None = None
 
     Money for a debt that was given up brings the debt back first.
     """
+    return _settle(invoice, payment, most).invoice
+
+
+def _settle(invoice: Invoice, payment: Payment, most: Money | None) -> _Used:
     allocations = _allocations_of(payment)
     free = _unallocated(payment, allocations)
     if free.minor <= 0 or free.currency != invoice.currency:
-        return invoice
+        return _Used(invoice, free)
     if invoice.status == InvoiceStatus.DRAFT and discount_stands(invoice):
         open_invoice(invoice)
     elif invoice.status == InvoiceStatus.WRITTEN_OFF:
@@ -108,12 +144,11 @@ def settle_invoice(invoice: Invoice, payment: Payment, most: Money | None = None
     used = min(free, due, most if most is not None else free)
     if used.minor > 0:
         _apply(invoice, allocations.get(invoice.id) or _new_allocation(invoice, payment), used)
-    return invoice
+    return _Used(invoice, free - used)
 
 
-def _tell_left_over(payment: Payment, invoice_id: str) -> None:
+def _tell_left_over(payment: Payment, invoice_id: str, left: Money) -> None:
     """Staff hear of money that settles nothing."""
-    left = unallocated(payment)
     if left.minor > 0:
         publish(
             PaymentLeftOver(
@@ -146,7 +181,7 @@ def _allocations_of(payment: Payment) -> dict[str, InvoiceAllocation]:
 
 
 def _new_allocation(invoice: Invoice, payment: Payment) -> InvoiceAllocation:
-    allocation = InvoiceAllocation(
+    return InvoiceAllocation(
         id=new_id(),
         invoice_id=invoice.id,
         payment_id=payment.id,
@@ -154,8 +189,6 @@ def _new_allocation(invoice: Invoice, payment: Payment) -> InvoiceAllocation:
         applied_minor=0,
         returned_minor=0,
     )
-    db.session.add(allocation)
-    return allocation
 
 
 def take_back(invoice: Invoice, allocation: InvoiceAllocation, amount: Money) -> None:
@@ -175,6 +208,8 @@ def _apply(invoice: Invoice, allocation: InvoiceAllocation, used: Money) -> None
     allocation.applied_minor += used.minor
     invoice.paid_minor += used.minor
     _show_status(invoice)
+    if inspect(allocation).transient:
+        insert_together(allocation)
     db.session.flush()
     post(
         APPLIED,

@@ -30,12 +30,16 @@ REFUND_STATES = {
 
 def apply_fact(payment_id: str, fact: GatewayPayment) -> Payment:
     """Take in what the gateway says about one attempt at our order. Raises NotFound or FactRefused."""
-    payment = locked(payment_id)
+    return apply_fact_to(locked(payment_id), fact)
+
+
+def apply_fact_to(payment: Payment, fact: GatewayPayment) -> Payment:
+    """`apply_fact` for a payment that has just been locked."""
     _check_payment(payment, fact)
     attempt = _attempt(payment, fact.payment_id)
     came = _merge(attempt, fact)
     fee = _note_fee(attempt, fact, came)
-    settle(payment)
+    settle(payment, operations_moved=False)
     if came:
         book_capture(payment, attempt, came)
         review_capture(payment)
@@ -52,7 +56,7 @@ def apply_release(payment_id: str, gateway_payment_id: str, amount: Money) -> Pa
     attempt = _attempt(payment, gateway_payment_id)
     attempt.authorized_minor = max(attempt.authorized_minor, amount.minor)
     attempt.voided_minor = max(attempt.voided_minor, amount.minor)
-    settle(payment)
+    settle(payment, operations_moved=False)
     return payment
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import exists, select
+from sqlalchemy import Exists, exists, select
 
 from app.core import clock
 from app.core.ids import new_id
@@ -178,9 +179,13 @@ def watch(payment: Payment) -> None:
 
 def in_doubt(payment: Payment) -> bool:
     """Whether an operation of the payment has an unknown outcome."""
-    wanted = exists().where(
-        PaymentOperation.payment_id == payment.id,
+    return bool(db.session.scalar(select(doubtful(payment.id))))
+
+
+def doubtful(payment_id: Any) -> Exists:
+    """`in_doubt` as SQL."""
+    return exists().where(
+        PaymentOperation.payment_id == payment_id,
         PaymentOperation.status == OperationStatus.UNKNOWN,
         PaymentOperation.kind != OperationKind.FETCH,
     )
-    return bool(db.session.scalar(select(wanted)))

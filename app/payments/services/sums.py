@@ -2,33 +2,67 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
-from sqlalchemy.orm import selectinload
+from typing import Any
+
+from sqlalchemy import Exists, Select, bindparam, exists, select
+from sqlalchemy.orm.attributes import set_committed_value
 
 from app.core import clock
 from app.core.errors import NotFound
 from app.core.sockets import clinic_room, push
-from app.core.tenant import db
+from app.core.tenant import db, read_kept, scoped
 from app.events.services import publish
 from app.payments.events import BillingPaymentUpdated, PaymentFailed
 from app.payments.models import Payment, PaymentAttempt, PaymentStatus, Refund, RefundStatus
-from app.payments.services.operations import in_doubt
+from app.payments.services.operations import doubtful, in_doubt
 
 REFUND_PENDING = frozenset({RefundStatus.REQUESTED, RefundStatus.APPROVED, RefundStatus.SENT})
 
 
 def locked(payment_id: str) -> Payment:
     """The payment under its row lock, read anew with what belongs to it. Lock it before an invoice. Raises NotFound."""
-    payment = db.session.scalar(
-        select(Payment)
-        .where(Payment.id == payment_id)
-        .with_for_update(key_share=True)  # two that have written rows referring to it must not wait for each other
-        .options(selectinload(Payment.attempts), selectinload(Payment.refunds))
-        .execution_options(populate_existing=True)
-    )
+    payment = lock_first(select(Payment).where(Payment.id == payment_id))
     if payment is None:
         raise NotFound
     return payment
+
+
+def lock_first(wanted: Select[tuple[Payment]]) -> Payment | None:
+    """`locked` for the payment that a select finds."""
+    payment = db.session.scalar(
+        # Two that have written rows referring to it must not wait for each other.
+        wanted.with_for_update(of=Payment, key_share=True).execution_options(populate_existing=True)
+    )
+    if payment is not None:
+        _read_what_belongs_to(payment)
+    return payment
+
+
+def _read_what_belongs_to(payment: Payment) -> None:
+    """Asked once the lock is there, and not for what most payments do not have."""
+    found = read_kept(_BELONGINGS, {"payment": payment.id}).one()
+    for name, model in (("attempts", PaymentAttempt), ("refunds", Refund)):
+        set_committed_value(payment, name, _rows(model, payment) if getattr(found, name) else [])
+    if payment.in_doubt != found.in_doubt:
+        payment.in_doubt = found.in_doubt
+
+
+def _rows(model: type[PaymentAttempt | Refund], payment: Payment) -> list[Any]:
+    wanted = select(model).where(model.payment_id == payment.id).order_by(model.id)
+    return list(db.session.scalars(wanted.execution_options(populate_existing=True)))
+
+
+def _any(model: type[PaymentAttempt | Refund]) -> Exists:
+    return exists().where(model.payment_id == bindparam("payment"))
+
+
+_BELONGINGS = scoped(
+    select(
+        _any(PaymentAttempt).label("attempts"),
+        _any(Refund).label("refunds"),
+        doubtful(bindparam("payment")).label("in_doubt"),
+    )
+)
 
 
 def locked_refund(refund_id: str) -> Refund:
@@ -39,10 +73,14 @@ def locked_refund(refund_id: str) -> Refund:
     return next(refund for refund in locked(payment_id).refunds if refund.id == refund_id)
 
 
-def settle(payment: Payment) -> None:
-    """Recompute the sums, and tell whoever waits for the status. The last step of every change."""
+def settle(payment: Payment, *, operations_moved: bool = True) -> None:
+    """Recompute the sums, and tell whoever waits for the status. The last step of every change.
+
+    Without `operations_moved`, no operation of the payment has changed since it was locked.
+    """
     before = payment.status
-    payment.in_doubt = in_doubt(payment)  # asks the database first, so that the row is written once
+    if operations_moved:
+        payment.in_doubt = in_doubt(payment)  # asks the database first, so that the row is written once
     _add_up(payment)
     _describe(payment)
     db.session.flush()
@@ -105,5 +143,5 @@ def _announce(payment: Payment) -> None:
             )
         )
     news = {"paymentId": payment.id, "status": payment.status, "invoiceId": payment.invoice_id}
-    push("payment", news, clinic_room(payment.clinic_id, "payments"))
-    push("payment", news, clinic_room(payment.clinic_id, "patient", payment.patient_id))
+    rooms = clinic_room(payment.clinic_id, "payments"), clinic_room(payment.clinic_id, "patient", payment.patient_id)
+    push("payment", news, *rooms)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import Insert, bindparam, literal, select
+from sqlalchemy import Insert, Select, bindparam, literal, select
 from sqlalchemy.dialects.postgresql import insert
 
 from app.core import clock
@@ -26,10 +26,11 @@ from app.payments.gateways.base import Gateway, GatewayNotice, NoticeKind
 from app.payments.models import Payment, PaymentAttempt, WebhookEvent, WebhookStatus
 from app.payments.services.asking import ask_gateway
 from app.payments.services.disputes import apply_dispute_fact
-from app.payments.services.facts import apply_fact, apply_refund_fact, apply_release
+from app.payments.services.facts import apply_fact_to, apply_refund_fact, apply_release
 from app.payments.services.gateway import CHANNEL, CallInsideTransaction, call, open_account, unavailable
 from app.payments.services.operations import orders_opened
 from app.payments.services.refusals import note_refusal
+from app.payments.services.sums import lock_first
 from app.payments.services.waiting import wake_inbox
 from app.tenancy.models import Clinic
 from app.tenancy.providers import ResolvedAccount, account_with_id, known_accounts
@@ -277,18 +278,18 @@ def _process(webhook_id: str, confirmed: GatewayNotice | None = None) -> _Ask | 
         return None
     if confirmed is None and not adapter.signs_webhooks:
         return _Hint(adapter, notice)
-    payment = find_payment(webhook.gateway, notice)
+    payment = _first(lock_first(wanted) for wanted in _payments_named_by(webhook.gateway, notice))
     if payment is None:
         raise NotKnownYet("no payment of ours is known for it")
     _check_account(webhook, payment)
     if confirmed is not None and notice.dispute is not None:
-        _apply(payment.id, replace(notice, payment=None, refund=None))
+        _apply(payment, replace(notice, payment=None, refund=None))
     if _must_ask(adapter, notice):
         if payment.order_id is None and notice.order_id not in orders_opened(payment):
             raise NotKnownYet("its order is only being opened")
         webhook.payment_id = payment.id
         return _Ask(payment.id, notice.refund_id)
-    _apply(payment.id, notice)
+    _apply(payment, notice)
     webhook.payment_id = payment.id  # now, so that the row is written once
     _finish(webhook, WebhookStatus.PROCESSED)
     return None
@@ -306,22 +307,22 @@ def _claimed(webhook_id: str) -> WebhookEvent | None:
 
 def find_payment(gateway: str, notice: GatewayNotice) -> Payment | None:
     """The payment that a notice is about: by its order, by the gateway's payment, or by our own reference."""
+    return _first(db.session.scalar(wanted) for wanted in _payments_named_by(gateway, notice))
+
+
+def _first(found: Iterator[Payment | None]) -> Payment | None:
+    return next((payment for payment in found if payment is not None), None)
+
+
+def _payments_named_by(gateway: str, notice: GatewayNotice) -> Iterator[Select[tuple[Payment]]]:
+    payments = select(Payment).where(Payment.provider == gateway)
     if notice.order_id:
-        wanted = select(Payment).where(Payment.provider == gateway, Payment.order_id == notice.order_id)
-        payment = db.session.scalar(wanted)
-        if payment is not None:
-            return payment
+        yield payments.where(Payment.order_id == notice.order_id)
     if notice.payment_id:
-        payment = db.session.scalar(
-            select(Payment)
-            .join(PaymentAttempt, PaymentAttempt.payment_id == Payment.id)
-            .where(Payment.provider == gateway, PaymentAttempt.gateway_payment_id == notice.payment_id)
-        )
-        if payment is not None:
-            return payment
-    if not is_id(notice.reference):
-        return None
-    return db.session.scalar(select(Payment).where(Payment.provider == gateway, Payment.id == notice.reference))
+        attempts = payments.join(PaymentAttempt, PaymentAttempt.payment_id == Payment.id)
+        yield attempts.where(PaymentAttempt.gateway_payment_id == notice.payment_id)
+    if is_id(notice.reference):
+        yield payments.where(Payment.id == notice.reference)
 
 
 def _must_ask(adapter: Gateway[Any], notice: GatewayNotice) -> bool:
@@ -335,16 +336,17 @@ def _must_ask(adapter: Gateway[Any], notice: GatewayNotice) -> bool:
     return notice.payment is None
 
 
-def _apply(payment_id: str, notice: GatewayNotice) -> None:
+def _apply(payment: Payment, notice: GatewayNotice) -> None:
+    """Take in what the notice says about the payment that was just locked."""
     if notice.payment is not None:
-        apply_fact(payment_id, notice.payment)
+        apply_fact_to(payment, notice.payment)
     if notice.refund is not None:
         if notice.automatic_refund:
-            apply_release(payment_id, notice.refund.payment_id, notice.refund.amount)
+            apply_release(payment.id, notice.refund.payment_id, notice.refund.amount)
         else:
-            apply_refund_fact(payment_id, notice.refund)
+            apply_refund_fact(payment.id, notice.refund)
     if notice.dispute is not None:
-        apply_dispute_fact(payment_id, notice.dispute)
+        apply_dispute_fact(payment.id, notice.dispute)
 
 
 def _finish(webhook: WebhookEvent | None, status: WebhookStatus, error: str = "") -> None:
