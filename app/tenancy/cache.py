@@ -13,7 +13,7 @@ from sqlalchemy import select
 from app.core.api import dump
 from app.core.cache.changes import STALENESS_SECONDS
 from app.core.cache.layers import Cache
-from app.core.cache.regions import CLINIC_SETTINGS, PROVIDER_ACCOUNTS, Region
+from app.core.cache.regions import CLINIC_SETTINGS, PROVIDER_ACCOUNT_COPIES, PROVIDER_ACCOUNTS, Region
 from app.core.cache.rows import changed_here, hangs_on, listen
 from app.core.redis_guard import guarded_redis
 from app.core.tenant import all_tenants, db, require_clinic
@@ -63,5 +63,6 @@ def _every_clinic(_account_id: str) -> list[str]:
 
 listen(_drop)
 hangs_on(CLINIC_SETTINGS, Clinic)
-hangs_on(PROVIDER_ACCOUNTS, ProviderAccount)
-hangs_on(PROVIDER_ACCOUNTS, GlobalProviderAccount, clinics=_every_clinic)
+for region in (PROVIDER_ACCOUNTS, PROVIDER_ACCOUNT_COPIES):
+    hangs_on(region, ProviderAccount)
+    hangs_on(region, GlobalProviderAccount, clinics=_every_clinic)

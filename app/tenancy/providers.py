@@ -18,7 +18,7 @@ import orjson
 from flask_babel import gettext as _
 from sqlalchemy import select
 
-from app.core.cache.regions import PROVIDER_ACCOUNTS
+from app.core.cache.regions import PROVIDER_ACCOUNT_COPIES, PROVIDER_ACCOUNTS, Region
 from app.core.credentials import MASK, InvalidCredentials, credential_fields
 from app.core.crypto import CryptoError
 from app.core.errors import Invalid, NotFound
@@ -115,9 +115,12 @@ def account_with_id(account_id: str) -> ResolvedAccount:
     raise NotFound
 
 
-def known_accounts(channel: str, provider: str) -> list[ResolvedAccount]:
-    """Every account of a provider whose notices may still come: the clinic's own, disabled ones too, and the global."""
-    own, shared = _stored(channel)
+def known_accounts(channel: str, provider: str, *, exact: bool = True) -> list[ResolvedAccount]:
+    """Every account of a provider whose notices may still come: the clinic's own, disabled ones too, and the global.
+
+    What is not `exact` may be half a second old: for who asks again before anything is refused.
+    """
+    own, shared = _stored(channel, PROVIDER_ACCOUNTS if exact else PROVIDER_ACCOUNT_COPIES)
     usable_first = sorted((item for item in own if item.provider == provider), key=lambda item: not item.enabled)
     others = [account for account in _global_accounts(channel, shared) if account.provider == provider]
     return [_resolved(account) for account in usable_first] + others
@@ -135,13 +138,11 @@ def _global_accounts(channel: str, shared: list[SealedAccount]) -> list[Resolved
     return found + [item for item in environment_accounts() if item.channel == channel]
 
 
-def _stored(channel: str) -> tuple[list[SealedAccount], list[SealedAccount]]:
+def _stored(channel: str, region: Region = PROVIDER_ACCOUNTS) -> tuple[list[SealedAccount], list[SealedAccount]]:
     """The clinic's own and the global accounts of a channel in their order, disabled ones too. The cache holds the
     sealed credentials, never open ones.
     """
-    rows = kept(
-        PROVIDER_ACCOUNTS, channel, lambda: [_rows(ProviderAccount, channel), _rows(GlobalProviderAccount, channel)]
-    )
+    rows = kept(region, channel, lambda: [_rows(ProviderAccount, channel), _rows(GlobalProviderAccount, channel)])
     own, shared = ([SealedAccount.of_json(item) for item in part] for part in rows)
     return own, shared
 

@@ -41,6 +41,7 @@ CLINIC_USERS = Region("clinic:users", ttl=900, encrypted=True, copies=False)
 CLINIC_SETTINGS = Region("clinic:settings", ttl=1800)
 DOCTORS = Region("doctors", ttl=900, copies=False)
 PROVIDER_ACCOUNTS = Region("provider_accounts", ttl=900, encrypted=True, copies=False)
+PROVIDER_ACCOUNT_COPIES = Region("provider_accounts:copies", ttl=900, encrypted=True)  # half a second old at most
 WEBHOOK_ENDPOINTS = Region("webhook_endpoints", ttl=900)
 EHR_COMPREHENSIVE = Region("ehr:comprehensive", ttl=1800, encrypted=True)
 EHR_MEDICAL_HISTORY = Region("ehr:medical_history", ttl=1800, encrypted=True)

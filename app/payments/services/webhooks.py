@@ -66,9 +66,7 @@ def receive_webhook(
     """
     _check_gateway(gateway)
     with tenant_scope(clinic_id):
-        with unit_of_work():
-            accounts = _accounts(gateway)
-        verified = _verify(accounts, raw, headers)
+        accounts, verified = _verified(gateway, raw, headers)
         if verified is None:
             _check_clinic(clinic_id)
             note_refusal(gateway, address, len(raw))
@@ -129,12 +127,21 @@ def _check_clinic(clinic_id: str) -> None:
             raise NotFound
 
 
-def _accounts(gateway: str) -> list[ResolvedAccount]:
-    """The accounts whose notices may come. Raises NotFound for a clinic without one."""
-    accounts = known_accounts(CHANNEL, gateway)
+def _verified(gateway: str, raw: bytes, headers: Mapping[str, str]) -> tuple[list[ResolvedAccount], Verified | None]:
+    """The accounts whose notices may come, and what the signature proves. Raises NotFound for a clinic without one.
+
+    Nothing is refused before the accounts were read exactly: one may just have been entered, or its secret changed.
+    """
+    accounts: list[ResolvedAccount] = []
+    for exact in (False, True):
+        with unit_of_work():
+            accounts = known_accounts(CHANNEL, gateway, exact=exact)
+        verified = _verify(accounts, raw, headers)
+        if verified is not None:
+            return accounts, verified
     if not accounts:
         raise NotFound
-    return accounts
+    return accounts, None
 
 
 def _verify(accounts: list[ResolvedAccount], raw: bytes, headers: Mapping[str, str]) -> Verified | None:
