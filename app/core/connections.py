@@ -8,20 +8,26 @@ whether it lives, and ids arrive as the text that we hand on.
 from __future__ import annotations
 
 import time
+from contextvars import ContextVar
 from typing import Any
 
+from psycopg import _queries
 from psycopg.pq import TransactionStatus
 from psycopg.types.string import TextLoader
 from sqlalchemy import Connection, Engine, Executable, event
 from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy.orm import Session
 
 from app.core.tenant import SCOPE_AT_BEGIN, current_scope, set_clinic_statement
 
+# psycopg looks for parameters in a statement anew for each execution if it is longer than this: our diary is.
+_queries.MAX_CACHED_STATEMENT_LENGTH = 16_384
 # A server that restarts is away for longer than this.
 TRUSTED_SECONDS = 1.0
 _RETURNED_AT = "returned_at"
 _MAY_HAVE_WRITTEN = "may_have_written"
 _WITH_COMMIT = "with_commit"
+_with_begin: ContextVar[tuple[str, ...]] = ContextVar("with_begin", default=())
 
 
 def prepare_engine(engine: Engine, role: str) -> None:
@@ -63,12 +69,29 @@ def prepare_engine(engine: Engine, role: str) -> None:
 
 def _begin(connection: Any) -> None:
     """BEGIN and the clinic in scope as one message; what it sets ends with the transaction."""
-    scope = current_scope()
+    scope, more = current_scope(), _with_begin.get()
     begin = "begin isolation level repeatable read" if scope.snapshot else "begin"
     with connection.cursor() as cursor:
-        cursor.execute(begin if scope.system else f"{begin}; {set_clinic_statement(scope)}", prepare=False)
+        cursor.execute(
+            "; ".join((begin, *([] if scope.system else [set_clinic_statement(scope)]), *more)), prepare=False
+        )
+    _with_begin.set(())
     connection.info[SCOPE_AT_BEGIN] = scope
     connection.record_info.update({_MAY_HAVE_WRITTEN: False, _WITH_COMMIT: []})
+
+
+def execute_with_begin(session: Session, *statements: str) -> None:
+    """Send SQL without parameters, whose rows nobody needs, as one message; with BEGIN where nothing was asked yet.
+
+    Each statement sees what was committed until it began.
+    """
+    _with_begin.set(statements)
+    try:
+        connection = session.connection()
+        if _with_begin.get():
+            execute_in_turn(connection, *statements)
+    finally:
+        _with_begin.set(())
 
 
 def execute_with_commit(connection: Connection, statement: Executable, values: dict[str, Any]) -> None:
@@ -90,7 +113,7 @@ def execute_in_turn(connection: Connection, *statements: str) -> list[Any]:
         cursor.execute("; ".join(statements), prepare=False)  # type: ignore[call-arg]
         while cursor.nextset():  # type: ignore[attr-defined]
             pass
-        return list(cursor.fetchall())
+        return list(cursor.fetchall()) if cursor.description else []
 
 
 def _commit(connection: Any) -> None:

@@ -9,7 +9,22 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ARRAY, Double, Integer, Select, any_, bindparam, case, cast, false, func, null, select, union_all
+from sqlalchemy import (
+    ARRAY,
+    Double,
+    Integer,
+    Select,
+    any_,
+    bindparam,
+    case,
+    cast,
+    false,
+    func,
+    literal_column,
+    null,
+    select,
+    union_all,
+)
 from sqlalchemy.dialects.postgresql import TSTZRANGE
 
 from app.core.tenant import scoped
@@ -22,6 +37,8 @@ LONGEST_VISIT = timedelta(days=1)  # buffers included: slot lengths, buffers and
 _NO_ROOM = cast(null(), Appointment.room_id.type)
 _NO_SEAT = cast(null(), Integer)
 _NO_TIME = cast(null(), Double)
+# In the text: a list of parameters would be put into a statement of this length anew for each execution.
+_HOLDING = [literal_column(f"'{status.value}'") for status in sorted(HOLDING)]
 
 
 def _row(times: Any, room: Any, own_hold: Any, seat: Any, starts: Any, ends: Any, place: Any) -> tuple[Any, ...]:
@@ -60,7 +77,7 @@ def _around(table: Any) -> tuple[Any, ...]:
 
 def _visits(*criteria: Any) -> tuple[Any, ...]:
     """Overbooked ones too: their time is not offered once what they stand beside is gone."""
-    return (*_around(Appointment), Appointment.status.in_(HOLDING), *criteria)
+    return (*_around(Appointment), Appointment.status.in_(_HOLDING), *criteria)
 
 
 def _of_doctor() -> Select[Any]:

@@ -23,7 +23,7 @@ from app.scheduling.queries.slots import Person, diary_with_patient, local_day
 from app.scheduling.services.history import change_of, note_change, push_visit, step
 from app.scheduling.services.lifecycle import ask_for_payment
 from app.scheduling.services.placing import Overlap, Place, no_overlap_or_rollback, occupy, seat_new
-from app.scheduling.services.turns import take_turn, take_turn_in_room
+from app.scheduling.services.turns import take_turn, take_turn_in_room, take_turn_to_add
 from app.tenancy.queries import settings_in_scope
 
 _PATIENT = scoped(select(Patient.active, Patient.deceased_on).where(Patient.id == bindparam("patient")))
@@ -49,7 +49,7 @@ def book_appointment(
     """
     if overbook_reason:
         require("appointment", "overbook")
-    take_turn(doctor_id)
+    take_turn_to_add(doctor_id)
     diary, patient = diary_with_patient(doctor_id, local_day(starts_at), type, _visible(patient_id))
     if patient is not None and not patient.active:
         patient_id = survivor_id(patient_id)

@@ -29,7 +29,7 @@ from app.scheduling.queries.slots import (
     occupancy_of,
     slots_at,
 )
-from app.scheduling.services.turns import take_turn, take_turn_in_room
+from app.scheduling.services.turns import NEW_VISIT, take_turn, take_turn_in_room
 from app.scheduling.timetable import Slot
 
 Told = TypeVar("Told", bound=tuple[Base, ...])
@@ -180,16 +180,13 @@ def no_overlap_or_rollback() -> Iterator[None]:
 
 
 def _insert_or_overlap(*rows: Base) -> None:
-    """A savepoint that costs one statement: it ends with the transaction, and the session knows nothing of it."""
-    db.session.flush()  # what waits must not go back with the savepoint
-    connection = db.session.connection()
-    connection.exec_driver_sql("savepoint new_visit")
+    """Insert in one's turn. The savepoint that came with it ends with the transaction; the session does not know it."""
     try:
         insert_together(*rows)
     except DBAPIError as error:
         if not isinstance(error.orig, ExclusionViolation | DeadlockDetected):
             raise
-        connection.exec_driver_sql("rollback to savepoint new_visit")
+        db.session.connection().exec_driver_sql(f"rollback to savepoint {NEW_VISIT}")
         raise Overlap from None
 
 

@@ -7,21 +7,36 @@ look hold. Always in this order: the visit's own row, the doctor, the room; a ro
 
 from __future__ import annotations
 
+from app.core.connections import execute_with_begin
+from app.core.ids import is_id
 from app.core.tenant import db
 
-_LOCK = "select pg_advisory_xact_lock(hashtextextended(%s, 0))"
+NEW_VISIT = "new_visit"
 
 
 def take_turn(doctor_id: str) -> None:
     """Wait until nobody else books, holds, moves or takes leave at this doctor."""
-    _lock(f"doctor {doctor_id}")
+    _send(_lock("doctor", doctor_id))
+
+
+def take_turn_to_add(doctor_id: str) -> None:
+    """`take_turn`, with the savepoint NEW_VISIT: until the visit is written, nothing else may be."""
+    _send(_lock("doctor", doctor_id), f"savepoint {NEW_VISIT}")
 
 
 def take_turn_in_room(room_id: str) -> None:
     """Wait until no other doctor's visit is being put into this room."""
-    _lock(f"room {room_id}")
+    _send(_lock("room", room_id))
 
 
-def _lock(key: str) -> None:
-    db.session.flush()
-    db.session.connection().exec_driver_sql(_LOCK, (key,))
+def _lock(kind: str, row_id: str) -> str:
+    """Raises ValueError for no id."""
+    if not is_id(row_id):
+        raise ValueError(f"the {kind} is not an id")
+    return f"select pg_advisory_xact_lock(hashtextextended('{kind} {row_id}', 0))"  # noqa: S608 - an id of hex digits
+
+
+def _send(*statements: str) -> None:
+    session = db.session()
+    session.flush()
+    execute_with_begin(session, *statements)
