@@ -11,11 +11,12 @@ import time
 from contextvars import ContextVar
 from typing import Any
 
+from psycopg import Error as DriverError
 from psycopg import _queries
 from psycopg.pq import TransactionStatus
 from psycopg.types.string import TextLoader
 from sqlalchemy import Connection, Engine, Executable, event
-from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.orm import Session
 
 from app.core.tenant import SCOPE_AT_BEGIN, current_scope, set_clinic_statement
@@ -107,13 +108,17 @@ def execute_with_commit(connection: Connection, statement: Executable, values: d
 def execute_in_turn(connection: Connection, *statements: str) -> list[Any]:
     """Send SQL without parameters as one message; each statement sees what was committed until it began.
 
-    The rows of the last one.
+    The rows of the last one. Raises DBAPIError.
     """
-    with connection.connection.cursor() as cursor:
-        cursor.execute("; ".join(statements), prepare=False)  # type: ignore[call-arg]
-        while cursor.nextset():  # type: ignore[attr-defined]
-            pass
-        return list(cursor.fetchall()) if cursor.description else []
+    sql = "; ".join(statements)
+    try:
+        with connection.connection.cursor() as cursor:
+            cursor.execute(sql, prepare=False)  # type: ignore[call-arg]
+            while cursor.nextset():  # type: ignore[attr-defined]
+                pass
+            return list(cursor.fetchall()) if cursor.description else []
+    except DriverError as error:
+        raise DBAPIError.instance(sql, None, error, DriverError, dialect=connection.dialect) from error
 
 
 def _commit(connection: Any) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from psycopg import _queries
 from sqlalchemy import create_engine, func, literal, select, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError
 
 from app.core import connections
-from app.core.connections import execute_with_commit
+from app.core.connections import execute_in_turn, execute_with_begin, execute_with_commit
 from app.core.ids import new_id
-from app.core.tenant import Scope, db, enter_scope, leave_scope, tenant_scope
+from app.core.tenant import Scope, all_tenants, db, enter_scope, leave_scope, tenant_scope
 from app.core.transaction import unit_of_work
 from app.people.models import Patient
 from app.tenancy.models import Clinic
@@ -171,3 +172,45 @@ def test_a_connection_that_was_lost_just_now_fails_once(app_context: Any, monkey
         db.session.scalar(MYSELF)
     db.session.rollback()
     assert db.session.scalar(MYSELF) != number
+
+
+LOCK = "select pg_advisory_xact_lock(20261121)"
+HELD = text("select count(*) from pg_locks where locktype = 'advisory' and objid = 20261121 and pid = pg_backend_pid()")
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_what_goes_with_the_beginning_is_done_once_and_ends_with_the_transaction(clinic: Any, begun: bool) -> None:
+    with tenant_scope(clinic.id):
+        if begun:
+            assert db.session.scalar(CLINIC_KNOWN) == clinic.id
+        execute_with_begin(db.session(), LOCK, "savepoint here")
+        assert (db.session.scalar(HELD), db.session.scalar(CLINIC_KNOWN)) == (1, clinic.id)
+        db.session.connection().exec_driver_sql("rollback to savepoint here")
+        db.session.rollback()
+        assert db.session.scalar(HELD) == 0
+
+
+def test_one_message_answers_with_the_rows_of_its_last_statement(clinic: Any) -> None:
+    with tenant_scope(clinic.id):
+        assert execute_in_turn(db.session.connection(), LOCK, "select 1, 'a'") == [(1, "a")]
+
+
+def test_a_refused_message_is_an_error_like_any_other(clinic: Any) -> None:
+    with tenant_scope(clinic.id):
+        with pytest.raises(DataError, match="division by zero"):
+            execute_in_turn(db.session.connection(), "select 1", "select 1 / 0")
+        db.session.rollback()
+        with pytest.raises(DataError, match="division by zero"):
+            execute_with_begin(db.session(), "select 1 / 0")
+        db.session.rollback()
+        assert db.session.scalar(CLINIC_KNOWN) == clinic.id
+
+
+def test_a_long_statement_is_read_for_its_parameters_once() -> None:
+    def read() -> int:
+        wanted = f"select :number /* {'long ' * 2000} */"
+        db.session.execute(text(wanted), {"number": 1})
+        return _queries._query2pg.cache_info().misses
+
+    with all_tenants():
+        assert read() == read()

@@ -6,12 +6,20 @@ from typing import Any
 
 import pytest
 
+from app.core.cache import Cache
+from app.core.cache import rows as cached_rows
+from app.core.cache.regions import PROVIDER_ACCOUNT_COPIES, PROVIDER_ACCOUNTS
+from app.core.redis_guard import guarded_redis
 from app.core.tenant import db
 from app.core.transaction import unit_of_work
 from app.ledger.accounts import AccountCode
 from app.ledger.queries import balance
+from app.payments.gateways import GATEWAYS
 from app.payments.models import Payment
+from app.tenancy.keys import keyring
 from app.tenancy.models import ProviderAccount
+from app.tenancy.providers import save_account
+from config import get_settings
 from tests.factories.payments import make_gateway_account, make_payment, reread, rupees
 from tests.payments.jobs import run_jobs
 from tests.payments.razorpay_notices import body, entity, headers, post, stored
@@ -82,3 +90,20 @@ def test_an_account_that_was_entered_anew_speaks_of_both_ones_payments(
     assert [row.status for row in stored()] == ["PROCESSED", "PROCESSED"]
     assert (reread(payment).status, reread(newer).status) == ("COMPLETED", "COMPLETED")
     assert payment.account_id != newer.account_id
+
+
+def test_a_secret_that_another_process_changed_counts_at_once(
+    client: Any, clinic: Any, payment: Payment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """This process still holds a copy of the account with the old secret."""
+    raw = body("payment.captured", payment=entity("order_1"))
+    assert post(client, clinic.id, raw, headers(raw)).status_code == 200
+    monkeypatch.setattr(cached_rows, "_listening", [])
+    row = db.session.get_one(ProviderAccount, payment.account_id)
+    with unit_of_work():
+        save_account(row, GATEWAYS, credentials={"webhook_secret": "changed elsewhere"})
+    elsewhere = Cache(guarded_redis(get_settings().redis_url, 1), keyring=keyring())
+    elsewhere.invalidate(clinic.id, PROVIDER_ACCOUNTS.name, PROVIDER_ACCOUNT_COPIES.name)
+    later = body("payment.captured", payment=entity("order_1"), created_at=2)
+    assert post(client, clinic.id, later, headers(later, secret="changed elsewhere")).status_code == 200
+    assert post(client, clinic.id, later, headers(later, secret="of nobody")).status_code == 401
