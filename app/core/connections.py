@@ -112,9 +112,10 @@ def execute_in_turn(connection: Connection, *statements: str) -> list[Any]:
     """
     sql = "; ".join(statements)
     try:
-        with connection.connection.cursor() as cursor:
-            cursor.execute(sql, prepare=False)  # type: ignore[call-arg]
-            while cursor.nextset():  # type: ignore[attr-defined]
+        driver: Any = connection.connection
+        with driver.cursor() as cursor:
+            cursor.execute(sql, prepare=False)
+            while cursor.nextset():
                 pass
             return list(cursor.fetchall()) if cursor.description else []
     except DriverError as error:

@@ -22,13 +22,13 @@ INTAKE, TRANSITION = 1, 26
 @pytest.fixture
 def notices(app: Any, clinic: Any, razorpay_clinic: Any) -> list[str]:
     """Ids of two notices that came, each of a payment for an invoice of its own; what intake sends is checked."""
-    client, sent = app.test_client(), []
+    client = app.test_client()
     for number in (1, 2):
         make_payment(rupees("800"), order_id=f"order_{number}", invoice_id=make_invoice("800").id)
         raw = body("payment.captured", payment=entity(f"order_{number}", id=f"pay_{number}", fee=1888, tax=288))
         with recorded_statements() as sent:
             assert post(client, clinic.id, raw, headers(raw)).status_code == 200
-    assert len(sent) <= INTAKE, "\n".join(sent)
+        assert number == 1 or len(sent) <= INTAKE, "\n".join(sent)  # the first one fills the cache
     return [row.id for row in stored()]
 
 

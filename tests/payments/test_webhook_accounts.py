@@ -20,7 +20,7 @@ from app.tenancy.keys import keyring
 from app.tenancy.models import ProviderAccount
 from app.tenancy.providers import save_account
 from config import get_settings
-from tests.factories.payments import make_gateway_account, make_payment, reread, rupees
+from tests.factories.payments import CREDENTIALS, make_gateway_account, make_payment, reread, rupees
 from tests.payments.jobs import run_jobs
 from tests.payments.razorpay_notices import body, entity, headers, post, stored
 
@@ -101,9 +101,9 @@ def test_a_secret_that_another_process_changed_counts_at_once(
     monkeypatch.setattr(cached_rows, "_listening", [])
     row = db.session.get_one(ProviderAccount, payment.account_id)
     with unit_of_work():
-        save_account(row, GATEWAYS, credentials={"webhook_secret": "changed elsewhere"})
+        save_account(row, GATEWAYS, credentials={**CREDENTIALS, "webhook_secret": "changed elsewhere"})
     elsewhere = Cache(guarded_redis(get_settings().redis_url, 1), keyring=keyring())
     elsewhere.invalidate(clinic.id, PROVIDER_ACCOUNTS.name, PROVIDER_ACCOUNT_COPIES.name)
-    later = body("payment.captured", payment=entity("order_1"), created_at=2)
+    later = body("payment.captured", payment=entity("order_1"))
     assert post(client, clinic.id, later, headers(later, secret="changed elsewhere")).status_code == 200
     assert post(client, clinic.id, later, headers(later, secret="of nobody")).status_code == 401

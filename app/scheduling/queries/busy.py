@@ -38,7 +38,7 @@ _NO_ROOM = cast(null(), Appointment.room_id.type)
 _NO_SEAT = cast(null(), Integer)
 _NO_TIME = cast(null(), Double)
 # In the text: a list of parameters would be put into a statement of this length anew for each execution.
-_HOLDING = [literal_column(f"'{status.value}'") for status in sorted(HOLDING)]
+_HOLDING: list[Any] = [literal_column(f"'{status.value}'") for status in sorted(HOLDING)]
 
 
 def _row(times: Any, room: Any, own_hold: Any, seat: Any, starts: Any, ends: Any, place: Any) -> tuple[Any, ...]:
