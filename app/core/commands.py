@@ -12,9 +12,9 @@ def in_words(command: click.Command) -> click.Command:
     """The command itself, telling of a database that cannot be reached without a traceback."""
     invoke = command.invoke
 
-    def plainly(context: click.Context) -> Any:
+    def plainly(ctx: click.Context) -> Any:
         try:
-            return invoke(context)
+            return invoke(ctx)
         except OperationalError as error:
             if getattr(error.orig, "sqlstate", None) is not None:  # it was reached, and refused a statement
                 raise
