@@ -81,11 +81,11 @@ def reported_totals(books: Books) -> Totals:
 def booked_totals(books: Books) -> Totals:
     """What the journal itself says: every line on the accounts of tenders and of revenue."""
     from app.core.tenant import tenant_scope
-    from app.reports.queries import EARNED
+    from app.ledger.accounts import AccountCode
     from app.reports.takings import TENDERS
 
     with tenant_scope(books.house.clinic_id):
-        return Totals(_balance(TENDERS, books), -_balance(EARNED, books))
+        return Totals(_balance(TENDERS, books), -_balance((AccountCode.REVENUE, AccountCode.DISCOUNT), books))
 
 
 def _balance(codes: Iterable[str], books: Books) -> int:
