@@ -40,10 +40,10 @@ def wake(run: JobRun) -> None:
 
 @job("event", attempts=1, every=15)
 def sweep_runs() -> int:
-    """Wake runs whose worker died, or whose wake-up was lost."""
+    """Wake runs whose worker died, or whose wake-up was lost; a kind that this release does not know waits for one."""
     last_sign = func.coalesce(JobRun.beat_at, JobRun.created_at)
     silent = select(JobRun.clinic_id, JobRun.id, JobRun.kind).where(
-        JobRun.status.in_(UNFINISHED), last_sign < clock.now() - SILENCE
+        JobRun.status.in_(UNFINISHED), JobRun.kind.in_(list(KINDS)), last_sign < clock.now() - SILENCE
     )
     with all_tenants():
         rows = db.session.execute(silent).all()

@@ -26,6 +26,7 @@ from app.messaging.services import queue_message
 from app.messaging.suppression import suppress
 from app.messaging.wording import save_wording
 from app.people.events import PatientRegistered
+from tests.browser.test_calendar import speak
 from tests.factories.people import make_patient
 from tests.messaging.conftest import CLOSED_PORT, VARIABLES, add_mail
 from tests.sandbox_server import running_sandbox
@@ -71,15 +72,6 @@ def troubled(clinic: Any) -> list[str]:
         )  # fmt: skip
         shown = [f"/{view}/show/{db.session.scalars(select(model.id)).first()}" for model, view in rows]
         return [*shown, f"/messageattemptview/show/{attempt_id}", f"/webhookendpointview/show/{endpoint_id}"]
-
-
-def speak(page: Page, language: str) -> None:
-    """Switch the console's language as the menu does."""
-    page.evaluate(
-        "language => fetch('/session/language', {method: 'POST', headers: {'X-CSRFToken': "
-        "document.querySelector('meta[name=csrf-token]').content}, body: new URLSearchParams({language})})",
-        language,
-    )
 
 
 @pytest.mark.parametrize(("dark", "width", "language"), LOOKS)

@@ -88,8 +88,11 @@ def books(clinic_id: str) -> dict[str, Any]:
 
 
 def main(arguments: list[str]) -> int:
+    """Breakers open and try as always, with shorter pauses: the storm is to be over in minutes."""
+    from app.messaging import breaker
     from worker import main as work
 
+    breaker.OPEN_MS, breaker.LONGEST_OPEN_MS, breaker.PROBE_MS = 3_000, 30_000, 40_000
     return work(["work", *arguments])
 
 

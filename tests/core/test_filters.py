@@ -12,6 +12,7 @@ from app.core.views.datamodel import ScopedInterface
 from app.core.views.filters import read_value
 from app.people.models import Patient
 from app.scheduling.models import Appointment
+from tests.factories.access import set_settings
 from tests.factories.people import make_patient
 
 
@@ -40,6 +41,7 @@ def test_a_text_is_read_as_the_column_means_it(app_context: Any, kind: str, text
 
 
 def test_a_moment_without_a_zone_is_the_clinics(app: Any, in_clinic: Any) -> None:
+    set_settings(in_clinic.id, zone="Asia/Kolkata")
     with app.test_request_context():
         read = read_value(ScopedInterface(Appointment), "starts_at", "2026-03-01 09:00")
     assert read == datetime(2026, 3, 1, 3, 30, tzinfo=UTC)  # Asia/Kolkata is +05:30

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
-from app.core.tenant import db, tenant_scope
+from app.core.tenant import all_tenants, db, tenant_scope
 from app.core.transaction import unit_of_work
 from app.messaging.channels import CHANNELS
-from app.messaging.models import Message
+from app.messaging.models import Message, MessageStatus
 from app.messaging.rules import change_rules
 from app.messaging.services import queue_message
 from app.tenancy.models import ProviderAccount
@@ -34,6 +35,16 @@ def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
             webhookUrl="http://127.0.0.1:9/nowhere",
         )
         yield running
+
+
+@pytest.fixture(autouse=True)
+def _nothing_else_waits(request: pytest.FixtureRequest) -> None:
+    """What other tests left in the outbox would be sent first, and fill the batch."""
+    if "clinic" in request.fixturenames:
+        request.getfixturevalue("app_context")
+        waiting = Message.status.in_((MessageStatus.QUEUED, MessageStatus.SENDING))
+        with all_tenants(), unit_of_work():
+            db.session.execute(update(Message).where(waiting).values(status=MessageStatus.FAILED))
 
 
 @pytest.fixture

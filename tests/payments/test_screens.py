@@ -16,10 +16,12 @@ from app.payments.errors import PaymentUnderReview
 from app.payments.models import Payment, PaymentHold, PaymentOperation, ReconciliationException, WebhookEvent
 from app.payments.services import request_refund, start_checkout
 from app.payments.services.gateway import choose_account
-from tests.daytime import ZONE_NAME
+from tests.factories.access import set_settings
 from tests.factories.payments import make_payment, make_tender, reread, rupees
 from tests.payments.jobs import run_jobs
 from tests.sandbox_server import RunningSandbox
+
+INDIA = "Asia/Kolkata"
 
 ClientAs = Callable[..., Any]
 
@@ -164,14 +166,15 @@ def test_finance_lets_a_held_payment_go_on_and_nobody_else_does(console_as: Clie
 
 
 def test_finance_reconciles_on_demand_and_answers_for_a_difference(
-    console_as: ClientAs, gateway: RunningSandbox
+    console_as: ClientAs, gateway: RunningSandbox, clinic: Any
 ) -> None:
+    set_settings(clinic.id, zone=INDIA)  # the gateway settles by its days
     account_id = choose_account().id
     gateway.pay(start_checkout(make_payment(rupees("500")).id).order_id)
     gateway.settle()
     finance = opened(console_as, "FINANCE_BILLING")
     assert "Razorpay" in visit(finance, "/reconciliation/new").text
-    today = clock.today(ZONE_NAME).isoformat()
+    today = clock.today(INDIA).isoformat()
     wanted = {"account": account_id, "first_on": today, "last_on": today}
     assert "being fetched and compared" in visit(finance, "/reconciliation/new", "POST", wanted).text
     assert visit(finance, "/reconciliation/new", "POST", wanted).status_code == 422  # one is under way
