@@ -38,6 +38,7 @@ def odd_filters(view: CrudView) -> Iterator[str]:
     yield from ("&".join(f"{name}={quote(odd)}" for name in names) for odd in ODD_VALUES)
 
 
+@pytest.mark.timeout(900)  # hundreds of requests: two minutes on a calm machine; only what hangs is to end
 def test_no_address_breaks_a_list(client_as: Any, screens: list[CrudView]) -> None:
     failed = []
     for view in screens:
