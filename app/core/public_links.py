@@ -8,14 +8,19 @@ from __future__ import annotations
 import binascii
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from uuid import UUID
 
+from app.core import rate_limit
 from app.core.errors import NotFound
-from app.core.tenant import require_clinic
+from app.core.principal import acting_as
+from app.core.tenant import require_clinic, tenant_scope
 
 RANDOM_BYTES = 24
 CLINIC_BYTES = 16
+PAGES_PER_MINUTE = 60
 
 
 def new_token() -> str:
@@ -36,3 +41,14 @@ def clinic_of_token(token: str) -> str:
 
 def hash_of(token: str) -> str:
     return sha256(token.encode()).hexdigest()
+
+
+@contextmanager
+def opened_by_link(kind: str, token: str, clinic_id: str | None = None) -> Iterator[None]:
+    """In the clinic that the link names, as nobody: whoever happens to be logged in here acts for somebody else.
+
+    Raises NotFound for what is no link of ours, and for too many pages of one link in a minute what rate_limit does.
+    """
+    rate_limit.hit(kind, token[:64], PAGES_PER_MINUTE)
+    with acting_as(None), tenant_scope(clinic_id or clinic_of_token(token)):
+        yield

@@ -19,6 +19,7 @@ from app.core.money import Money
 from app.core.tenant import db
 from app.ledger.accounts import AccountCode
 from app.ledger.models import JournalEntry, JournalLine, LedgerAccount
+from app.ledger.queries import balance
 from app.ledger.services import Line, booking_day, credit, debit, find_entry, open_accounts, post
 from app.tenancy.queries import settings_in_scope
 
@@ -122,8 +123,7 @@ def _locked_safe(currency: str) -> tuple[str, Money]:
     if safe_id is None:
         open_accounts()
         safe_id = db.session.scalars(wanted).one()
-    found = next((there for there in safe_balances() if there.currency == currency), None)
-    return safe_id, found if found is not None else Money.zero(currency)
+    return safe_id, balance(SAFE, currency=currency)
 
 
 def _lines(grows: AccountCode, shrinks: AccountCode, amount: Money) -> Sequence[Line]:

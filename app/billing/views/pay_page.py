@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from flask import redirect, render_template, request
@@ -12,17 +10,13 @@ from flask_appbuilder import BaseView, expose
 from app.billing.models import PayLink
 from app.billing.services import LinkOver, begin_invoice_payment
 from app.billing.services.pay_links import amount_of_link, pay_link_of_token
-from app.core import clock, rate_limit
+from app.core import clock
 from app.core.errors import AppError, Conflict, Invalid
-from app.core.principal import acting_as
-from app.core.public_links import clinic_of_token
-from app.core.tenant import tenant_scope
+from app.core.public_links import opened_by_link
 from app.core.transaction import unit_of_work
 from app.payments.services import checkout_url
 from app.tenancy.providers import accounts_for
 from app.tenancy.queries import clinic_in_scope
-
-PAGES_PER_MINUTE = 60
 
 
 class PayPageView(BaseView):
@@ -33,7 +27,7 @@ class PayPageView(BaseView):
 
     @expose("/<token>", methods=["GET"])
     def summary(self, token: str) -> Any:
-        with _as_payer(token), unit_of_work():
+        with opened_by_link("pay", token), unit_of_work():
             try:
                 link = pay_link_of_token(token)
             except LinkOver as over:
@@ -42,7 +36,7 @@ class PayPageView(BaseView):
 
     @expose("/<token>", methods=["POST"])
     def pay(self, token: str) -> Any:
-        with _as_payer(token):
+        with opened_by_link("pay", token):
             try:
                 with unit_of_work():
                     link = pay_link_of_token(token)
@@ -55,14 +49,6 @@ class PayPageView(BaseView):
                 with unit_of_work():
                     return _closed(refusal)
             return redirect(address, 303)
-
-
-@contextmanager
-def _as_payer(token: str) -> Iterator[None]:
-    """In the token's clinic, as nobody: who happens to be logged in here pays perhaps for somebody else."""
-    rate_limit.hit("pay", token[:64], PAGES_PER_MINUTE)
-    with acting_as(None), tenant_scope(clinic_of_token(token)):
-        yield
 
 
 def _shown(link: PayLink) -> dict[str, Any]:

@@ -13,14 +13,14 @@ from werkzeug.wrappers import Response
 
 from app.core import clock
 from app.core.navigation import describe_item
-from app.core.public_links import clinic_of_token
+from app.core.public_links import opened_by_link
 from app.core.tenant import db
 from app.core.transaction import unit_of_work
 from app.core.views import ActionView, Chart, CrudView, row_action
 from app.queueing.models import WaitingBoard
 from app.queueing.queries import board_state
 from app.queueing.services.screens import get_screen, make_link, revoke_link, screen_of_token
-from app.queueing.views.screens import LABELS, as_nobody, link_page, location_name, public_page
+from app.queueing.views.screens import LABELS, link_page, location_name, public_page
 from app.tenancy.models import Location
 from app.tenancy.queries import clinic_in_scope
 
@@ -61,7 +61,7 @@ class WaitingRoomView(BaseView):
 
     @expose("/<token>")
     def board(self, token: str) -> Any:
-        with as_nobody("waiting-room", token, clinic_of_token(token)), unit_of_work():
+        with opened_by_link("waiting-room", token), unit_of_work():
             board = screen_of_token(WaitingBoard, token)
             board.last_used_at = clock.now()
             return public_page("queueing/board.html", token=token, **_shown(board.location_id))

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 
 from app.core import rate_limit
 from app.core.errors import AppError
-from app.core.public_links import clinic_of_token
+from app.core.public_links import PAGES_PER_MINUTE, opened_by_link
 from app.core.transaction import unit_of_work
 from app.core.views import ActionView, Chart, CrudView, row_action
 from app.people.models import AppointmentType
@@ -19,7 +19,7 @@ from app.queueing.models import Kiosk
 from app.queueing.queries.queues import state_of
 from app.queueing.services.kiosks import check_in_at
 from app.queueing.services.screens import get_screen, make_link, revoke_link, screen_of_token
-from app.queueing.views.screens import LABELS, PAGES_PER_MINUTE, as_nobody, link_page, location_name, public_page
+from app.queueing.views.screens import LABELS, link_page, location_name, public_page
 from app.scheduling.queries import find_appointment, get_appointment
 from app.scheduling.services.check_in_codes import CodeRefused, address_of, check_in_code, qr_svg, read_code
 
@@ -74,13 +74,13 @@ class KioskPageView(BaseView):
 
     @expose("/<token>", methods=["GET"])
     def start(self, token: str) -> Any:
-        with as_nobody("kiosk", token, clinic_of_token(token)), unit_of_work():
+        with opened_by_link("kiosk", token), unit_of_work():
             screen_of_token(Kiosk, token)
             return public_page("queueing/kiosk.html")
 
     @expose("/<token>", methods=["POST"])
     def check_in(self, token: str) -> Any:
-        with as_nobody("kiosk", token, clinic_of_token(token)):
+        with opened_by_link("kiosk", token):
             try:
                 with unit_of_work():
                     place = check_in_at(screen_of_token(Kiosk, token), request.form.get("code", ""))
@@ -101,12 +101,12 @@ class CheckInCodeView(BaseView):
 
     @expose("/<code>")
     def show(self, code: str) -> Any:
-        rate_limit.hit("check-in", code[:64], PAGES_PER_MINUTE)
         try:
             read = read_code(code)
         except CodeRefused as refusal:
+            rate_limit.hit("check-in", code[:64], PAGES_PER_MINUTE)
             return public_page("queueing/check_in_code.html", refusal.status, refusal=refusal, clinic=None)
-        with as_nobody("check-in", code, read.clinic_id), unit_of_work():
+        with opened_by_link("check-in", code, read.clinic_id), unit_of_work():
             visit = find_appointment(read.appointment_id)
             try:
                 made = check_in_code(visit) if visit else ""

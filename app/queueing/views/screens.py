@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from flask import render_template
 from flask_babel import lazy_gettext as _
 
-from app.core import rate_limit
-from app.core.principal import acting_as
-from app.core.tenant import db, tenant_scope
+from app.core.tenant import db
 from app.core.views import ActionView
 from app.queueing.models import Kiosk, WaitingBoard
 from app.scheduling.services.check_in_codes import qr_svg
 from app.tenancy.models import Location
 from app.tenancy.queries import clinic_in_scope
 
-PAGES_PER_MINUTE = 60
 PUBLIC = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 LABELS = {
     "name": _("Name"),
@@ -31,14 +26,6 @@ LABELS = {
 
 def location_name(location_id: str) -> str:
     return db.session.get_one(Location, location_id).name
-
-
-@contextmanager
-def as_nobody(kind: str, token: str, clinic_id: str) -> Iterator[None]:
-    """In the clinic that the token names, whoever happens to be logged in here."""
-    rate_limit.hit(kind, token[:64], PAGES_PER_MINUTE)
-    with acting_as(None), tenant_scope(clinic_id):
-        yield
 
 
 def public_page(template: str, status: int = 200, **values: Any) -> Any:

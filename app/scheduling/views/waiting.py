@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from flask import render_template
@@ -13,12 +11,10 @@ from flask_babel import lazy_gettext as _
 from wtforms import BooleanField, DateField, StringField, TimeField
 from wtforms.validators import InputRequired, Length, Optional
 
-from app.core import clock, rate_limit
+from app.core import clock
 from app.core.errors import AppError, NotFound
 from app.core.navigation import describe_item
-from app.core.principal import acting_as
-from app.core.public_links import clinic_of_token
-from app.core.tenant import tenant_scope
+from app.core.public_links import opened_by_link
 from app.core.transaction import unit_of_work
 from app.core.views import Chart, CrudView, ReadOnlyView, row_action
 from app.core.vocabulary import kind_name
@@ -57,7 +53,6 @@ LABELS = {
     "expires_at": _("Kept until"),
     "entry": _("Waiting list"),
 }
-PAGES_PER_MINUTE = 60
 
 
 class SlotOfferView(ReadOnlyView):
@@ -164,12 +159,12 @@ class OfferPageView(BaseView):
 
     @expose("/<token>", methods=["GET"])
     def offer(self, token: str) -> Any:
-        with _as_patient(token), unit_of_work():
+        with opened_by_link("offer", token), unit_of_work():
             return _page(_offer_of(token))
 
     @expose("/<token>/accept", methods=["POST"])
     def accept(self, token: str) -> Any:
-        with _as_patient(token):
+        with opened_by_link("offer", token):
             try:
                 with unit_of_work():
                     visit = accept_offer(_offer_of(token), by_patient=True)
@@ -182,7 +177,7 @@ class OfferPageView(BaseView):
 
     @expose("/<token>/pass", methods=["POST"])
     def pass_on(self, token: str) -> Any:
-        with _as_patient(token):
+        with opened_by_link("offer", token):
             try:
                 with unit_of_work():
                     pass_on(_offer_of(token))
@@ -190,14 +185,6 @@ class OfferPageView(BaseView):
                 pass  # answered or run out meanwhile: the page says so
             with unit_of_work():
                 return _page(_offer_of(token))
-
-
-@contextmanager
-def _as_patient(token: str) -> Iterator[None]:
-    """In the token's clinic, as nobody: who happens to be logged in here answers perhaps for somebody else."""
-    rate_limit.hit("offer", token[:64], PAGES_PER_MINUTE)
-    with acting_as(None), tenant_scope(clinic_of_token(token)):
-        yield
 
 
 def _offer_of(token: str) -> SlotOffer:
