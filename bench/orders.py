@@ -70,7 +70,10 @@ def notice(order_id: str) -> Notice:
 
 @contextmanager
 def nothing_left_to_do(installation: Installation) -> Iterator[None]:
-    """Whatever the block leaves to workers is taken off their hands: documents that nobody needs take hours."""
+    """Workers begin with nothing, and whatever the block leaves to them is taken off their hands: the events of
+    thousands of bookings would be handled first, and documents that nobody needs take hours.
+    """
+    _empty_queues(installation)
     try:
         yield
     finally:

@@ -16,6 +16,7 @@ from app.people.models import Doctor
 from app.scheduling.models import Appointment
 from app.scheduling.queries import lock_appointment
 from app.scheduling.services import cancel_appointment, confirm_appointment
+from tests.browser.language import speak
 from tests.factories.billing import make_priced_doctor
 from tests.factories.people import make_doctor, make_patient
 from tests.factories.scheduling import local, make_appointment, make_location, make_rule, tomorrow
@@ -313,13 +314,3 @@ def test_the_calendar_is_accessible_and_fits(
                 page.keyboard.press("Escape")
                 expect(page.locator("#calendar-dialog")).to_be_hidden()
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), width
-
-
-def speak(page: Page, language: str) -> None:
-    """Switch the console's language as the menu does."""
-    page.goto("/console/styleguide")
-    page.evaluate(
-        "language => fetch('/session/language', {method: 'POST', headers: {'X-CSRFToken': "
-        "document.querySelector('meta[name=csrf-token]').content}, body: new URLSearchParams({language})})",
-        language,
-    )

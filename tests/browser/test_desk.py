@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from threading import Event
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from sqlalchemy import select, update
 from app.access.models import Member
 from app.core import clock
 from app.core.principal import Principal, acting_as
+from app.core.sockets import SOCKET_HANDLERS
 from app.core.tenant import db
 from app.core.transaction import unit_of_work
 from app.messaging.delivery import send
@@ -122,6 +124,29 @@ def test_what_others_do_appears_without_a_reload(log_in: LogIn, doctor: Doctor, 
     expect(page.locator("#pane")).to_contain_text("Checked in")
 
 
+def test_what_changed_before_the_page_could_hear_it_is_caught_up(
+    log_in: LogIn, visits: list[Appointment], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page was written, but the server has not let it listen yet: it must not call itself live, nor stay behind."""
+    may_listen = Event()
+    subscribe = SOCKET_HANDLERS["subscribe"]
+
+    def let_in_late(data: dict[str, Any]) -> Any:
+        assert may_listen.wait(60)
+        return subscribe(data)
+
+    monkeypatch.setitem(SOCKET_HANDLERS, "subscribe", let_in_late)
+    page = log_in("RECEPTIONIST")
+    page.goto(f"/desk/?visit={visits[2].id}")
+    with unit_of_work():
+        arrive(visits[2].id)
+    expect(page.locator("html")).to_have_attribute("data-live", "connecting")
+    may_listen.set()
+    expect(page.locator("html")).to_have_attribute("data-live", "live")
+    expect(page.locator("#queue")).to_contain_text("A-02")
+    expect(page.locator("#pane")).to_contain_text("Checked in")
+
+
 def test_live_changes_move_nothing_on_the_page(log_in: LogIn, visits: list[Appointment]) -> None:
     page = open_live(log_in("RECEPTIONIST"), f"/desk/?visit={visits[0].id}")
     page.evaluate(
@@ -150,8 +175,8 @@ def test_a_half_typed_form_survives_what_others_do(log_in: LogIn, visits: list[A
 
 def test_a_lost_slot_offers_others_and_a_key_takes_one(log_in: LogIn, doctor: Doctor) -> None:
     patient = make_patient(first_name="Tara", last_name="Singh")
+    first, second = times_today(doctor)[:2]  # before the page keeps the first for itself
     page = open_live(log_in("RECEPTIONIST"), f"/desk/?patient={patient.id}")
-    first, second = times_today(doctor)[:2]
     kept_no_longer(page)
     make_appointment(doctor, starts_at=first)
     page.locator("#pane .slot input:checked").focus()

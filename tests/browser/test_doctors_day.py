@@ -17,7 +17,7 @@ from app.people.models import Doctor
 from app.queueing.models import QueueToken
 from app.queueing.services import arrive
 from app.scheduling.models import Appointment
-from tests.browser.test_calendar import speak
+from tests.browser.language import speak
 from tests.daytime import ZONE_NAME
 from tests.desk.conftest import times_today
 from tests.factories.billing import make_priced_doctor

@@ -13,7 +13,7 @@ from app.queueing.services import arrive
 from app.scheduling.models import Appointment
 from app.scheduling.queries import lock_appointment
 from app.scheduling.services import confirm_appointment
-from tests.browser.test_calendar import speak
+from tests.browser.language import speak
 from tests.desk.conftest import times_today
 from tests.factories.billing import collect, make_priced_doctor
 from tests.factories.scheduling import make_appointment, make_location, make_room

@@ -26,7 +26,7 @@ from app.messaging.services import queue_message
 from app.messaging.suppression import suppress
 from app.messaging.wording import save_wording
 from app.people.events import PatientRegistered
-from tests.browser.test_calendar import speak
+from tests.browser.language import speak
 from tests.factories.people import make_patient
 from tests.messaging.conftest import CLOSED_PORT, VARIABLES, add_mail
 from tests.sandbox_server import running_sandbox

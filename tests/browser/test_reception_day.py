@@ -17,7 +17,7 @@ from app.payments.models import Payment, Refund
 from app.people.models import Doctor, Patient
 from app.queueing.services import arrive
 from app.scheduling.models import Appointment
-from tests.browser.test_calendar import speak
+from tests.browser.language import speak
 from tests.desk.conftest import times_today
 from tests.factories.billing import collect, make_priced_doctor
 from tests.factories.people import make_patient

@@ -17,7 +17,7 @@ from app.scheduling.models import Appointment, LeaveAction
 from app.scheduling.services.check_in_codes import check_in_code
 from app.scheduling.services.leave_plans import Decision, plan_leave
 from app.scheduling.services.offers import offer_slot
-from tests.browser.test_calendar import speak
+from tests.browser.language import speak
 from tests.browser.test_reception_day import looks
 from tests.factories.access import set_settings
 from tests.factories.billing import collect, make_priced_doctor

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from app.access.services import DEMO_ORDER
 from app.embedded.settings import read_settings
-from app.embedded.welcome import welcome
+from app.embedded.welcome import DEMO_ROLES, welcome
 
 
 def test_it_shows_where_to_go_and_who_may_log_in() -> None:
@@ -13,6 +14,11 @@ def test_it_shows_where_to_go_and_who_may_log_in() -> None:
     for role in ("receptionist", "clinic-admin", "finance-billing", "doctor", "patient"):
         assert f"{role}@sunrise.demo" in text
     assert max(map(len, text.splitlines())) <= 76
+
+
+def test_the_terminal_and_the_log_in_page_list_the_same_people_in_one_order() -> None:
+    """The launcher imports nothing of the product, so the list is written twice."""
+    assert DEMO_ROLES == DEMO_ORDER
 
 
 def test_without_demo_data_no_log_in_is_shown() -> None:

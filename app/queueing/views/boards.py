@@ -16,11 +16,11 @@ from app.core.navigation import describe_item
 from app.core.public_links import opened_by_link
 from app.core.tenant import db
 from app.core.transaction import unit_of_work
-from app.core.views import ActionView, Chart, CrudView, row_action
+from app.core.views import ActionView, Chart, row_action
 from app.queueing.models import WaitingBoard
 from app.queueing.queries import board_state
 from app.queueing.services.screens import get_screen, make_link, revoke_link, screen_of_token
-from app.queueing.views.screens import LABELS, link_page, location_name, public_page
+from app.queueing.views.screens import LABELS, ScreenView, link_page, location_name, public_page
 from app.tenancy.models import Location
 from app.tenancy.queries import clinic_in_scope
 
@@ -67,8 +67,8 @@ class WaitingRoomView(BaseView):
             return public_page("queueing/board.html", token=token, **_shown(board.location_id))
 
 
-class WaitingBoardView(CrudView):
-    """Screens on the walls of waiting rooms. Each opens by a link of its own, made and revoked here."""
+class WaitingBoardView(ScreenView):
+    """Screens on the walls of waiting rooms."""
 
     model = WaitingBoard
     class_permission_name = "waiting_board"
@@ -77,12 +77,6 @@ class WaitingBoardView(CrudView):
     list_title = _("Waiting-room boards")
     add_title = _("New waiting-room board")
     lede = _("A screen that shows a location's numbers without a log-in, for as long as its link is good.")
-    show_template = "queueing/screen_show.html"
-    list_columns = ["name", "location", "open", "last_used_at"]
-    order_columns = ["name", "last_used_at"]
-    show_columns = ["name", "location", "open", "last_used_at", "created_at"]
-    add_columns = edit_columns = ["name", "location"]
-    search_columns = ["name", "location"]
     label_columns = {**LABELS, "last_used_at": _("Last opened")}
     charts = (Chart("location", _("Boards by location"), lambda: WaitingBoard.location_id, words=location_name),)
     extra_args = {"resource": "waiting_board", "link": ("WaitingBoardLinkView.make", "waiting_board_id")}

@@ -13,19 +13,19 @@ from app.core import rate_limit
 from app.core.errors import AppError
 from app.core.public_links import PAGES_PER_MINUTE, opened_by_link
 from app.core.transaction import unit_of_work
-from app.core.views import ActionView, Chart, CrudView, row_action
+from app.core.views import ActionView, Chart, row_action
 from app.people.models import AppointmentType
 from app.queueing.models import Kiosk
 from app.queueing.queries.queues import state_of
 from app.queueing.services.kiosks import check_in_at
 from app.queueing.services.screens import get_screen, make_link, revoke_link, screen_of_token
-from app.queueing.views.screens import LABELS, link_page, location_name, public_page
+from app.queueing.views.screens import ScreenView, link_page, location_name, public_page
 from app.scheduling.queries import find_appointment, get_appointment
 from app.scheduling.services.check_in_codes import CodeRefused, address_of, check_in_code, qr_svg, read_code
 
 
-class KioskView(CrudView):
-    """Screens at the door. Each opens by a link of its own, made and revoked here."""
+class KioskView(ScreenView):
+    """Screens at the door."""
 
     model = Kiosk
     class_permission_name = "kiosk"
@@ -34,15 +34,7 @@ class KioskView(CrudView):
     list_title = _("Kiosks")
     add_title = _("New kiosk")
     lede = _("A screen at the door where patients check themselves in with the code of their visit.")
-    show_template = "queueing/screen_show.html"
     extra_args = {"resource": "kiosk", "link": ("KioskLinkView.make", "kiosk_id")}
-    list_columns = ["name", "location", "open", "last_used_at"]
-    order_columns = ["name", "last_used_at"]
-    show_columns = ["name", "location", "open", "last_used_at", "created_at"]
-    add_columns = ["name", "location"]
-    edit_columns = ["name", "location"]
-    search_columns = ["name", "location"]
-    label_columns = LABELS
     charts = (Chart("location", _("Kiosks by location"), lambda: Kiosk.location_id, words=location_name),)
 
     @row_action("revoke", _("Revoke the link"), confirm=_("The kiosk stops working until it gets a new link."))

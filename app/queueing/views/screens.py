@@ -8,7 +8,7 @@ from flask import render_template
 from flask_babel import lazy_gettext as _
 
 from app.core.tenant import db
-from app.core.views import ActionView
+from app.core.views import ActionView, CrudView
 from app.queueing.models import Kiosk, WaitingBoard
 from app.scheduling.services.check_in_codes import qr_svg
 from app.tenancy.models import Location
@@ -22,6 +22,19 @@ LABELS = {
     "last_used_at": _("Last used"),
     "created_at": _("Created"),
 }
+
+
+class ScreenView(CrudView):
+    """The records of one kind of screen. Each opens by a link of its own, made and revoked here."""
+
+    abstract = True
+    show_template = "queueing/screen_show.html"
+    list_columns = ["name", "location", "open", "last_used_at"]
+    order_columns = ["name", "last_used_at"]
+    show_columns = ["name", "location", "open", "last_used_at", "created_at"]
+    add_columns = edit_columns = ["name", "location"]
+    search_columns = ["name", "location"]
+    label_columns = LABELS
 
 
 def location_name(location_id: str) -> str:

@@ -143,7 +143,7 @@ function followOthers() {
   live.on("appointment", (change) => concerns(change) && again());
   let connected = false;
   document.addEventListener("live:connected", () => {
-    if (connected) reloadAll();
+    connected ? reloadAll() : again();
     connected = true;
   });
 }

@@ -21,16 +21,23 @@ export function startFollowing(desk, pane) {
     lists();
     if (change.invoiceId && change.invoiceId === shown(pane)?.dataset.invoice) whole();
   });
-  // After a lost connection nobody knows what was missed; the first connection has missed nothing.
+  // After a lost connection nobody knows what was missed. The first one can have missed only a moment: the shown visit is asked
+  // for again if its row turns out to have changed.
   let connected = false;
+  let catchingUp = false;
   document.addEventListener("live:connected", () => {
-    if (connected) [lists, whole].forEach((again) => again());
+    lists();
+    if (connected) whole();
+    catchingUp = !connected;
     connected = true;
   });
   document.addEventListener("desk:changed", lists);
   keepWork(pane, isWorking, (path) => path === address(pane), () => (stale = true));
   pane.addEventListener("desk:act-closed", () => stale && ((stale = false), reload(pane)));
-  markChanges();
+  markChanges((changed) => {
+    if (catchingUp && changed.has(shown(pane)?.dataset.visitPane)) whole();
+    catchingUp = false;
+  });
 }
 
 const shown = (pane) => pane.querySelector("[data-visit-pane]");
@@ -54,16 +61,15 @@ function reload(pane) {
 }
 
 // A row that reads differently than before lights up for a moment.
-function markChanges() {
-  let known = new Map();
+function markChanges(tell) {
   const words = () => new Map([...document.querySelectorAll("#visit-rows tr[data-visit]")].map((row) => [row.dataset.visit, row.textContent.replace(/\s+/g, " ")]));
-  known = words();
+  let known = words();
   document.addEventListener("htmx:afterSwap", (event) => {
     if (event.target.id !== "visit-rows") return;
     const now = words();
-    for (const [id, text] of now) {
-      if (known.get(id) !== text) document.querySelector(`#visit-rows tr[data-visit="${id}"]`).classList.add("fresh");
-    }
+    const changed = new Set([...now.keys()].filter((id) => known.get(id) !== now.get(id)));
+    for (const id of changed) document.querySelector(`#visit-rows tr[data-visit="${id}"]`).classList.add("fresh");
     known = now;
+    tell(changed);
   });
 }

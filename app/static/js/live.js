@@ -1,5 +1,6 @@
 // The one socket of a page. `live.on("queue", handler)`, `live.join("subscribe", {doctorId})`: what was joined is joined again after
-// a lost connection, and "live:connected" tells the page to ask for the truth, because it may have missed events.
+// a lost connection. A page is live when the server has confirmed all that it joined; "live:connected" then tells it to ask for
+// the truth, because it may have missed events: while it was away, or between being written and being confirmed.
 import { meta } from "./dom.js";
 import { text } from "./texts.js";
 
@@ -8,6 +9,7 @@ const board = meta("live-board"); // the token of a screen that nobody logs in a
 const joined = [];
 const handlers = [];
 let socket;
+let connection = 0; // which one it is: what an earlier one confirmed counts no more
 
 export const live = {
   on(event, handler) {
@@ -49,9 +51,11 @@ function onRefused() {
   if (board && !socket.active) setTimeout(() => socket.connect(), RETRY);
 }
 
-function onConnect() {
+async function onConnect() {
+  const mine = ++connection;
+  await Promise.all(joined.map(([event, data]) => new Promise((confirmed) => socket.emit(event, data, confirmed))));
+  if (mine !== connection || !socket.connected) return;
   show("live");
-  joined.forEach(([event, data]) => socket.emit(event, data));
   document.dispatchEvent(new CustomEvent("live:connected"));
 }
 

@@ -5,14 +5,10 @@ import { live } from "./live.js";
 const PAUSE = 150;
 const list = document.querySelector("[data-queues]");
 let timer;
-let connected = false;
 
 for (const location of list.dataset.locations.split(" ").filter(Boolean)) live.join("subscribe", { board: location });
 live.on("queue", refreshSoon);
-document.addEventListener("live:connected", () => {
-  if (connected) refreshSoon(); // what was missed while away is in the list
-  connected = true;
-});
+document.addEventListener("live:connected", refreshSoon);
 document.querySelector("[data-queue-location]")?.addEventListener("change", (event) => event.currentTarget.requestSubmit());
 
 function refreshSoon() {
