@@ -22,6 +22,7 @@ from app.core import idempotency, principal
 from app.core.errors import AppError, BadRequest, Invalid
 from app.core.ids import is_id
 from app.core.transaction import unit_of_work
+from app.core.value_words import fields_of
 
 BODY_LIMIT = 256 * 1024
 MOST_LEVELS = 32
@@ -54,7 +55,7 @@ def _refuse_unstorable(value: Any) -> None:
             raise BadRequest(_("The body is nested too deeply."), code="MALFORMED_JSON")
         if isinstance(item, str):
             if UNSTORABLE.search(item):
-                raise ValueError("contains characters that cannot be stored")
+                raise ValueError(_("This contains characters that cannot be stored."))
         elif isinstance(item, dict):
             waiting += [(part, level + 1) for pair in item.items() for part in pair]
         elif isinstance(item, list):
@@ -210,11 +211,7 @@ def validate(model: type[BaseModel], value: dict[str, Any]) -> Any:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        fields = {
-            ".".join(str(part) for part in item["loc"]) or "body": item["msg"]
-            for item in error.errors(include_input=False, include_url=False)
-        }
-        raise Invalid(_("Please check the values."), fields=fields) from None
+        raise Invalid(_("Please check the values."), fields=fields_of(error, value)) from None
 
 
 def reply(answer: Any, status: int = 200) -> Response:

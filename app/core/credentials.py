@@ -10,6 +10,8 @@ from typing import Any, Literal, Self, Union, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic.alias_generators import to_camel
 
+from app.core.value_words import words_for
+
 MASK = "••••"
 MASK_SHOWS_TAIL_FROM = 12  # a shorter secret would give too much of itself away
 
@@ -80,8 +82,10 @@ class CredentialModel(BaseModel):
 
     @classmethod
     def _messages(cls, error: ValidationError) -> dict[str, str]:
-        items = error.errors(include_input=False, include_url=False, include_context=False)
-        return {cls._field_name(str(item["loc"][0])) if item["loc"] else "credentials": item["msg"] for item in items}
+        items = error.errors(include_input=False, include_url=False)
+        places = [cls._field_name(str(item["loc"][0])) if item["loc"] else "credentials" for item in items]
+        words = [words_for(item["type"], item.get("ctx", {})) for item in items]
+        return dict(zip(places, words, strict=True))
 
 
 def credential(

@@ -24,7 +24,17 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError, NewConnectionError
 
 from app.core.credentials import InvalidCredentials
-from app.core.providers import MALFORMED, NO_ANSWER, TIMED_OUT, UNREACHABLE, UNTRUSTED, Outcome, ProviderError, Timeouts
+from app.core.providers import (
+    MALFORMED,
+    N_,
+    NO_ANSWER,
+    TIMED_OUT,
+    UNREACHABLE,
+    UNTRUSTED,
+    Outcome,
+    ProviderError,
+    Timeouts,
+)
 
 log = logging.getLogger(__name__)
 
@@ -250,10 +260,9 @@ def checked_base_url(url: str, schemes: tuple[str, ...]) -> str:
         parts = urlsplit(url.strip())
         known = parts.scheme in schemes and parts.hostname and (parts.port or 1)
     except ValueError:
-        raise InvalidCredentials({"base_url": "This is not an address."}) from None
+        raise InvalidCredentials({"base_url": N_("This is not an address.")}) from None
     if not known or "@" in parts.netloc or parts.query or parts.fragment:
-        text = f"An address looks like {schemes[-1]}://host:port and holds no password."
-        raise InvalidCredentials({"base_url": text})
+        raise InvalidCredentials({"base_url": N_("An address looks like https://host:port and holds no password.")})
     return url.strip().rstrip("/")
 
 

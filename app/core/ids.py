@@ -6,6 +6,8 @@ import uuid
 
 import uuid_utils
 
+ID_PATTERN = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+
 
 def new_id() -> str:
     return str(uuid_utils.uuid7())

@@ -22,7 +22,7 @@ ERRORS = (
     (NotFound(), "Not found, or of another clinic."),
     (Conflict(), "Not possible in the present state; `code` says why."),
     (
-        Invalid(fields={"reason": "String should have at least 1 character"}),
+        Invalid(fields={"reason": "This must not be empty."}),
         "A value is not acceptable; `fields` says which.",
     ),
     (TooManyRequests(30), "Too many requests; wait `Retry-After` seconds."),

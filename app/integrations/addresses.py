@@ -31,7 +31,7 @@ def checked_url(url: str) -> str:
         known = checked_base_url(url, schemes)
         address_of(known)
     except InvalidCredentials as error:
-        raise Invalid(fields={"url": " ".join(error.fields.values())}) from None
+        raise Invalid(fields={"url": " ".join(_(text) for text in error.fields.values())}) from None
     except AddressRefused as error:
         raise Invalid(fields={"url": str(error)}) from None
     return known

@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 from app.core import clock
 from app.core.errors import Invalid
 from app.core.tenant import db
+from app.core.value_words import fields_of
 from app.messaging.models.outbox import Channel, Message, MessageStatus
 from app.messaging.models.rules import CommunicationRules
 
@@ -75,7 +76,7 @@ def change_rules(**values: object) -> Rules:
     try:
         rules = Rules.model_validate({**row.values, **values})
     except ValidationError as error:
-        raise Invalid(fields={str(item["loc"][0]): item["msg"] for item in error.errors()}) from None
+        raise Invalid(fields=fields_of(error, row.values | values)) from None
     if (rules.quiet_from is None) != (rules.quiet_until is None):
         raise Invalid(fields={"quiet_until": N_("Quiet hours have a beginning and an end.")})
     row.values = rules.model_dump(mode="json", exclude_defaults=True)

@@ -216,7 +216,8 @@ def save_account(
     try:
         opened = adapter.open(merged, base_url=base_url or None)
     except InvalidCredentials as error:
-        raise Invalid(_("Please check the values."), fields=error.fields) from None
+        fields = {name: _(text) for name, text in error.fields.items()}
+        raise Invalid(_("Please check the values."), fields=fields) from None
     _check_address(adapter, row, opened, stored, credentials)
     for name, value in columns.items():
         setattr(row, name, value)

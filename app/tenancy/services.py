@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.core.errors import Conflict, Invalid
 from app.core.tenant import db
+from app.core.value_words import fields_of
 from app.events.services import publish
 from app.tenancy.events import ClinicCreated, ClinicDeleted, ClinicUpdated
 from app.tenancy.models import Clinic
@@ -53,5 +54,4 @@ def check_settings(values: dict[str, Any]) -> dict[str, Any]:
     try:
         return ClinicSettings.model_validate(values).model_dump(mode="json", exclude_defaults=True)
     except ValidationError as error:
-        fields = {str(item["loc"][0]): item["msg"] for item in error.errors(include_input=False, include_url=False)}
-        raise Invalid(_("Please check the settings."), fields=fields) from None
+        raise Invalid(_("Please check the settings."), fields=fields_of(error, values)) from None

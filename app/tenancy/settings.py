@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from flask_babel import gettext as _
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from app.core import clock
-from app.core.money import exponent
+from app.core.money import UnknownCurrency, exponent
 
 DAY_LIST = r"^\s*(\d{1,3}(\s*,\s*\d{1,3})*)?\s*$"
 MAX_TRAVEL_MINUTES = 240
@@ -132,20 +133,23 @@ class ClinicSettings(BaseModel):
     @classmethod
     def _within_a_week(cls, text: str) -> str:
         if any(hours > LONGEST_REMINDER_HOURS for hours in _days(text)):
-            raise ValueError(f"at most {LONGEST_REMINDER_HOURS} hours before")
+            raise ValueError(_("At most %(hours)s hours before.", hours=LONGEST_REMINDER_HOURS))
         return text
 
     @field_validator("zone")
     @classmethod
     def _known_zone(cls, zone: str) -> str:
         if zone not in clock.zones():
-            raise ValueError("unknown time zone")
+            raise ValueError(_("No time zone is called that."))
         return zone
 
     @field_validator("currency")
     @classmethod
     def _known_currency(cls, currency: str) -> str:
-        exponent(currency)
+        try:
+            exponent(currency)
+        except UnknownCurrency:
+            raise ValueError(_("No currency in use has this code.")) from None
         return currency
 
 

@@ -150,7 +150,7 @@ def test_malformed_bodies_have_clear_errors(api: Any) -> None:
     url = "/api/v1/auth/login"
     assert api.post(url, data="{", content_type="application/json").status_code == 400
     assert api.post(url, data="a=b", content_type="text/plain").status_code == 415
-    assert api.post(url, json={"username": "x"}).json["error"]["fields"] == {"password": "Field required"}
+    assert api.post(url, json={"username": "x"}).json["error"]["fields"] == {"password": "This is required."}
     assert api.post(url, data=b"{" + b" " * 2_000_000, content_type="application/json").status_code == 413
     assert api.post(url, json={"username": "a\x00b", "password": "x"}).status_code == 422
 

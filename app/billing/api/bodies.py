@@ -2,47 +2,33 @@
 
 from __future__ import annotations
 
-import datetime as dates
 from decimal import Decimal
 from typing import Annotated, Any
 
 from flask_babel import gettext as _
 from pydantic import (
-    AfterValidator,
     AliasChoices,
     ConfigDict,
     Field,
-    StringConstraints,
     field_validator,
     model_validator,
 )
 
 from app.billing.models import InvoiceStatus
 from app.core.api import Body, ListQuery
+from app.core.api_values import Day, Id
 from app.core.errors import Invalid
 from app.core.money import InvalidAmount, Money
 from app.payments.models import TenderKind
 from app.people.models import AppointmentType
 from app.tenancy.queries import settings_in_scope
 
-UUID_PATTERN = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
-FIRST_YEAR, LAST_YEAR = 1900, 2200
-Id = Annotated[str, StringConstraints(to_lower=True, pattern=UUID_PATTERN)]
-
-
-def _of_our_time(value: dates.date) -> dates.date:
-    if not FIRST_YEAR <= value.year <= LAST_YEAR:
-        raise ValueError(f"year must be {FIRST_YEAR} to {LAST_YEAR}")
-    return value
-
-
-Day = Annotated[dates.date, AfterValidator(_of_our_time)]
 Percent = Annotated[Decimal, Field(ge=0, le=100, decimal_places=3)]
 
 
 def _check_one_discount(amount: Decimal | None, percent: Decimal | None) -> None:
     if amount is not None and percent is not None:
-        raise ValueError("give either discount or discountPercent")
+        raise ValueError(_("Give either discount or discountPercent."))
 
 
 class LineBody(Body):
@@ -148,7 +134,7 @@ class NewPayment(PayBody):
     def _for_one_thing(self) -> NewPayment:
         given = [item for item in (self.invoice_id, self.appointment_id, self.allocations) if item is not None]
         if len(given) != 1:
-            raise ValueError("give invoiceId, appointmentId or allocations")
+            raise ValueError(_("Give invoiceId, appointmentId or allocations."))
         return self
 
 
@@ -175,7 +161,7 @@ class CreditBody(ReasonBody):
     @model_validator(mode="after")
     def _one_of_both(self) -> CreditBody:
         if (self.amount is None) == (self.lines is None):
-            raise ValueError("give either amount or lines")
+            raise ValueError(_("Give either amount or lines."))
         return self
 
 

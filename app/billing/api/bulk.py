@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask_babel import gettext as _
 from pydantic import Field, model_validator
 from sqlalchemy import select
 
-from app.billing.api.bodies import Day, Id
 from app.billing.jobs.bulk import issue_in_bulk
 from app.billing.models import BulkInvoiceItem, BulkInvoiceRun, BulkKind, ItemStatus
 from app.billing.services.bulk import (
@@ -19,6 +19,7 @@ from app.billing.services.bulk import (
     start_bulk_visits,
 )
 from app.core.api import Api, Body, ListQuery, endpoint
+from app.core.api_values import Day, Id
 from app.core.paging import page
 
 RUN = "/billing/bulk-invoices/<id:bulk_invoice_run_id>"
@@ -35,7 +36,7 @@ class BulkBody(Body):
     @model_validator(mode="after")
     def _complete(self) -> BulkBody:
         if self.kind == BulkKind.VISITS and (self.from_ is None or self.to is None):
-            raise ValueError("give from and to")
+            raise ValueError(_("Give from and to."))
         return self
 
 

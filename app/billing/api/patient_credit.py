@@ -7,12 +7,13 @@ from typing import Any
 
 from pydantic import AliasChoices, Field
 
-from app.billing.api.bodies import AmountBody, Id, ReasonBody, amount_of
+from app.billing.api.bodies import AmountBody, ReasonBody, amount_of
 from app.billing.api.checkout import show_checkout
 from app.billing.queries import get_invoice, patient_of_user
 from app.billing.services import apply_credit, begin_deposit, credit_balance, refund_credit, take_deposit
 from app.billing.services.patient_credit import free_payments
 from app.core.api import Api, Body, endpoint
+from app.core.api_values import Id
 from app.core.errors import NotFound
 from app.core.principal import own_patient_id
 from app.core.transaction import unit_of_work

@@ -8,7 +8,6 @@ from flask_babel import gettext as _
 from pydantic import ConfigDict, Field
 from sqlalchemy import select
 
-from app.billing.api.bodies import Day, Id
 from app.billing.api.locking import locked_invoice
 from app.billing.api.shapes import show_payment_plan
 from app.billing.models import InstalmentInterval, PaymentPlan, PaymentPlanStatus
@@ -17,6 +16,7 @@ from app.billing.services import cancel_payment_plan, change_payment_plan, lock_
 from app.billing.services.autopay import set_autopay
 from app.billing.services.instalments import process_plan
 from app.core.api import Api, Body, ListQuery, endpoint
+from app.core.api_values import Day, Id
 from app.core.errors import Invalid
 from app.core.paging import page
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask_babel import gettext as _
+
 from app.billing.api.bodies import amount_of
 from app.billing.api.subscription_bodies import PlanChanges, PlanContent, PlanQuery
 from app.billing.api.subscription_shapes import show_plan
@@ -52,7 +54,7 @@ class PlanApi(Api):
         """Change what is named; 409 for an archived plan, and for the period of a plan that somebody has."""
         named = body.model_fields_set
         if "name" in named and not body.name:
-            raise Invalid(fields={"name": "String should have at least 1 character"})
+            raise Invalid(fields={"name": _("This must not be empty.")})
         price = amount_of(body.price, body.currency, "price")
         return show_plan(change_plan(get_plan(plan_id), price=price, **_columns(body, named)))
 

@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import AfterValidator, AliasChoices, AwareDatetime, ConfigDict, Field, field_validator
+from pydantic import AliasChoices, ConfigDict, Field, field_validator
 
-from app.billing.api.bodies import FIRST_YEAR, LAST_YEAR, Id
 from app.billing.models import BillingPeriod, SubscriptionStatus
 from app.core.api import Body, ListQuery
+from app.core.api_values import Id, Moment
 from app.people.models import AppointmentType
 
 SPOKEN = {"DAILY": "DAY", "WEEKLY": "WEEK", "MONTHLY": "MONTH", "YEARLY": "YEAR", "ANNUAL": "YEAR"}
 MOST_VISITS = 10_000
 LONGEST_TRIAL = 366
-
-
-def _of_our_time(value: datetime) -> datetime:
-    if not FIRST_YEAR <= value.year <= LAST_YEAR:
-        raise ValueError(f"year must be {FIRST_YEAR} to {LAST_YEAR}")
-    return value
-
-
-Moment = Annotated[AwareDatetime, AfterValidator(_of_our_time)]
 
 
 class PlanContent(Body):

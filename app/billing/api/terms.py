@@ -6,9 +6,9 @@ from typing import Any
 
 from pydantic import Field
 
-from app.billing.api.bodies import Day, Id
 from app.billing.services.covered import was_covered
 from app.core.api import Api, Body, endpoint
+from app.core.api_values import Day, Id
 from app.core.principal import own_patient_id
 from app.people.models import AppointmentType
 from app.people.queries import get_doctor, get_patient

@@ -44,7 +44,7 @@ class FcmCredentials(CredentialModel):
         try:
             return SecretStr(ServiceAccount.read(value.get_secret_value()).canonical())
         except (ValueError, RecursionError):
-            raise ValueError("This is not the JSON key file of a service account.") from None
+            raise ValueError(N_("This is not the JSON key file of a service account.")) from None
 
 
 class Fcm(Channel[FcmCredentials]):

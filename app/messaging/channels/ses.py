@@ -98,11 +98,11 @@ class Ses(Channel[SesCredentials]):
         self._aws = AwsCaller("sesv2", credentials, self.base_url, self.timeouts)
         self._trust = Trust(frozenset(credentials.certificate_hosts.split()), credentials.certificate_root)
         if credentials.certificate_root and not is_certificate(credentials.certificate_root):
-            raise InvalidCredentials({"certificate_root": "This is not a certificate in PEM form."})
+            raise InvalidCredentials({"certificate_root": N_("This is not a certificate in PEM form.")})
         try:
             self._sender = ascii_address(credentials.from_address)
         except ValueError:
-            raise InvalidCredentials({"from_address": "This is not an e-mail address."}) from None
+            raise InvalidCredentials({"from_address": N_("This is not an e-mail address.")}) from None
 
     def probe(self) -> str:
         """Read the account's own state; sends nothing."""

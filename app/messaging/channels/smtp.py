@@ -100,7 +100,7 @@ class Smtp(Channel[SmtpCredentials]):
         try:
             self._sender = ascii_address(credentials.from_address)
         except ValueError:
-            raise InvalidCredentials({"from_address": "This is not an e-mail address."}) from None
+            raise InvalidCredentials({"from_address": N_("This is not an e-mail address.")}) from None
 
     def probe(self) -> str:
         """Connect, encrypt, log in and do nothing."""

@@ -70,7 +70,7 @@ class ZeptoMail(Channel[ZeptoMailCredentials]):
         try:
             self._sender = ascii_address(credentials.from_address)
         except ValueError:
-            raise InvalidCredentials({"from_address": "This is not an e-mail address."}) from None
+            raise InvalidCredentials({"from_address": N_("This is not an e-mail address.")}) from None
 
     def probe(self) -> str:
         """The vendor has no call for it: with a good token a mail without content is refused for what it lacks."""

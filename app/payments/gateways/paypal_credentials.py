@@ -29,5 +29,5 @@ class PayPalCredentials(CredentialModel):
     @classmethod
     def _is_certificate(cls, value: str | None) -> str | None:
         if value and not is_certificate(value):
-            raise ValueError("this is no certificate in PEM")
+            raise ValueError(N_("This is not a certificate in PEM form."))
         return value or None

@@ -6,26 +6,13 @@ import datetime as dates
 from typing import Annotated, Any, Literal
 
 from flask_babel import gettext as _
-from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from app.core.api import Body, ListQuery
+from app.core.api_values import Day, Id, Moment
 from app.people.models import AppointmentType
 from app.scheduling.models import AppointmentStatus, ExceptionKind
 
-UUID_PATTERN = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
-FIRST_YEAR, LAST_YEAR = 1900, 2200
-
-
-def _of_our_time(value: Any) -> Any:
-    """Dates at the ends of the calendar overflow when zones and days are added."""
-    if not FIRST_YEAR <= value.year <= LAST_YEAR:
-        raise ValueError(f"year must be {FIRST_YEAR} to {LAST_YEAR}")
-    return value
-
-
-Id = Annotated[str, StringConstraints(to_lower=True, pattern=UUID_PATTERN)]
-Moment = Annotated[AwareDatetime, AfterValidator(_of_our_time)]
-Day = Annotated[dates.date, AfterValidator(_of_our_time)]
 WallClock = Annotated[dates.time, AfterValidator(lambda value: value.replace(second=0, microsecond=0, tzinfo=None))]
 Types = Annotated[list[AppointmentType], Field(min_length=1, max_length=3)]
 
@@ -121,7 +108,7 @@ class AppointmentQuery(ListQuery):
                 dates.date.fromisoformat(value) if isinstance(value, str) and len(value) == len("2026-01-31") else value
             )
         except ValueError:
-            raise ValueError(_("is not a date")) from None
+            raise ValueError(_("This must be a date, like 2026-01-31.")) from None
 
     @property
     def first(self) -> dates.date | dates.datetime | None:

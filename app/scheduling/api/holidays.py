@@ -7,8 +7,9 @@ from typing import Any
 from pydantic import Field
 
 from app.core.api import Api, Body, ListQuery, endpoint
+from app.core.api_values import Day, Id
 from app.core.paging import page
-from app.scheduling.api.bodies import Day, Id, WallClock
+from app.scheduling.api.bodies import WallClock
 from app.scheduling.api.shapes import show_holiday
 from app.scheduling.models import AvailabilityException
 from app.scheduling.queries.availability import get_holiday, holidays

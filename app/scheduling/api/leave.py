@@ -7,10 +7,10 @@ from typing import Any
 from pydantic import Field
 
 from app.core.api import Api, Body, endpoint
+from app.core.api_values import Id, Moment
 from app.core.errors import NotFound
 from app.core.tenant import db
 from app.jobs.services import progress_of
-from app.scheduling.api.bodies import Id, Moment
 from app.scheduling.models import DoctorLeave, LeaveAction, LeaveVisit
 from app.scheduling.services.availability import check_keeper
 from app.scheduling.services.leave_choices import Affected, choices

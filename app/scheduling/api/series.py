@@ -8,9 +8,9 @@ from pydantic import Field
 from sqlalchemy import select
 
 from app.core.api import Api, Body, ListQuery, endpoint
+from app.core.api_values import Id, Moment
 from app.core.paging import page
 from app.people.models import AppointmentType
-from app.scheduling.api.bodies import Id, Moment
 from app.scheduling.models import AppointmentSeries, CancelReason, Every
 from app.scheduling.services.series import book_series, cancel_following, get_series, move_following, visits_of
 from app.scheduling.services.series_days import preview_series, series_times

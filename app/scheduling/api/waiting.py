@@ -9,12 +9,13 @@ from pydantic import Field
 from sqlalchemy import select
 
 from app.core.api import Api, Body, ListQuery, endpoint
+from app.core.api_values import Day, Id
 from app.core.errors import Invalid, NotFound
 from app.core.paging import page
 from app.core.principal import own_patient_id
 from app.core.tenant import db
 from app.people.models import AppointmentType
-from app.scheduling.api.bodies import Day, Id, WallClock
+from app.scheduling.api.bodies import WallClock
 from app.scheduling.api.shapes import show_appointment
 from app.scheduling.models import SlotOffer, WaitingListEntry, WaitingStatus
 from app.scheduling.services.offer_answers import OfferOver, accept_offer, find_open_offer, pass_on, withdraw
