@@ -39,6 +39,7 @@ from app.core.principal import find_principal, install_role_table, may
 from app.core.row_security import APP_ROLE, SYSTEM_ROLE
 from app.core.sockets import LiveManager, LiveNamespace, PlainFrames
 from app.core.tenant import SYSTEM_BIND, current_clinic_id, db, require_clinic
+from app.core.views import records
 from app.core.views.hooks import ConsoleHooks, install_hooks
 from app.tenancy.cache import shared_cache
 from config import Settings, get_settings
@@ -144,7 +145,7 @@ def _bind_extensions(app: Flask, slices: tuple[str, ...]) -> None:
     i18n.init_app(app, _clinic_locale)
     assets.init_app(app)
     formatting.init_app(app)
-    for part in (navigation, list_view, widgets, openapi, styleguide):
+    for part in (navigation, list_view, records, widgets, openapi, styleguide):
         part.init_app(app)
     app.jinja_env.globals.update(may=may, current_principal=find_principal)
     if click.get_current_context(silent=True):

@@ -40,6 +40,7 @@ CODE_COLUMNS = frozenset(
         "channel",
         "method",
         "tender",
+        "destination",
         "direction",
         "outcome",
         "appointment_type",

@@ -6,14 +6,14 @@ from datetime import timedelta
 
 from flask_babel import lazy_gettext as _
 from sqlalchemy import select
-from wtforms import DateField, SelectChoice, SelectField, TextAreaField
+from wtforms import DateField, HiddenField, SelectChoice, SelectField, StringField, TextAreaField
 from wtforms.validators import DataRequired, InputRequired, Length
 
 from app.core import clock
 from app.core.page_form import PageForm
 from app.core.tenant import db
 from app.core.vocabulary import kind_name
-from app.payments.models import ExceptionStatus
+from app.payments.models import ORIGINAL, ExceptionStatus, TenderKind
 from app.payments.services.gateway import CHANNEL
 from app.tenancy.models import ProviderAccount
 from app.tenancy.queries import settings_in_scope
@@ -49,3 +49,16 @@ class AnswerForm(PageForm):
     note = TextAreaField(
         _("Why"), description=_("For whoever reads the books later."), validators=[DataRequired(), Length(max=300)]
     )
+
+
+class RefundForm(PageForm):
+    """Money that should go back. `key` names the deed, so that two clicks are one refund."""
+
+    key = HiddenField()
+    amount = StringField(_("Amount"), validators=[InputRequired(), Length(max=30)])
+    destination = SelectField(
+        _("Paid back as"),
+        choices=lambda: [SelectChoice(str(kind), str(kind_name(kind))) for kind in (ORIGINAL, *TenderKind)],
+        description=_("Another way than it was paid needs a second person."),
+    )
+    reason = TextAreaField(_("Reason"), validators=[DataRequired(), Length(max=300)])

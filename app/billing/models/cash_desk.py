@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 
 from sqlalchemy import BigInteger, CheckConstraint, Date, Index, String, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column
 
-from app.access.models import User
+from app.access.models import person_behind
 from app.core.formatting import money
 from app.core.models import (
     AwareTime,
@@ -71,11 +71,6 @@ TAKINGS = (MovementKind.TENDER, MovementKind.REFUND, MovementKind.RETURNED)
 IN_USE = (DrawerStatus.OPEN, DrawerStatus.OFFERED)
 
 Count = dict[str, int]  # how many of each note and coin, by its worth in minor units
-
-
-def person_behind(column: str) -> Any:
-    """The user of an id column. No foreign key: people work in several clinics, and the row outlives their log-in."""
-    return relationship(User, primaryjoin=f"foreign({column}) == User.id", viewonly=True)
 
 
 class CashDrawer(Stateful, TenantModel):

@@ -26,7 +26,7 @@ from app.billing.services import (
 )
 from app.core import clock
 from app.core.errors import AppError, Invalid
-from app.core.money import InvalidAmount, Money
+from app.core.page_form import read_money
 from app.core.principal import require
 from app.core.transaction import unit_of_work
 from app.core.views import ActionView
@@ -47,7 +47,7 @@ class InvoiceActsView(ActionView):
         form = CollectForm(amount=str(invoice.amount_due.major))
 
         def take() -> str:
-            amount = _amount(form.amount.data, invoice.currency)
+            amount = read_money(form.amount.data, invoice.currency)
             taken = collect_at_desk(get_invoice(invoice_id), form.tender.data, amount, form.reference.data or "")
             flash(_("Received. Receipt %(number)s", number=taken.receipt.number), "success")
             return url_for("PrintoutView.receipt", payment_id=taken.payment.id)
@@ -153,10 +153,3 @@ def _locked(invoice_id: str) -> Invoice:
 
 def _record(invoice_id: str) -> str:
     return url_for("InvoiceView.show", pk=invoice_id)
-
-
-def _amount(text: str | None, currency: str) -> Money:
-    try:
-        return Money.parse((text or "").replace(",", "").strip(), currency)
-    except InvalidAmount:
-        raise Invalid(fields={"amount": _("This is no amount in %(currency)s.", currency=currency)}) from None

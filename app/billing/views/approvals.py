@@ -24,6 +24,10 @@ def count_waiting() -> int:
 describe_item("InvoiceApprovalView", badge=count_waiting, tone="warn")
 
 
+def _is_undecided(approval: InvoiceApproval) -> bool:
+    return approval.status == ApprovalStatus.REQUESTED
+
+
 class InvoiceApprovalView(ReadOnlyView):
     """Large discounts and debts to be given up: whoever did not ask decides."""
 
@@ -60,12 +64,12 @@ class InvoiceApprovalView(ReadOnlyView):
         ),
     )
 
-    @row_action("approve", _("Approve"), confirm=_("Approve? A write-off is booked at once."))
+    @row_action("approve", _("Approve"), confirm=_("Approve? A write-off is booked at once."), when=_is_undecided)
     def approve(self, approval: InvoiceApproval) -> Any:
         approve_request(approval.id)
         return gettext("Approved.")
 
-    @row_action("reject", _("Reject"), confirm=_("Reject this request?"))
+    @row_action("reject", _("Reject"), confirm=_("Reject this request?"), when=_is_undecided)
     def reject(self, approval: InvoiceApproval) -> Any:
         reject_request(approval.id)
         return gettext("Rejected.")

@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 
 from app.billing.denominations import denominations_of
 from app.core.errors import Invalid
-from app.core.money import InvalidAmount, Money, exponent
+from app.core.money import Money, exponent
 
 FIELD = "count_"
 
@@ -51,11 +51,3 @@ class CountSheet:
 
     def _rows(self, worths: tuple[int, ...]) -> list[tuple[Money, str]]:
         return [(Money(worth, self.currency), self.typed[worth]) for worth in worths]
-
-
-def read_money(text: str | None, currency: str, field: str = "amount") -> Money:
-    """An amount as it is typed. Raises Invalid."""
-    try:
-        return Money.parse((text or "").replace(",", "").strip(), currency)
-    except InvalidAmount:
-        raise Invalid(fields={field: _("This is no amount in %(currency)s.", currency=currency)}) from None

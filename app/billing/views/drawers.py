@@ -33,11 +33,12 @@ from app.billing.services.cash_desk_handovers import (
 )
 from app.billing.services.cash_desk_movements import cash_in, find_own_drawer
 from app.billing.services.day_figures import sums_by_kind
-from app.billing.views.counting import CountSheet, read_money
+from app.billing.views.counting import CountSheet
 from app.core.errors import AppError, Invalid, NotFound
 from app.core.formatting import money
 from app.core.money import Money
 from app.core.navigation import describe_item
+from app.core.page_form import read_money
 from app.core.principal import current_principal, may, own_location_id
 from app.core.tenant import db
 from app.core.transaction import unit_of_work

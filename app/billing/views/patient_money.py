@@ -21,10 +21,10 @@ from app.billing.services import (
     take_deposit,
 )
 from app.billing.services.patient_credit import free_payments
-from app.billing.views.counting import read_money
 from app.core.errors import AppError, NotFound
 from app.core.formatting import money
 from app.core.money import Money
+from app.core.page_form import read_money
 from app.core.principal import own_patient_id, require
 from app.core.tenant import db
 from app.core.transaction import unit_of_work

@@ -20,13 +20,14 @@ from app.billing.services.safe import (
     safe_balances,
     take_to_bank,
 )
-from app.billing.views.counting import CountSheet, read_money
+from app.billing.views.counting import CountSheet
 from app.billing.views.drawers import CashDeskPages
 from app.core import clock
 from app.core.errors import Invalid
 from app.core.formatting import money
 from app.core.ids import is_id, new_id
 from app.core.money import Money
+from app.core.page_form import read_money
 from app.core.tenant import db
 from app.core.vocabulary import booking_name
 from app.ledger.models import LedgerAccount

@@ -40,20 +40,35 @@ class ActionView(BaseView):
 
 
 def row_action(
-    name: str, label: Any, *, confirm: Any = "", steps: bool = False, multiple: bool = True, single: bool = True
+    name: str,
+    label: Any,
+    *,
+    confirm: Any = "",
+    steps: bool = False,
+    multiple: bool = True,
+    single: bool = True,
+    when: Callable[[Any], bool] | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """An action on selected rows; the permission is `name` on the view's resource.
 
     The method takes one row and may return a text to show. It runs in one unit of work, except with `steps=True`,
-    where it takes the row's id and commits itself (a provider is called in between).
+    where it takes the row's id and commits itself (a provider is called in between). A record's page offers it only
+    `when` it makes sense for that row; the service refuses what it may not do all the same.
     """
 
     def declare(method: Callable[..., Any]) -> Callable[..., Any]:
         method._action = (name, label, confirm, "", multiple, single)  # type: ignore[attr-defined]
         method._steps = steps  # type: ignore[attr-defined]
+        method._when = when  # type: ignore[attr-defined]
         return method
 
     return declare
+
+
+def is_offered(action: ActionItem, row: Any) -> bool:
+    """Whether a record's page shows the action's button."""
+    when = getattr(action.func, "_when", None)
+    return when is None or bool(when(row))
 
 
 def run_action(item: ActionItem, rows: list[Any]) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.access.models import person_behind
 from app.core.formatting import money
 from app.core.models import (
     AwareTime,
@@ -95,7 +96,13 @@ class Refund(Stateful, TenantModel):
 
     __located_through__ = "payment"
 
+    requested_by: Mapped[Any] = person_behind("Refund.requested_by_id")
+    decided_by: Mapped[Any] = person_behind("Refund.decided_by_id")
     payment: Mapped[Payment] = tenant_relationship("Payment", "Refund.payment_id", back_populates="refunds")
+
+    @property
+    def patient(self) -> Any:
+        return self.payment.patient
 
     @property
     def amount(self) -> Money:

@@ -7,8 +7,12 @@ from typing import Any
 from flask_babel import lazy_gettext as _
 
 from app.core.views import Chart, ReadOnlyView, monthly, row_action
-from app.payments.models import PaymentHold
+from app.payments.models import HoldStatus, PaymentHold
 from app.payments.services import decline_hold, release_hold
+
+
+def _is_open(hold: PaymentHold) -> bool:
+    return hold.status == HoldStatus.OPEN
 
 
 class PaymentHoldView(ReadOnlyView):
@@ -31,12 +35,17 @@ class PaymentHoldView(ReadOnlyView):
         monthly("month", _("Reviews by month"), PaymentHold.created_at),
     )
 
-    @row_action("release", _("Release"), confirm=_("Let this payment go on?"))
+    @row_action("release", _("Release"), confirm=_("Let this payment go on?"), when=_is_open)
     def release(self, hold: PaymentHold) -> Any:
         release_hold(hold)
         return _("Released: it can be paid now.")
 
-    @row_action("decline", _("Decline"), confirm=_("Give this payment up? Money that came is asked to be refunded."))
+    @row_action(
+        "decline",
+        _("Decline"),
+        confirm=_("Give this payment up? Money that came is asked to be refunded."),
+        when=_is_open,
+    )
     def decline(self, hold: PaymentHold) -> Any:
         decline_hold(hold)
         return _("Declined.")

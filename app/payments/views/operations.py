@@ -9,9 +9,11 @@ from flask_babel import lazy_gettext as _
 from app.core.transaction import unit_of_work
 from app.core.views import Chart, ReadOnlyView, row_action
 from app.core.vocabulary import kind_name
-from app.payments.models import PaymentOperation
+from app.payments.models import OperationStatus, PaymentOperation
 from app.payments.queries import get_operation
 from app.payments.services import ask_gateway
+
+UNDECIDED = (OperationStatus.STARTED, OperationStatus.UNKNOWN)
 
 
 class PaymentOperationView(ReadOnlyView):
@@ -43,14 +45,14 @@ class PaymentOperationView(ReadOnlyView):
         "next_at": _("Next look"),
         "gateway_id": _("Gateway's number"),
         "error_code": _("Failure"),
-        "error_text": _("Failure"),
+        "error_text": _("Reason"),
     }
     charts = (
         Chart("status", _("Operations by status"), lambda: PaymentOperation.status, kind="doughnut"),
         Chart("kind", _("Operations by kind"), lambda: PaymentOperation.kind, words=kind_name),
     )
 
-    @row_action("check", _("Check now"), steps=True)
+    @row_action("check", _("Check now"), steps=True, when=lambda operation: operation.status in UNDECIDED)
     def check(self, operation_id: str) -> Any:
         with unit_of_work():
             payment_id = get_operation(operation_id).payment_id

@@ -13,7 +13,7 @@ from app.core.navigation import describe_item
 from app.core.views import Chart, CrudView, ReadOnlyView, monthly, row_action
 from app.core.vocabulary import kind_name
 from app.payments import services
-from app.payments.models import Payment, PaymentAttempt
+from app.payments.models import Payment, PaymentAttempt, PaymentStatus
 from app.payments.views.operations import PaymentOperationView
 from app.payments.views.refunds import RefundView
 
@@ -41,6 +41,7 @@ class PaymentAttemptView(ReadOnlyView):
 
 
 describe_item("PaymentView", shortcut="g y")
+UNFINISHED = (PaymentStatus.PENDING, PaymentStatus.UNKNOWN, PaymentStatus.AUTHORIZED)
 
 
 class PaymentView(CrudView):
@@ -91,6 +92,7 @@ class PaymentView(CrudView):
         "taken_back": _("Taken back in disputes"),
         "refundable": _("Can be refunded"),
     }
+    show_template = "payments/payment_show.html"
     related_views = [PaymentAttemptView, RefundView, PaymentOperationView]
     charts = (
         Chart("status", _("Payments by status"), lambda: Payment.status, kind="doughnut"),
@@ -107,17 +109,31 @@ class PaymentView(CrudView):
     def change_item(self, item: Payment, form: Any) -> None:
         services.change_payment(item, reference=form.reference.data or "", notes=form.notes.data or "")
 
-    @row_action("check", _("Check now"), steps=True)
+    @row_action("check", _("Check now"), steps=True, when=lambda payment: not payment.at_desk)
     def check(self, payment_id: str) -> Any:
         services.ask_gateway(payment_id)
         return _("The gateway was asked; the payment is up to date.")
 
-    @row_action("capture", _("Capture"), confirm=_("Take the whole reserved amount?"), steps=True, multiple=False)
+    @row_action(
+        "capture",
+        _("Capture"),
+        confirm=_("Take the whole reserved amount?"),
+        steps=True,
+        multiple=False,
+        when=lambda payment: payment.status == PaymentStatus.AUTHORIZED,
+    )
     def capture(self, payment_id: str) -> Any:
         services.capture_payment(payment_id)
         return _("Captured.")
 
-    @row_action("void", _("Void"), confirm=_("Stop waiting for this payment?"), steps=True, multiple=False)
+    @row_action(
+        "void",
+        _("Void"),
+        confirm=_("Stop waiting for this payment?"),
+        steps=True,
+        multiple=False,
+        when=lambda payment: payment.status in UNFINISHED,
+    )
     def void(self, payment_id: str) -> Any:
         services.void_payment(payment_id)
         return _("Voided.")

@@ -19,6 +19,7 @@ from app.core.vocabulary import kind_name, label_of
 from app.payments.forms import AnswerForm, ReconcileForm
 from app.payments.models import (
     Dispute,
+    ExceptionKind,
     ExceptionStatus,
     ReconciliationException,
     ReconciliationRun,
@@ -104,6 +105,10 @@ class ReconciliationRunView(ReadOnlyView):
     charts = (Chart("status", _("Reconciliations by status"), lambda: ReconciliationRun.status, kind="doughnut"),)
 
 
+def _is_open(difference: ReconciliationException) -> bool:
+    return difference.status == ExceptionStatus.OPEN
+
+
 class ReconciliationExceptionView(ReadOnlyView):
     """What a gateway's list and the books tell differently."""
 
@@ -145,11 +150,16 @@ class ReconciliationExceptionView(ReadOnlyView):
         Chart("status", _("Exceptions by status"), lambda: ReconciliationException.status, kind="doughnut"),
     )
 
-    @row_action("look-again", _("Look again"), steps=True)
+    @row_action("look-again", _("Look again"), steps=True, when=_is_open)
     def ask_again(self, exception_id: str) -> Any:
         return _("It fits now.") if look_again(exception_id) else _("The gateway was asked; it still differs.")
 
-    @row_action("accept-fee", _("Accept the gateway's fee"), confirm=_("Book the fee that the gateway kept?"))
+    @row_action(
+        "accept-fee",
+        _("Accept the gateway's fee"),
+        confirm=_("Book the fee that the gateway kept?"),
+        when=lambda difference: _is_open(difference) and difference.kind == ExceptionKind.WRONG_FEE,
+    )
     def accept(self, difference: ReconciliationException) -> Any:
         accept_fee(difference)
         return _("Booked.")

@@ -7,6 +7,7 @@ from typing import Any
 from flask_babel import lazy_gettext as _
 
 from app.core.views import Chart, ReadOnlyView, monthly, row_action
+from app.core.vocabulary import kind_name
 from app.payments.models import WebhookEvent
 from app.payments.services import replay_webhook
 
@@ -46,6 +47,7 @@ class WebhookEventView(ReadOnlyView):
         "created_at": _("Received"),
         "next_at": _("Next look"),
     }
+    formatters_columns = {"gateway": kind_name}
     charts = (
         Chart("status", _("Webhooks by status"), lambda: WebhookEvent.status, kind="doughnut"),
         Chart("event", _("Webhooks by event"), lambda: WebhookEvent.event, kind="bar-flat", words=str),
