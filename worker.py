@@ -11,11 +11,13 @@ from importlib import import_module
 from typing import Any
 
 from flask import current_app
+from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker, Worker
 from rq.cron import CronScheduler
 
 from app import create_app
 from app.core.jobs import HEAVY_QUEUES, LIGHT_QUEUES, QUEUES, note_ended, scheduled_jobs, waiting_connection
+from app.core.redis_wait import place_of, wait_for_redis
 from config import MissingSetting
 
 log = logging.getLogger("worker")
@@ -52,13 +54,16 @@ def work(queues: list[str], *, forking: bool, burst: bool = False) -> None:
             import_module(module)
     worker_class = HeavyWorker if forking else LightWorker
     connection = waiting_connection()
+    wait_for_redis(connection)
     worker = worker_class([Queue(f"{name}-queue", connection=connection) for name in names], connection=connection)
     worker.work(with_scheduler=True, burst=burst, logging_level="WARNING")
 
 
 def cron() -> None:
     """Queue every scheduled job when it is due."""
-    scheduler = CronScheduler(connection=waiting_connection(), logging_level="WARNING")
+    connection = waiting_connection()
+    wait_for_redis(connection)
+    scheduler = CronScheduler(connection=connection, logging_level="WARNING")
     for item in scheduled_jobs():
         # A wake-up that nobody took within two intervals is worthless: idle queues must not fill while no worker runs.
         scheduler.register(
@@ -89,10 +94,24 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     with app.app_context():
+        return _run(options)
+
+
+def _run(options: argparse.Namespace) -> int:
+    """The exit status: 2 where a person has to change a setting, 1 where it is enough to start again."""
+    try:
         if options.command == "work":
             work(options.queues, forking=options.forking, burst=options.burst)
         else:
             cron()
+    except MissingSetting as error:
+        print(error, file=sys.stderr)
+        return 2
+    except RedisError as error:
+        log.error("Redis at %s went away (%s)", place_of(waiting_connection()), type(error).__name__)
+        return 1
+    except KeyboardInterrupt:  # while it waits: RQ has its own way later
+        return 130
     return 0
 
 

@@ -1,0 +1,129 @@
+"""Workers and the scheduler are started whenever somebody starts them: before Redis, or with a wrong password."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+from redis import Redis
+from rq import Worker
+from rq.cron import CronScheduler
+from rq.worker import WorkerStatus
+
+from tests.core.redis_process import RedisProcess
+from tests.waiting import wait_until
+
+WORKER, CRON = ("work", "event"), ("cron",)
+SECONDS = 60
+
+
+@pytest.fixture
+def redis() -> Iterator[RedisProcess]:
+    """Not running, until the test starts it."""
+    process = RedisProcess()
+    process.kill()
+    yield process
+    process.close()
+
+
+@pytest.fixture
+def start(settings: Any, project_root: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    running: list[subprocess.Popen[str]] = []
+
+    def begin(arguments: tuple[str, ...], redis_url: str) -> subprocess.Popen[str]:
+        running.append(
+            subprocess.Popen(
+                [sys.executable, "worker.py", *arguments],
+                cwd=project_root,
+                env={**os.environ, "REDIS_URL": redis_url, "PYTHONUNBUFFERED": "1"},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+        )
+        return running[-1]
+
+    yield begin
+    for process in running:
+        process.kill()
+        process.wait()
+        if process.stdout:
+            process.stdout.close()
+
+
+def said(output: IO[str] | None, words: str) -> str:
+    """All lines up to the one with these words; all there are where none has them."""
+    assert output is not None
+    lines = []
+    for line in output:
+        lines.append(line)
+        if words in line:
+            break
+    return "".join(lines)
+
+
+def at_work(arguments: tuple[str, ...], url: str) -> bool:
+    with Redis.from_url(url) as connection:
+        if arguments == CRON:
+            return len(CronScheduler.all(connection)) == 1
+        return [worker.get_state() for worker in Worker.all(connection=connection)] == [WorkerStatus.IDLE]
+
+
+@pytest.mark.parametrize("arguments", [WORKER, CRON], ids=["worker", "scheduler"])
+def test_it_waits_for_redis_in_words(redis: RedisProcess, start: Any, arguments: tuple[str, ...]) -> None:
+    process = start(arguments, redis.url)
+    before = said(process.stdout, "does not answer; work begins once it does")
+    assert str(redis.socket) in before
+    assert process.poll() is None
+    redis.start()
+    before += said(process.stdout, "answers; work begins")
+    wait_until(lambda: at_work(arguments, redis.url), seconds=SECONDS)
+    process.send_signal(signal.SIGTERM)
+    rest, _ = process.communicate(timeout=SECONDS)
+    assert process.returncode == 0
+    assert "Traceback" not in before + rest
+    assert (before + rest).count("does not answer") == 1
+
+
+@pytest.mark.parametrize(("stop", "status"), [(signal.SIGTERM, -signal.SIGTERM), (signal.SIGINT, 130)])
+def test_it_can_be_stopped_while_it_waits(redis: RedisProcess, start: Any, stop: signal.Signals, status: int) -> None:
+    process = start(WORKER, redis.url)
+    before = said(process.stdout, "does not answer")
+    process.send_signal(stop)
+    rest, _ = process.communicate(timeout=SECONDS)
+    assert process.returncode == status
+    assert "Traceback" not in before + rest
+
+
+@pytest.mark.parametrize("arguments", [WORKER, CRON], ids=["worker", "scheduler"])
+def test_a_wrong_password_is_said_and_not_repeated(redis: RedisProcess, start: Any, arguments: tuple[str, ...]) -> None:
+    redis.start()
+    with Redis.from_url(redis.url) as connection:
+        connection.config_set("requirepass", "of-somebody-else")
+    process = start(arguments, f"unix://:guessed@{redis.socket}")
+    output, _ = process.communicate(timeout=SECONDS)
+    assert process.returncode == 2
+    assert f"Redis at {redis.socket} refuses the user or password of REDIS_URL" in output
+    assert "Traceback" not in output
+    assert "guessed" not in output
+
+
+@pytest.mark.parametrize("arguments", [WORKER, CRON], ids=["worker", "scheduler"])
+def test_redis_that_goes_away_ends_it_with_a_line(redis: RedisProcess, start: Any, arguments: tuple[str, ...]) -> None:
+    """Whoever supervises it starts it again; a worker of RQ waits by itself while it waits for jobs."""
+    redis.start()
+    process = start(arguments, redis.url)
+    wait_until(lambda: at_work(arguments, redis.url), seconds=SECONDS)
+    redis.kill()
+    if arguments == WORKER:
+        said(process.stdout, "could not connect to Redis")
+        process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=SECONDS)
+    assert process.returncode == 1
+    assert f"Redis at {redis.socket} went away" in output
