@@ -7,8 +7,9 @@ from functools import cache, lru_cache
 from typing import Any, cast
 
 import orjson
-from sqlalchemy import Insert, Table, TextClause, bindparam, insert, inspect, text
+from sqlalchemy import Table, TextClause, inspect, text
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session, make_transient_to_detached
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -29,14 +30,13 @@ def insert_together(*rows: Base) -> None:
     """Insert new rows and take them into the session as if they had been flushed.
 
     References among them are checked when the statement ends, so that their order does not matter. `before_insert`
-    hooks of mappers do not run.
+    hooks of mappers do not run. Each row travels as one JSON value: a parameter costs more than a column.
     """
     session = db.session()
     session.flush()
     values = [_values(row) for row in rows]
     statement = _statement(tuple((type(row), tuple(found)) for row, found in zip(rows, values, strict=True)))
-    named = {_name(n, key): value for n, found in enumerate(values) for key, value in found.items()}
-    session.connection().execute(statement, named)
+    session.connection().execute(statement, {_name(n): as_json([found]) for n, found in enumerate(values)})
     for row in rows:
         make_transient_to_detached(row)
         told_of(session, row)
@@ -54,28 +54,49 @@ def insert_many(rows: Sequence[Base]) -> None:
     session.flush()
     values = [_values(row) for row in rows]
     names = tuple(dict.fromkeys(name for found in values for name in found))
-    model: Any = type(rows[0])
-    session.connection().execute(_insert_many(model, names), {"rows": as_json(values)})
+    session.connection().execute(_statement(((type(rows[0]), names),)), {_name(0): as_json(values)})
     for row in rows:
         make_transient_to_detached(row)
         told_of(session, row)
 
 
 @lru_cache(maxsize=256)
-def _insert_many(model: Any, names: tuple[str, ...]) -> TextClause:
+def _statement(shapes: tuple[tuple[Any, tuple[str, ...]], ...]) -> TextClause:
+    """Inserts into several tables, all but the last as parts of the last one's statement."""
+    *others, last = (_insert(model, names, _name(n)) for n, (model, names) in enumerate(shapes))
+    beside = ", ".join(f"{_name(n)} as ({insert})" for n, insert in enumerate(others))
+    return text(f"with {beside} {last}" if others else last)
+
+
+def _insert(model: Any, names: tuple[str, ...], parameter: str) -> str:
     table, columns = cast(Table, model.__table__), ", ".join(names)
-    return text(f"insert into {table.name} ({columns}) select {columns} from {recordset(table, names)}")  # noqa: S608
+    return f"insert into {table.name} ({columns}) select {columns} from {recordset(table, names, parameter)}"  # noqa: S608
 
 
-def recordset(table: Table, names: Iterable[str]) -> str:
-    """SQL that spreads the parameter `rows`, made by as_json(), out into these columns of the table."""
+def _name(n: int) -> str:
+    return f"rows{n}"
+
+
+def recordset(table: Table, names: Iterable[str], parameter: str = "rows") -> str:
+    """SQL that spreads the parameter, made by as_json(), out into these columns of the table."""
     dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
     columns = ", ".join(f"{name} {table.columns[name].type.compile(dialect)}" for name in names)
-    return f"jsonb_to_recordset(cast(:rows as jsonb)) as given({columns})"
+    return f"jsonb_to_recordset(cast(:{parameter} as jsonb)) as given({columns})"
 
 
 def as_json(rows: Sequence[dict[str, Any]]) -> str:
-    return orjson.dumps(rows).decode()
+    return orjson.dumps(rows, default=_as_text, option=orjson.OPT_PASSTHROUGH_DATACLASS).decode()
+
+
+def _as_text(value: Any) -> str:
+    """A range as PostgreSQL reads it; nothing else is without a form in JSON (TypeError)."""
+    if not isinstance(value, Range):
+        raise TypeError(f"{type(value).__name__} has no form in JSON")
+    if value.is_empty:
+        return "empty"
+    opens, closes = value.bounds
+    lower, upper = ("" if end is None else str(end) for end in (value.lower, value.upper))
+    return f"{opens}{lower},{upper}{closes}"
 
 
 def told_of(session: Session, row: Base) -> None:
@@ -109,18 +130,3 @@ def _default_of(column: Any) -> Callable[[], Any] | None:
     if default is None:
         return None
     return (lambda: default.arg(None)) if default.is_callable else (lambda: default.arg)
-
-
-@lru_cache(maxsize=256)
-def _statement(shapes: tuple[tuple[Any, tuple[str, ...]], ...]) -> Insert:
-    *others, last = (_insert(n, model, keys) for n, (model, keys) in enumerate(shapes))
-    return last.add_cte(*(other.cte(f"rows_{n}") for n, other in enumerate(others)))
-
-
-def _insert(n: int, model: Any, keys: tuple[str, ...]) -> Insert:
-    return insert(model.__table__).values({key: bindparam(_name(n, key)) for key in keys})
-
-
-def _name(n: int, key: str) -> str:
-    """Parameters must not be named as columns: SQLAlchemy would set these columns in each of the tables."""
-    return f"row{n}_{key}"

@@ -11,9 +11,10 @@ import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
+from hashlib import sha1
 from typing import Any, NamedTuple
 
-from redis.exceptions import RedisError
+from redis.exceptions import NoScriptError, RedisError
 from rq.job import Job as RqJob
 from rq.utils import utcformat
 
@@ -29,12 +30,12 @@ AT_ONCE = 1000  # names in one command: Lua unpacks no more than some thousands
 _COMMANDS = {False: "RPUSH", True: "LPUSH"}
 
 # Keys: the list, the mark of a relay on its way, the job's hash, RQ's set of queues, RQ's queue.
-# Arguments: how names are added, how long the mark lasts, the job's id, how many names; the names; the job's fields.
+# Arguments: how names are added, how long the mark lasts, the job's id, the present moment; the names.
+# What is the same of every job of a relay stands in its script, which Redis keeps: an argument costs more than a row.
 _ADD_AND_WAKE = """
-local many = tonumber(ARGV[4])
-if many > 0 then redis.call(ARGV[1], KEYS[1], unpack(ARGV, 5, 4 + many)) end
+if #ARGV > 4 then redis.call(ARGV[1], KEYS[1], unpack(ARGV, 5)) end
 if not redis.call('SET', KEYS[2], '1', 'NX', 'EX', ARGV[2]) then return 0 end
-redis.call('HSET', KEYS[3], unpack(ARGV, 5 + many))
+redis.call('HSET', KEYS[3], %s, 'created_at', ARGV[4], 'enqueued_at', ARGV[4])
 redis.call('SADD', KEYS[4], KEYS[5])
 redis.call('RPUSH', KEYS[5], ARGV[3])
 return 1
@@ -68,23 +69,29 @@ def add_waiting(relay: Job[..., Any], rows: Sequence[Waiting], *, urgent: bool =
 def _add(relay: Job[..., Any], names: list[str], command: str) -> bool:
     job_id, queue = new_id(), queue_named(relay.queue)
     keys = _list(relay.queue), _on_its_way(relay.queue), RqJob.key_for(job_id), queue.redis_queues_keys, queue.key
-    told = command, ON_ITS_WAY_SECONDS, job_id, len(names), *names, *_fields(relay.name), *_queued_now()
-    (queued,) = ask(("EVAL", _ADD_AND_WAKE, len(keys), *keys, *told))
+    told = len(keys), *keys, command, ON_ITS_WAY_SECONDS, job_id, utcformat(datetime.now(UTC)), *names
+    script, digest = _script(relay.name)
+    try:
+        (queued,) = ask(("EVALSHA", digest, *told))
+    except NoScriptError:
+        (queued,) = ask(("EVAL", script, *told))
     return bool(queued)
 
 
 @cache
-def _fields(name: str) -> tuple[Any, ...]:
-    """What is the same of every relay's job, as HSET takes it."""
+def _script(name: str) -> tuple[str, str]:
+    """The script of one relay, and the digest that Redis knows it by once it has run."""
     from app.core.jobs import JOBS
 
-    return tuple(part for pair in JOBS[name].queued_fields().items() for part in pair)
+    fields = [part for pair in JOBS[name].queued_fields().items() for part in pair]
+    script = _ADD_AND_WAKE % ", ".join(map(_lua, fields))
+    return script, sha1(script.encode(), usedforsecurity=False).hexdigest()
 
 
-def _queued_now() -> tuple[str, str, str, str]:
-    """The job's times; of a field that is set twice the last one counts."""
-    moment = utcformat(datetime.now(UTC))
-    return "created_at", moment, "enqueued_at", moment
+def _lua(value: Any) -> str:
+    """A string of Lua, whatever is in it."""
+    octets = value if isinstance(value, bytes) else (value if isinstance(value, str) else str(value)).encode()
+    return "'" + "".join(f"\\{octet:03d}" for octet in octets) + "'"
 
 
 def begin_relay(queue: str) -> None:
