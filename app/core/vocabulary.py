@@ -219,6 +219,10 @@ BOOKINGS: dict[str, Any] = {
     "payment.fee": _("Fee of the gateway"),
     "refund.sent": _("Refund sent"),
     "refund.settled": _("Refund paid out"),
+    "payment.fee.corrected": _("Fee of the gateway, corrected"),
+    "settlement.paid": _("Paid out by the gateway"),
+    "settlement.charge": _("Charge of the gateway"),
+    "dispute.lost": _("Dispute lost"),
     "reversal": _("Reversal"),
     "drawer.float": _("Float of a drawer"),
     "drawer.paid-in": _("Paid into a drawer"),
@@ -229,6 +233,7 @@ BOOKINGS: dict[str, Any] = {
     "safe.counted": _("Safe over or short"),
     "safe.to-bank": _("Cash taken to the bank"),
     "safe.from-bank": _("Cash fetched from the bank"),
+    "tender.cleared": _("Card, UPI or cheque at the bank"),
     "patient.merged": _("Balance of a record merged into another"),
     "patient.unmerged": _("Balance given back to a record that stands alone again"),
 }

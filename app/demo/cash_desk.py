@@ -15,6 +15,7 @@ from app.billing.denominations import count_of
 from app.billing.models import CashDrawer, DayClose, DrawerStatus, MoneyMovement, MovementKind
 from app.billing.numbering import fiscal_year, numbered
 from app.billing.services.cash_desk_drawers import open_drawer
+from app.billing.services.clearing import CLEARED, TENDERS
 from app.billing.services.day_close import DAY_CLOSES
 from app.billing.services.day_totals import CASH_IN_DRAWERS, Totals
 from app.billing.services.safe import OPENING, TO_BANK
@@ -28,6 +29,7 @@ from app.demo.books import Books, Taking, book_entry
 from app.ledger.accounts import AccountCode
 from app.ledger.models import LedgerAccount, LedgerPeriod
 from app.payments.models import TenderKind
+from app.payments.services.postings import TENDER_ACCOUNTS
 from app.tenancy.models import Location
 from app.tenancy.queries import clinic_in_scope, settings_in_scope
 
@@ -35,7 +37,9 @@ FLOAT = 2_000_00
 OPENS, CLOSES, DEPOSITS, SHUTS = time(8, 30), time(21, 30), time(21, 40), time(21, 45)
 # What the safe held when the console came, and what is left in it when the week's cash goes to the bank.
 RESERVE = 20_000_00
-SATURDAY = 5
+SATURDAY, SUNDAY = 5, 6
+# What a card terminal keeps, in ten-thousandths.
+TERMINAL_FEE = 150
 # Now and then the count is a little off, and rarely so much that somebody else had to look.
 DIFFERENCES = (0,) * 25 + (-5_00, 5_00, -10_00, 10_00, -1_00, -150_00)
 SMALL = 10_00
@@ -53,6 +57,7 @@ class CashDesk:
     closes: list[dict[str, Any]] = field(default_factory=list)
     numbers: dict[str, int] = field(default_factory=dict)
     safe_minor: int = 0
+    waiting: dict[TenderKind, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.receptionist, self.finance = person_with("RECEPTIONIST"), person_with("FINANCE_BILLING")
@@ -64,6 +69,7 @@ class CashDesk:
         cash = [taking for taking in takings if taking.tender == TenderKind.CASH]
         drawer = self._drawer(day, cash) if cash else None
         self._take_to_bank(day)
+        self._clear_tenders(day, takings)
         for taking in takings:
             self._move(day, MovementKind.TENDER, taking.tender, taking.minor, taking.at,
                        drawer if taking.tender == TenderKind.CASH else None,
@@ -81,6 +87,26 @@ class CashDesk:
         above = self.safe_minor - RESERVE
         if day.weekday() == SATURDAY and above > 0:
             self._in_safe(day, TO_BANK, new_id(), -above, DEPOSITS, AccountCode.BANK)
+
+    def _clear_tenders(self, day: date, takings: list[Taking]) -> None:
+        """On working days what was taken before is at the bank: UPI whole, cards less the terminal's fee."""
+        if day.weekday() != SUNDAY:
+            for tender in TENDERS:
+                self._clear(day, tender, self.waiting.pop(tender, 0))
+        for taking in takings:
+            tender = TenderKind(taking.tender)
+            self.waiting[tender] = self.waiting.get(tender, 0) + taking.minor
+
+    def _clear(self, day: date, tender: TenderKind, minor: int) -> None:
+        if not minor:
+            return
+        account = str(TENDER_ACCOUNTS[tender])
+        kept = minor * TERMINAL_FEE // 10_000 if tender is TenderKind.CARD_TERMINAL else 0
+        lines = [(str(AccountCode.BANK), minor - kept, None), (account, -minor, None)]
+        if kept:
+            lines.insert(1, (str(AccountCode.GATEWAY_FEES), kept, None))
+        source = (LedgerAccount.__tablename__, self.books.accounts[account])
+        book_entry(self.books, CLEARED, source, new_id(), self._at(day, DEPOSITS), lines)
 
     def _drawer(self, day: date, cash: list[Taking]) -> dict[str, Any]:
         random = Random(f"drawer:{require_clinic()}:{day}")

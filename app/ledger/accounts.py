@@ -15,6 +15,7 @@ How money facts are booked, so that slices agree:
 - a drawer is short:          debit CASH_OVER_SHORT             credit CASH (the reverse when there is too much)
 - the safe is first counted:  debit SAFE                        credit OPENING_BALANCE (what was there before)
 - the safe is short:          debit CASH_OVER_SHORT             credit SAFE (the reverse when there is too much)
+- card, UPI, cheque arrive:    debit BANK, GATEWAY_FEES       credit the tender's account (fees: what the bank kept)
 - cash is taken to the bank:  debit BANK                        credit SAFE (the reverse when it is fetched)
 """
 

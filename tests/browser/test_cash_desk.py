@@ -194,7 +194,7 @@ def test_the_cash_desks_pages_are_for_everybody(
     with doing(other):
         offer = offer_handover(lock_own_drawer(theirs.id), finance.id, counted("700"))
     paths += ["/drawer/", f"/drawer/{mine.id}/close", f"/drawer/{mine.id}/hand-over", f"/drawer/handover/{offer.id}"]
-    paths += ["/safe/", "/drawer-approvals/", f"/billing/split/{invoice.id}", "/daycloserecordview/chart/"]
+    paths += ["/safe/", "/bank/", "/drawer-approvals/", f"/billing/split/{invoice.id}", "/daycloserecordview/chart/"]
     for path in paths:
         page.goto(path)
         assert violations(page) == [], path

@@ -78,6 +78,7 @@ def has_a_balanced_year_and_a_log_in_per_role(demo: Any) -> None:
 def has_closed_every_past_day_as_the_console_would_have(demo: Any) -> None:
     from app.billing.models import CashDrawer, DayClose
     from app.billing.services.cash_desk_movements import cash_in
+    from app.billing.services.clearing import waiting_tenders
     from app.billing.services.day_close import state_of_day, totals_of
     from app.billing.services.day_figures import drawers_of_day
     from app.billing.services.day_totals import ledger_cash_of
@@ -95,6 +96,8 @@ def has_closed_every_past_day_as_the_console_would_have(demo: Any) -> None:
             assert all(line.agrees for line in totals_of(close))
         safes = [safe_balances(close.business_on) for close in closes[::20]]
         assert all(len(safe) == 1 and 0 < safe[0].minor < 100_000_00 for safe in safes), "emptied to the bank weekly"
+        waits = [item.amount.minor for item in waiting_tenders("INR")]
+        assert all(0 <= minor < 50_000_00 for minor in waits), "cards and UPI reach the bank the next working day"
         today = db.session.scalars(select(CashDrawer).where(CashDrawer.status == "OPEN")).one()
         assert ledger_cash_of(today.id, "INR") == cash_in(today)
         assert [check.code for check in state_of_day(today.opened_on).checks if not check.passed] == ["DRAWERS"]

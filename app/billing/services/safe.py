@@ -93,7 +93,7 @@ def count_safe(counted: Money, reason: str, *, key: str) -> Money:
     record("counted", LedgerAccount.__tablename__, safe_id, counted=str(counted), expected=str(there))
     if difference:
         lines = _lines(SAFE, AccountCode.CASH_OVER_SHORT, difference)
-        post(COUNTED, lines, source=_source(safe_id), memo=reason.strip(), source_key=key)
+        post(COUNTED, lines, source=_source(safe_id), memo=reason.strip()[:120], source_key=key)
     return difference
 
 
@@ -105,14 +105,14 @@ def take_to_bank(amount: Money, reference: str, *, key: str) -> None:
     _check_amount(amount)
     if amount > there:
         raise NotEnoughInSafe(_("There is only %(cash)s in the safe.", cash=money(there)))
-    post(TO_BANK, _lines(BANK, SAFE, amount), source=_source(safe_id), memo=reference.strip(), source_key=key)
+    post(TO_BANK, _lines(BANK, SAFE, amount), source=_source(safe_id), memo=reference.strip()[:120], source_key=key)
 
 
 def fetch_from_bank(amount: Money, reference: str, *, key: str) -> None:
     """Cash comes from the bank into the safe, change for the drawers for instance. Raises Invalid."""
     safe_id, _there = _locked_safe(amount.currency)
     _check_amount(amount)
-    post(FROM_BANK, _lines(SAFE, BANK, amount), source=_source(safe_id), memo=reference.strip(), source_key=key)
+    post(FROM_BANK, _lines(SAFE, BANK, amount), source=_source(safe_id), memo=reference.strip()[:120], source_key=key)
 
 
 def _locked_safe(currency: str) -> tuple[str, Money]:
