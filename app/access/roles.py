@@ -117,7 +117,8 @@ MATRIX: dict[str, dict[str, str]] = {
     "cash_drawer":      {"read": "RFASCLU", "create": "RFAS", "update": "RFAS", "approve": "FAS"},
     "day_close":        {"read": "FASCLU", "create": "FAS"},
     "ledger":           {"read": "FASCU", "create": "FAS", "reverse": "FAS"},
-    "reconciliation":   {"read": "FASCU", "create": "FAS", "update": "FAS", "accept-fee": "FAS", "look-again": "FAS"},
+    "reconciliation":   {"read": "FASCU", "create": "FAS", "update": "FAS", "accept-fee": "FAS", "look-again": "FAS",
+                         "cancel": "FAS"},
     "analytics":        {"read": "FASCU"},
     "report":           {"read": "FASCLU", "export": "FASC"},
     # insurance and payouts

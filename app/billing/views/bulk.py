@@ -12,7 +12,7 @@ from flask_babel import lazy_gettext
 
 from app.billing.forms import BulkForm
 from app.billing.jobs.bulk import issue_in_bulk
-from app.billing.models import BulkInvoiceItem, BulkInvoiceRun, BulkKind
+from app.billing.models import UNFINISHED, BulkInvoiceItem, BulkInvoiceRun, BulkKind
 from app.billing.services.bulk import cancel_run, retry_failures, start_bulk_drafts, start_bulk_visits
 from app.core import clock
 from app.core.errors import AppError, Invalid, NotFound
@@ -69,7 +69,13 @@ class BulkInvoiceRunView(ReadOnlyView):
     related_views = [BulkInvoiceItemView]
     charts = (Chart("status", lazy_gettext("Runs by status"), lambda: BulkInvoiceRun.status, kind="doughnut"),)
 
-    @row_action("cancel", lazy_gettext("Stop"), confirm=lazy_gettext("Stop? What is issued stays."), multiple=False)
+    @row_action(
+        "cancel",
+        lazy_gettext("Stop"),
+        confirm=lazy_gettext("Stop? What is issued stays."),
+        multiple=False,
+        when=lambda run: run.status in UNFINISHED,
+    )
     def cancel(self, run: BulkInvoiceRun) -> Any:
         cancel_run(run.id)
         return _("It stops after the rows under way.")

@@ -73,7 +73,13 @@ class JobRunView(ReadOnlyView):
         Chart("status", lazy_gettext("Runs by status"), lambda: JobRun.status, kind="doughnut"),
     )
 
-    @row_action("cancel", lazy_gettext("Stop"), confirm=lazy_gettext("Stop? What is done stays."), multiple=False)
+    @row_action(
+        "cancel",
+        lazy_gettext("Stop"),
+        confirm=lazy_gettext("Stop? What is done stays."),
+        multiple=False,
+        when=lambda run: not run.over,
+    )
     def cancel(self, run: JobRun) -> Any:
         cancel_run(run.id)
         return _("It stops after the rows under way.")

@@ -30,11 +30,14 @@ from app.payments.models.payments import Payment
 
 
 class RunStatus(StrEnum):
-    """PLANNED waits for the worker. FAILED: the gateway gave no list; nothing was compared."""
+    """PLANNED waits for the worker, or is under way. FAILED: the gateway gave no list; nothing was compared, as when
+    somebody stopped it (CANCELLED).
+    """
 
     PLANNED = "PLANNED"
     DONE = "DONE"
     FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
 
 
 class ExceptionKind(StrEnum):
@@ -150,7 +153,7 @@ class ReconciliationRun(Stateful, TenantModel):
         Index("ix_reconciliation_run_due", "next_at", postgresql_where=text("status = 'PLANNED'")),
     )
 
-    TRANSITIONS = {RunStatus.PLANNED: frozenset({RunStatus.DONE, RunStatus.FAILED})}
+    TRANSITIONS = {RunStatus.PLANNED: frozenset({RunStatus.DONE, RunStatus.FAILED, RunStatus.CANCELLED})}
 
     provider: Mapped[str] = mapped_column(String(30), nullable=False)
     account_id: Mapped[str] = id_column(nullable=False)
@@ -159,6 +162,8 @@ class ReconciliationRun(Stateful, TenantModel):
     nightly_on: Mapped[date | None] = mapped_column(Date)
     status: Mapped[str] = mapped_column(String(10), nullable=False, default=RunStatus.PLANNED)
     attempts: Mapped[int] = mapped_column(Integer, nullable=False, default=0)
+    # Per cent of what is to be asked and compared.
+    progress: Mapped[int] = mapped_column(Integer, nullable=False, default=0)
     next_at: Mapped[datetime | None] = mapped_column(AwareTime)
     finished_at: Mapped[datetime | None] = mapped_column(AwareTime)
     line_count: Mapped[int] = mapped_column(Integer, nullable=False, default=0)

@@ -1,8 +1,8 @@
 """Verbs on payments and refunds.
 
 Inside the caller's unit of work: `create_payment`, `begin_charge`, `record_tender`, `change_payment`,
-`abandon_payment`, `request_refund`, `approve_refund`, `reject_refund`, `replay_webhook`, `plan_run`, `accept_fee`,
-`answer_difference`, `release_hold`, `decline_hold` and the `apply_*` functions.
+`abandon_payment`, `request_refund`, `approve_refund`, `reject_refund`, `replay_webhook`, `plan_run`, `cancel_run`,
+`accept_fee`, `answer_difference`, `release_hold`, `decline_hold` and the `apply_*` functions.
 
 Outside any, because they call a gateway and commit in steps: `start_checkout`, `finish_charge`, `capture_payment`,
 `void_payment`, `send_refund`, `ask_gateway`, `handle_return`, `receive_webhook`, `process_webhook`, `carry_out_run` and
@@ -24,7 +24,7 @@ from app.payments.services.payments import (
     create_payment,
     record_tender,
 )
-from app.payments.services.reconciling import carry_out_run, plan_nightly_runs, plan_run
+from app.payments.services.reconciling import cancel_run, carry_out_run, plan_nightly_runs, plan_run
 from app.payments.services.refunds import (
     approve_refund,
     may_decide,
@@ -51,6 +51,7 @@ __all__ = [
     "approve_refund",
     "ask_gateway",
     "begin_charge",
+    "cancel_run",
     "capture_payment",
     "carry_out_run",
     "charge_under_way",

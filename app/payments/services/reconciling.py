@@ -1,21 +1,24 @@
 """Reconciliation: what a gateway paid out, line by line, against our payments, refunds, fees and disputes (SPEC PAY-6).
 
-A run is planned in one transaction, the gateway is asked outside any, and what it answered is taken in by another. Only
-a clinic's own accounts are reconciled: what a shared account pays out belongs to nobody's books alone.
+A run is planned in one transaction, the gateway is asked outside any, step by step, and what it answered is taken in by
+another: a run that is stopped before changes nothing. Only a clinic's own accounts are reconciled: what a shared
+account pays out belongs to nobody's books alone.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask_babel import gettext as _
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from app.core import clock
-from app.core.errors import Conflict, Invalid, ProviderUnavailable
+from app.core.errors import Conflict, Invalid, NotFound, ProviderUnavailable
 from app.core.ids import new_id
 from app.core.money import Money
 from app.core.principal import find_principal
@@ -89,26 +92,39 @@ def carry_out_run(run_id: str) -> None:
         plan = _claim(run_id)
     if plan is None:
         return
-    _tell(run_id, ASKED)
     try:
-        lines = call(plan.gateway, lambda: _ask(plan))
-        _tell(run_id, ANSWERED)
+        lines = _ask(run_id, plan)
     except (ProviderError, ProviderUnavailable) as error:
         with unit_of_work():
             _note_silence(run_id, str(error))
-        _tell(run_id, OVER)
+        return
+    if lines is None:
         return
     with unit_of_work():
         _take(run_id, plan, lines)
-    _tell(run_id, OVER)
 
 
-def _tell(run_id: str, progress: int) -> None:
-    """Whoever looks at the run sees how far it got, in per cent; the gateway's answer takes most of the time."""
-    with unit_of_work():
-        over = progress == OVER
-        news = {"id": run_id, "job": "reconciliation", "status": "DONE" if over else "RUNNING", "progress": progress}
-        push("job", news, clinic_room(require_clinic(), "runs"))
+def cancel_run(run_id: str) -> ReconciliationRun:
+    """Stop it: what the gateway still answers is not taken in. Raises NotFound, Conflict for one that is over."""
+    run = db.session.get(ReconciliationRun, run_id, with_for_update=True, populate_existing=True)
+    if run is None:
+        raise NotFound
+    if run.status != RunStatus.PLANNED:
+        raise Conflict(_("This run is over."), code="RUN_OVER", status=run.status)
+    _end(run, RunStatus.CANCELLED)
+    return run
+
+
+def _end(run: ReconciliationRun, status: RunStatus) -> None:
+    run.become(status)
+    run.finished_at, run.next_at, run.progress = clock.now(), None, OVER
+    _tell(run.id, run.status, OVER)
+
+
+def _tell(run_id: str, status: str, progress: int) -> None:
+    """After the commit, to whoever looks at the run."""
+    news = {"id": run_id, "job": "reconciliation", "status": status, "progress": progress}
+    push("job", news, clinic_room(require_clinic(), "runs"))
 
 
 def plan_nightly_runs() -> list[ReconciliationRun]:
@@ -149,15 +165,54 @@ def _waiting(run_id: str) -> ReconciliationRun | None:
     )
 
 
-def _ask(plan: _Plan) -> list[SettlementLine]:
-    """The gateway's list; where it has none, what it says of each order that we know."""
-    if plan.gateway.capabilities.settlement_lines:
-        return plan.gateway.fetch_settlement_lines(plan.first_on, plan.last_on)
+def _ask(run_id: str, plan: _Plan) -> list[SettlementLine] | None:
+    """What the gateway tells; None once somebody stopped the run, which is looked at before each step."""
     lines: list[SettlementLine] = []
-    for order in plan.orders:
-        payments = plan.gateway.fetch_order(order.order_id).payments
-        lines += [_as_line(order, payment) for payment in payments if payment.captured]
-    return lines
+    steps, told = _steps(plan), 0
+    for number, step in enumerate(steps):
+        progress = ASKED + (ANSWERED - ASKED) * number // len(steps)
+        with unit_of_work():
+            if not _goes_on(run_id, progress, told=told):
+                return None
+        told = progress
+        lines += call(plan.gateway, step)
+    with unit_of_work():
+        return lines if _goes_on(run_id, ANSWERED, told=told) else None
+
+
+def _goes_on(run_id: str, progress: int, *, told: int) -> bool:
+    """Note how far it got, where that is news; whether nobody stopped it."""
+    is_it = ReconciliationRun.id == run_id, ReconciliationRun.status == RunStatus.PLANNED
+    if progress == told:
+        return db.session.scalar(select(ReconciliationRun.id).where(*is_it)) is not None
+    changed = update(ReconciliationRun).where(*is_it).values(progress=progress).returning(ReconciliationRun.id)
+    goes_on = db.session.scalar(changed.execution_options(synchronize_session=False)) is not None
+    if goes_on:
+        _tell(run_id, "RUNNING", progress)
+    return goes_on
+
+
+def _steps(plan: _Plan) -> Sequence[Callable[[], list[SettlementLine]]]:
+    """The gateway's list month by month; where it has none, what it says of each order that we know."""
+    gateway = plan.gateway
+    if gateway.capabilities.settlement_lines:
+        return [partial(gateway.fetch_settlement_lines, *span) for span in months_between(plan.first_on, plan.last_on)]
+    return [partial(_lines_of, gateway, order) for order in plan.orders]
+
+
+def months_between(first_on: date, last_on: date) -> list[tuple[date, date]]:
+    """The span cut at the ends of the calendar's months."""
+    spans = []
+    while first_on <= last_on:
+        next_month = (first_on.replace(day=1) + timedelta(days=32)).replace(day=1)
+        spans.append((first_on, min(last_on, next_month - timedelta(days=1))))
+        first_on = next_month
+    return spans
+
+
+def _lines_of(gateway: Gateway[Any], order: DueOrder) -> list[SettlementLine]:
+    payments = gateway.fetch_order(order.order_id).payments
+    return [_as_line(order, payment) for payment in payments if payment.captured]
 
 
 def _as_line(order: DueOrder, payment: GatewayPayment) -> SettlementLine:
@@ -190,8 +245,8 @@ def _take(run_id: str, plan: _Plan, lines: list[SettlementLine]) -> None:
     books = books_of(run, compared, watched, plan.gateway.capabilities.settles_within)
     findings = compare(compared, books)
     keep_findings(run, findings)
-    run.become(RunStatus.DONE)
-    run.finished_at, run.next_at, run.error = clock.now(), None, ""
+    run.error = ""
+    _end(run, RunStatus.DONE)
     run.line_count, run.found_count = len(lines), len(findings)
     publish(ReconciliationFinished(run_id=run.id, lines=run.line_count, exceptions=run.found_count))
 
@@ -202,7 +257,7 @@ def _note_silence(run_id: str, error: str) -> None:
         return
     run.error = error[:300]
     if run.attempts > len(RETRY_AFTER):
-        run.become(RunStatus.FAILED)
-        run.next_at, run.finished_at = None, clock.now()
+        _end(run, RunStatus.FAILED)
         return
-    run.next_at = clock.now() + RETRY_AFTER[run.attempts - 1]
+    run.next_at, run.progress = clock.now() + RETRY_AFTER[run.attempts - 1], 0
+    _tell(run_id, "RUNNING", 0)

@@ -23,10 +23,11 @@ from app.payments.models import (
     ExceptionStatus,
     ReconciliationException,
     ReconciliationRun,
+    RunStatus,
     Settlement,
     SettlementEntry,
 )
-from app.payments.services import accept_fee, answer_difference, look_again, plan_run
+from app.payments.services import accept_fee, answer_difference, cancel_run, look_again, plan_run
 
 SUMS = {
     "gross": _("Paid by patients"),
@@ -103,6 +104,17 @@ class ReconciliationRunView(ReadOnlyView):
     }
     formatters_columns = {"provider": kind_name}
     charts = (Chart("status", _("Reconciliations by status"), lambda: ReconciliationRun.status, kind="doughnut"),)
+
+    @row_action(
+        "cancel",
+        _("Stop"),
+        confirm=_("Stop? Nothing is compared then; the books stay as they are."),
+        multiple=False,
+        when=lambda run: run.status == RunStatus.PLANNED,
+    )
+    def cancel(self, run: ReconciliationRun) -> Any:
+        cancel_run(run.id)
+        return _("Stopped. What the gateway still answers is not taken in.")
 
 
 def _is_open(difference: ReconciliationException) -> bool:
