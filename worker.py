@@ -11,9 +11,11 @@ from importlib import import_module
 from typing import Any
 
 from flask import current_app
+from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker, Worker
 from rq.cron import CronScheduler
+from rq.exceptions import StopRequested
 
 from app import create_app
 from app.core.jobs import HEAVY_QUEUES, LIGHT_QUEUES, QUEUES, note_ended, scheduled_jobs, waiting_connection
@@ -59,11 +61,31 @@ def work(queues: list[str], *, forking: bool, burst: bool = False) -> None:
     worker.work(with_scheduler=True, burst=burst, logging_level="WARNING")
 
 
+class Scheduler(CronScheduler):
+    """Knows that it was asked to stop, even where Redis is not there to hear its farewell."""
+
+    stopping = False
+
+    def _request_stop(self, signum: int, frame: Any) -> None:
+        self.stopping = True
+        super()._request_stop(signum, frame)
+
+
 def cron() -> None:
-    """Queue every scheduled job when it is due."""
+    """Queue every scheduled job when it is due. It outlives Redis: while that is away nothing can be queued."""
     connection = waiting_connection()
-    wait_for_redis(connection)
-    scheduler = CronScheduler(connection=connection, logging_level="WARNING")
+    while True:
+        wait_for_redis(connection)
+        scheduler = _scheduler(connection)
+        try:
+            return scheduler.start()
+        except RedisError:
+            if scheduler.stopping:
+                return None
+
+
+def _scheduler(connection: Redis) -> Scheduler:
+    scheduler = Scheduler(connection=connection, logging_level="WARNING")
     for item in scheduled_jobs():
         # A wake-up that nobody took within two intervals is worthless: idle queues must not fill while no worker runs.
         scheduler.register(
@@ -75,7 +97,7 @@ def cron() -> None:
             ttl=2 * (item.every or 1),
             failure_ttl=3600,
         )
-    scheduler.start()
+    return scheduler
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -110,6 +132,8 @@ def _run(options: argparse.Namespace) -> int:
     except RedisError as error:
         log.error("Redis at %s went away (%s)", place_of(waiting_connection()), type(error).__name__)
         return 1
+    except StopRequested:  # the scheduler, while it waits for Redis once more
+        return 0
     except KeyboardInterrupt:  # while it waits: RQ has its own way later
         return 130
     return 0

@@ -114,16 +114,30 @@ def test_a_wrong_password_is_said_and_not_repeated(redis: RedisProcess, start: A
     assert "guessed" not in output
 
 
-@pytest.mark.parametrize("arguments", [WORKER, CRON], ids=["worker", "scheduler"])
-def test_redis_that_goes_away_ends_it_with_a_line(redis: RedisProcess, start: Any, arguments: tuple[str, ...]) -> None:
-    """Whoever supervises it starts it again; a worker of RQ waits by itself while it waits for jobs."""
+def test_a_worker_that_cannot_take_its_leave_of_redis_says_so_in_a_line(redis: RedisProcess, start: Any) -> None:
+    """RQ's own loop outlives Redis while it waits for jobs."""
     redis.start()
-    process = start(arguments, redis.url)
-    wait_until(lambda: at_work(arguments, redis.url), seconds=SECONDS)
+    process = start(WORKER, redis.url)
+    wait_until(lambda: at_work(WORKER, redis.url), seconds=SECONDS)
     redis.kill()
-    if arguments == WORKER:
-        said(process.stdout, "could not connect to Redis")
-        process.send_signal(signal.SIGTERM)
+    said(process.stdout, "could not connect to Redis")
+    process.send_signal(signal.SIGTERM)
     output, _ = process.communicate(timeout=SECONDS)
     assert process.returncode == 1
     assert f"Redis at {redis.socket} went away" in output
+
+
+def test_the_scheduler_outlives_redis(redis: RedisProcess, start: Any) -> None:
+    redis.start()
+    process = start(CRON, redis.url)
+    wait_until(lambda: at_work(CRON, redis.url), seconds=SECONDS)
+    redis.kill()
+    output = said(process.stdout, "does not answer; work begins once it does")
+    redis.start()  # empty
+    wait_until(lambda: at_work(CRON, redis.url), seconds=SECONDS)
+    redis.kill()
+    output += said(process.stdout, "does not answer; work begins once it does")
+    process.send_signal(signal.SIGTERM)
+    rest, _ = process.communicate(timeout=SECONDS)
+    assert process.returncode == 0
+    assert "Traceback" not in output + rest
