@@ -18,6 +18,7 @@ from app.billing.models.invoice import OWED, PAYABLE, Invoice, InvoiceLine, Invo
 from app.billing.models.pay_link import PayLink
 from app.billing.models.payment_plan import RUNNING, Instalment, InstalmentInterval, PaymentPlan, PaymentPlanStatus
 from app.billing.models.plan import BillingPeriod, Plan
+from app.billing.models.safe_count import SafeCount, SafeCountStatus
 from app.billing.models.settlement import CreditNote, CreditNoteLine, InvoiceAllocation, PlannedAllocation, Receipt
 from app.billing.models.subscription import (
     COVERING,
@@ -73,6 +74,8 @@ __all__ = [
     "Plan",
     "PlannedAllocation",
     "Receipt",
+    "SafeCount",
+    "SafeCountStatus",
     "Subscription",
     "SubscriptionPeriod",
     "SubscriptionStatus",

@@ -37,7 +37,7 @@ class DrawerOpen(Conflict):
 
 
 class SecondPersonDecides(Forbidden):
-    """Whoever held the drawer does not approve its difference."""
+    """Whoever held the drawer, or counted the safe, does not approve its difference."""
 
     code = "SECOND_PERSON_NEEDED"
 

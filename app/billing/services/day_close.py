@@ -13,7 +13,7 @@ from app.billing.models import CashDrawer, DayClose, DrawerHandover, DrawerStatu
 from app.billing.numbering import fiscal_year, numbered
 from app.billing.services.day_figures import drawers_of_day
 from app.billing.services.day_totals import Totals, day_totals, payments_out_of_step, takings_only
-from app.billing.services.safe import safe_balances
+from app.billing.services.safe import safe_balances, waiting_counts
 from app.core import clock
 from app.core.errors import Conflict, Invalid
 from app.core.ids import new_id
@@ -81,6 +81,7 @@ def state_of_day(on: date) -> DayState:
         Check("EARLIER_DAYS", _earlier_days(on)),
         Check("DRAWERS", _drawers_in_use(on)),
         Check("HANDOVERS", _handovers_offered(on)),
+        Check("SAFE", _undecided_counts(on)),
         Check("UNKNOWN_PAYMENTS", _unknown_payments(on)),
         Check("TOTALS", [(str(line.name), line.channel) for line in totals if not line.agrees]),
         Check("OUT_OF_STEP", [(payment_id, payment_id) for payment_id in payments_out_of_step(on)]),
@@ -165,6 +166,12 @@ def _handovers_offered(on: date) -> list[tuple[str, str]]:
     )
     rows = db.session.scalars(wanted.order_by(DrawerHandover.id).limit(MOST_NAMED))
     return [(str(handover), handover.id) for handover in rows]
+
+
+def _undecided_counts(on: date) -> list[tuple[str, str]]:
+    """Counts of the safe whose difference nobody has approved yet."""
+    end = local_bounds(on, on)[1]
+    return [(str(count.counted_by), count.id) for count in waiting_counts() if count.created_at < end]
 
 
 def _unknown_payments(on: date) -> list[tuple[str, str]]:

@@ -12,10 +12,14 @@ from typing import Any
 from flask_babel import gettext as _
 from sqlalchemy import func, select
 
-from app.audit.services import record
-from app.core.errors import Conflict, Invalid
+from app.billing.models import SafeCount, SafeCountStatus
+from app.billing.models.cash_desk import Count
+from app.billing.services.cash_desk_drawers import SecondPersonDecides, needs_approval
+from app.core import clock
+from app.core.errors import Conflict, Invalid, NotFound
 from app.core.formatting import money
 from app.core.money import Money
+from app.core.principal import Principal, current_principal
 from app.core.tenant import db
 from app.ledger.accounts import AccountCode
 from app.ledger.models import JournalEntry, JournalLine, LedgerAccount
@@ -24,6 +28,7 @@ from app.ledger.services import Line, booking_day, credit, debit, find_entry, op
 from app.tenancy.queries import settings_in_scope
 
 OPENING, COUNTED, TO_BANK, FROM_BANK = "safe.opening", "safe.counted", "safe.to-bank", "safe.from-bank"
+MEMO = 120
 SAFE, BANK = AccountCode.SAFE, AccountCode.BANK
 
 
@@ -81,20 +86,58 @@ def open_safe(counted: Money) -> Money:
     return difference
 
 
-def count_safe(counted: Money, reason: str, *, key: str) -> Money:
-    """Book counted less expected as cash over or short; the difference. A count that fits is noted in the trail.
+def count_safe(counted: Money, reason: str, *, key: str, pieces: Count | None = None) -> SafeCount:
+    """Compare with the ledger. A difference within the tolerance is booked as cash over or short; one above it waits
+    for a second person. A count that waited is withdrawn by the next one.
 
     Raises Invalid for a difference without a reason.
     """
-    safe_id, there = _locked_safe(counted.currency)
+    _safe_id, there = _locked_safe(counted.currency)
+    known = db.session.get(SafeCount, key)
+    if known is not None:
+        return known
     difference = counted - there
     if difference and not reason.strip():
         raise Invalid(fields={"reason": _("Say what the difference may come from.")})
-    record("counted", LedgerAccount.__tablename__, safe_id, counted=str(counted), expected=str(there))
-    if difference:
-        lines = _lines(SAFE, AccountCode.CASH_OVER_SHORT, difference)
-        post(COUNTED, lines, source=_source(safe_id), memo=reason.strip()[:120], source_key=key)
-    return difference
+    _withdraw(counted.currency)
+    count = SafeCount(
+        id=key,
+        status=SafeCountStatus.COUNTED if needs_approval(difference) else SafeCountStatus.BOOKED,
+        currency=counted.currency,
+        expected_minor=there.minor,
+        counted_minor=counted.minor,
+        pieces=pieces or {},
+        reason=reason.strip()[:300],
+        counted_by_id=current_principal().user_id,
+    )
+    db.session.add(count)
+    db.session.flush()
+    if count.status == SafeCountStatus.BOOKED:
+        _book(count)
+    return count
+
+
+def waiting_counts() -> list[SafeCount]:
+    """Those whose difference a second person has to approve, the oldest first."""
+    wanted = select(SafeCount).where(SafeCount.status == SafeCountStatus.COUNTED)
+    return list(db.session.scalars(wanted.order_by(SafeCount.created_at)))
+
+
+def may_decide_count(count: SafeCount, principal: Principal | None = None) -> bool:
+    """The rule of two persons: not the one who counted."""
+    return (principal or current_principal()).user_id != count.counted_by_id
+
+
+def approve_count(count_id: str, note: str = "") -> SafeCount:
+    """Accept a difference: it is booked. Raises NotFound, WrongState, SecondPersonDecides."""
+    count = _decide(count_id, SafeCountStatus.BOOKED, note)
+    _book(count)
+    return count
+
+
+def reject_count(count_id: str, note: str = "") -> SafeCount:
+    """Have the safe counted again; nothing is booked. Raises NotFound, WrongState, SecondPersonDecides."""
+    return _decide(count_id, SafeCountStatus.REJECTED, note)
 
 
 def take_to_bank(amount: Money, reference: str, *, key: str) -> None:
@@ -105,25 +148,60 @@ def take_to_bank(amount: Money, reference: str, *, key: str) -> None:
     _check_amount(amount)
     if amount > there:
         raise NotEnoughInSafe(_("There is only %(cash)s in the safe.", cash=money(there)))
-    post(TO_BANK, _lines(BANK, SAFE, amount), source=_source(safe_id), memo=reference.strip()[:120], source_key=key)
+    post(TO_BANK, _lines(BANK, SAFE, amount), source=_source(safe_id), memo=reference.strip()[:MEMO], source_key=key)
 
 
 def fetch_from_bank(amount: Money, reference: str, *, key: str) -> None:
     """Cash comes from the bank into the safe, change for the drawers for instance. Raises Invalid."""
     safe_id, _there = _locked_safe(amount.currency)
     _check_amount(amount)
-    post(FROM_BANK, _lines(SAFE, BANK, amount), source=_source(safe_id), memo=reference.strip()[:120], source_key=key)
+    post(FROM_BANK, _lines(SAFE, BANK, amount), source=_source(safe_id), memo=reference.strip()[:MEMO], source_key=key)
+
+
+def _withdraw(currency: str) -> None:
+    wanted = select(SafeCount).where(SafeCount.status == SafeCountStatus.COUNTED, SafeCount.currency == currency)
+    for count in db.session.scalars(wanted.execution_options(populate_existing=True)):
+        count.become(SafeCountStatus.WITHDRAWN)
+    db.session.flush()
+
+
+def _decide(count_id: str, status: SafeCountStatus, note: str) -> SafeCount:
+    _lock_safe()
+    wanted = select(SafeCount).where(SafeCount.id == count_id).with_for_update()
+    count = db.session.scalars(wanted.execution_options(populate_existing=True)).one_or_none()
+    if count is None:
+        raise NotFound
+    if not may_decide_count(count):
+        raise SecondPersonDecides(_("Another person must decide: you counted."))
+    count.become(status)
+    count.decided_by_id = current_principal().user_id
+    count.decided_at = clock.now()
+    count.decision_note = note.strip()[:300]
+    db.session.flush()
+    return count
+
+
+def _book(count: SafeCount) -> None:
+    """The difference as it was when it was counted, whatever moved since."""
+    if count.difference:
+        lines = _lines(SAFE, AccountCode.CASH_OVER_SHORT, count.difference)
+        post(COUNTED, lines, source=_source(_lock_safe()), memo=count.reason[:MEMO], source_key=count.id)
 
 
 def _locked_safe(currency: str) -> tuple[str, Money]:
     """The safe's account, on which nobody else books meanwhile, and what should be in it."""
+    return _lock_safe(), balance(SAFE, currency=currency)
+
+
+def _lock_safe() -> str:
+    """Before a count's row, as everybody does who counts or decides."""
     booking_day()  # before any row, as everybody does who books
     wanted = select(LedgerAccount.id).where(LedgerAccount.code == SAFE).with_for_update()
     safe_id = db.session.scalar(wanted)
     if safe_id is None:
         open_accounts()
         safe_id = db.session.scalars(wanted).one()
-    return safe_id, balance(SAFE, currency=currency)
+    return safe_id
 
 
 def _lines(grows: AccountCode, shrinks: AccountCode, amount: Money) -> Sequence[Line]:

@@ -7,7 +7,7 @@ from typing import Any
 from flask_babel import lazy_gettext as _
 from sqlalchemy import func
 
-from app.billing.models import CashDrawer, DayClose, DrawerHandover, MoneyMovement
+from app.billing.models import CashDrawer, DayClose, DrawerHandover, MoneyMovement, SafeCount
 from app.core.views import Chart, ReadOnlyView, monthly
 
 LABELS: dict[str, Any] = {
@@ -99,6 +99,31 @@ class CashDrawerView(ReadOnlyView):
         Chart("status", _("Drawers by status"), lambda: CashDrawer.status, kind="doughnut"),
         monthly("month", _("Drawers by month"), CashDrawer.opened_on),
     )
+
+
+class SafeCountView(ReadOnlyView):
+    """Every count of the safe."""
+
+    model = SafeCount
+    class_permission_name = "ledger"
+    list_title = _("Counts of the safe")
+    list_columns = ["created_at", "counted_by", "expected", "counted", "difference", "status", "decided_by"]
+    show_columns = [
+        "created_at", "counted_by", "status", "expected", "counted", "difference", "reason", "decided_by", "decided_at",
+        "decision_note",
+    ]  # fmt: skip
+    search_columns = ["status", "currency", "created_at"]
+    order_columns = ["created_at"]
+    label_columns = {
+        **LABELS,
+        "created_at": _("Counted at"),
+        "counted_by": _("Counted by"),
+        "reason": _("Reason for a difference"),
+        "decided_at": _("Decided at"),
+        "decided_by": _("Decided by"),
+        "decision_note": _("Note"),
+    }
+    charts = (Chart("status", _("Counts of the safe by status"), lambda: SafeCount.status, kind="doughnut"),)
 
 
 class DayCloseRecordView(ReadOnlyView):

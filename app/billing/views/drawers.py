@@ -33,6 +33,7 @@ from app.billing.services.cash_desk_handovers import (
 )
 from app.billing.services.cash_desk_movements import cash_in, find_own_drawer
 from app.billing.services.day_figures import sums_by_kind
+from app.billing.services.safe import approve_count, may_decide_count, reject_count, waiting_counts
 from app.billing.views.counting import CountSheet
 from app.core.errors import AppError, Invalid, NotFound
 from app.core.formatting import money
@@ -206,10 +207,10 @@ class DrawerView(CashDeskPages):
 
 
 def _waiting_for_approval() -> int | None:
-    """How many drawers this person could decide about; nothing for who cannot."""
+    """How many drawers and counts of the safe this person could decide about; nothing for who cannot."""
     if not may("cash_drawer", "approve"):
         return None
-    return len(_counted_drawers()) or None
+    return len(_counted_drawers()) + len(waiting_counts()) or None
 
 
 describe_item("DrawerApprovalView", badge=_waiting_for_approval, tone="warn")
@@ -219,7 +220,13 @@ class DrawerApprovalView(CashDeskPages):
     """Differences above the tolerance, for a second person."""
 
     class_permission_name = "cash_drawer"
-    method_permission_name = {"overview": "approve", "approve": "approve", "recount": "approve"}
+    method_permission_name = {
+        "overview": "approve",
+        "approve": "approve",
+        "recount": "approve",
+        "approve_safe": "approve",
+        "recount_safe": "approve",
+    }
     route_base = "/drawer-approvals"
     default_view = "overview"
     menu = ("Books", lazy_gettext("Cash differences"))
@@ -250,9 +257,30 @@ class DrawerApprovalView(CashDeskPages):
 
         return self.attempt(deed, self._overview)
 
+    @expose("/safe/<id:safe_count_id>/approve", methods=["POST"])
+    def approve_safe(self, safe_count_id: str) -> Any:
+        self.require("approve")
+
+        def deed() -> str:
+            count = approve_count(safe_count_id, request.form.get("note", ""))
+            return _("Approved: %(amount)s is booked as over or short.", amount=money(count.difference))
+
+        return self.attempt(deed, self._overview)
+
+    @expose("/safe/<id:safe_count_id>/recount", methods=["POST"])
+    def recount_safe(self, safe_count_id: str) -> Any:
+        self.require("approve")
+
+        def deed() -> str:
+            reject_count(safe_count_id, request.form.get("note", ""))
+            return _("The safe is counted again.")
+
+        return self.attempt(deed, self._overview)
+
     def _overview(self, problem: str = "") -> str:
+        counts = [(count, may_decide_count(count)) for count in waiting_counts()]
         drawers = [(drawer, may_decide_drawer(drawer)) for drawer in _counted_drawers()]
-        return self.render("billing/drawer_approvals.html", drawers=drawers, problem=problem)
+        return self.render("billing/drawer_approvals.html", drawers=drawers, counts=counts, problem=problem)
 
     def after(self) -> str:
         return url_for("DrawerApprovalView.overview")

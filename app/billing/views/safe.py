@@ -11,6 +11,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 
 from app.billing.denominations import CURRENCIES, checked_count
+from app.billing.models import SafeCountStatus
 from app.billing.services.safe import (
     count_safe,
     fetch_from_bank,
@@ -19,6 +20,7 @@ from app.billing.services.safe import (
     open_safe,
     safe_balances,
     take_to_bank,
+    waiting_counts,
 )
 from app.billing.views.counting import CountSheet
 from app.billing.views.drawers import CashDeskPages
@@ -58,13 +60,15 @@ class SafeView(CashDeskPages):
         currency = _currency()
 
         def deed() -> str:
-            _pieces, counted = checked_count(CountSheet.read(currency).count, currency)
+            pieces, counted = checked_count(CountSheet.read(currency).count, currency)
             if request.form.get("opening"):
                 return _("%(amount)s entered as the opening balance.", amount=money(open_safe(counted)))
-            difference = count_safe(counted, request.form.get("reason", ""), key=_key())
-            if not difference:
+            count = count_safe(counted, request.form.get("reason", ""), key=_key(), pieces=pieces)
+            if not count.difference:
                 return _("The count fits the ledger.")
-            return _("The difference of %(amount)s is booked.", amount=money(difference))
+            if count.status == SafeCountStatus.COUNTED:
+                return _("Counted. A second person must approve the difference.")
+            return _("The difference of %(amount)s is booked.", amount=money(count.difference))
 
         return self.attempt(deed, self._page)
 
@@ -95,6 +99,7 @@ class SafeView(CashDeskPages):
             there=there,
             others=[cash for cash in balances if cash.currency != currency],
             opened=is_opened(currency),
+            waiting=[count for count in waiting_counts() if count.currency == currency],
             sheet=CountSheet.read(currency),
             lines=_lines(safe_id, currency) if safe_id else [],
             safe_id=safe_id,
