@@ -7,7 +7,7 @@ from alembic import op
 from migrations.statements import run_statements
 
 revision = "20261121_safe_count"
-down_revision = "20261121_token_class"
+down_revision = "20261121_stop_reconciliation"
 branch_labels = None
 depends_on = None
 
