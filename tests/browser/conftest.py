@@ -11,7 +11,9 @@ import pytest
 from werkzeug.serving import make_server
 
 PATIENCE_MS = 30_000  # a machine that is busy with tests is slow; what was measured is asserted elsewhere
+SIZES = [(1280, 800), (820, 1180)]
 AXE_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+AXE_RULES_OF_COLOURS = ["color-contrast", "link-in-text-block"]
 
 
 @pytest.fixture(scope="session")
@@ -76,17 +78,41 @@ def log_in(app: Any, open_browser: Callable[..., Any], server: str, clinic: Any)
 
 
 @pytest.fixture
-def violations(project_root: Path) -> Callable[[Any], list[str]]:
-    """`violations(page)`: what axe finds wrong with the page as it stands."""
+def violations(project_root: Path) -> Callable[..., list[str]]:
+    """`violations(page)`: what axe finds wrong with the page as it stands; of `rules` alone, if they are given."""
     script = (project_root / "node_modules/axe-core/axe.min.js").read_text()
 
-    def check(page: Any) -> list[str]:
-        page.evaluate(script)
+    def check(page: Any, rules: list[str] = AXE_RULES) -> list[str]:
+        if not page.evaluate("Boolean(window.axe)"):
+            page.evaluate(script)
         found = page.evaluate(
             "rules => axe.run(document, {runOnly: rules}).then(result => result.violations.map("
             "item => item.id + ': ' + item.nodes.map(node => node.html.slice(0, 120)).join(' | ')))",
-            AXE_RULES,
+            rules,
         )
         return [str(item) for item in found]
+
+    return check
+
+
+@pytest.fixture
+def barriers(violations: Callable[..., list[str]]) -> Callable[[Any], list[tuple[Any, ...]]]:
+    """`barriers(page)`: what keeps somebody from using the page as it stands, in both lights and at both widths.
+
+    Another light changes nothing but colours, so that only their rules are asked again.
+    """
+    from playwright.sync_api import expect
+
+    def check(page: Any) -> list[tuple[Any, ...]]:
+        found: list[tuple[Any, ...]] = []
+        for width, height in SIZES:
+            page.set_viewport_size({"width": width, "height": height})
+            for scheme, rules in (("light", AXE_RULES), ("dark", AXE_RULES_OF_COLOURS)):
+                page.emulate_media(color_scheme=scheme)
+                expect(page.locator("html")).to_have_attribute("data-theme", scheme)
+                found += [(width, scheme, item) for item in violations(page, rules)]
+            if not page.evaluate("document.documentElement.scrollWidth <= innerWidth"):
+                found.append((width, "does not fit"))
+        return found
 
     return check

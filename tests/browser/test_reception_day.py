@@ -24,7 +24,6 @@ from tests.factories.people import make_patient
 from tests.factories.scheduling import make_appointment
 
 LogIn = Callable[..., Page]
-SIZES = [(1280, 800), (820, 1180)]
 MOST_SCRIPT_BYTES = 250_000
 
 
@@ -186,7 +185,7 @@ def visits(doctor: Doctor) -> list[Appointment]:
 
 @pytest.mark.parametrize("language", ["en", "hi"])
 def test_axe_finds_nothing_wherever_the_day_leads(
-    log_in: LogIn, violations: Any, visits: list[Appointment], language: str
+    log_in: LogIn, barriers: Any, visits: list[Appointment], language: str
 ) -> None:
     page = log_in("RECEPTIONIST")
     speak(page, language)
@@ -210,23 +209,9 @@ def test_axe_finds_nothing_wherever_the_day_leads(
             if key:
                 page.keyboard.press(key)
                 expect(page.locator(".act:visible")).to_have_count(1)
-            wrong += [(path, key, *found) for found in looks(page, violations)]
+            wrong += [(path, key, *found) for found in barriers(page)]
             page.keyboard.press("Escape")
     assert wrong == []
-
-
-def looks(page: Page, violations: Any) -> list[tuple[Any, ...]]:
-    """What is wrong with the page as it stands, in both lights and at both widths."""
-    wrong: list[tuple[Any, ...]] = []
-    for width, height in SIZES:
-        page.set_viewport_size({"width": width, "height": height})
-        for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme)
-            expect(page.locator("html")).to_have_attribute("data-theme", scheme)
-            wrong += [(width, scheme, item) for item in violations(page)]
-        if not page.evaluate("document.documentElement.scrollWidth <= innerWidth"):
-            wrong.append((width, "does not fit"))
-    return wrong
 
 
 def test_the_pages_scripts_are_small(log_in: LogIn, server: str, visits: list[Appointment]) -> None:
