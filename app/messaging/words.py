@@ -9,7 +9,7 @@ from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 
 from app.core.formatting import phone
-from app.core.i18n import current_language
+from app.core.i18n import LANGUAGES, current_language
 from app.core.providers import Outcome
 from app.messaging.channels import CHANNELS
 from app.messaging.models import Channel, SuppressionReason
@@ -82,6 +82,11 @@ def why(reason: str | None) -> str:
 
 def channel_name(code: str) -> str:
     return str(CHANNEL_NAMES.get(code, code))
+
+
+def language_name(code: str) -> str:
+    """In its own words, as people choose it; the code of one that is gone."""
+    return LANGUAGES[code]["name"] if code in LANGUAGES else code
 
 
 def provider_name(code: str | None) -> str:

@@ -14,7 +14,7 @@ from app.core.tenant import db, tenant_scope
 from app.core.transaction import unit_of_work
 from app.events.base import LISTENERS, Category, Event, listens_to
 from app.events.jobs import deliver
-from app.events.models import EventDelivery
+from app.events.models import EventDelivery, EventRecord
 from app.events.services import publish
 
 HTML = {"Accept": "text/html"}
@@ -44,6 +44,17 @@ def heard(app_context: Any) -> Iterator[dict[str, list[str]]]:
     yield heard
     for listener in (one, two):
         LISTENERS.pop(f"{listener.__module__}.{listener.__qualname__}", None)
+
+
+def test_an_event_leads_to_its_entry_of_the_trail(clinic: Any, console_as: Any, heard: Any) -> None:
+    with tenant_scope(clinic.id), unit_of_work():
+        entry_id = publish(Tapped(glass_id=new_id())).audit_entry_id
+    with tenant_scope(clinic.id):
+        event_id = db.session.scalars(select(EventRecord.id).where(EventRecord.audit_entry_id == entry_id)).one()
+    admin = console_as("CLINIC_ADMIN")
+    link = f"/auditentryview/show/{entry_id}"
+    assert link in admin.get(f"/eventview/show/{event_id}", headers=HTML).text
+    assert admin.get(link, headers=HTML).status_code == 200
 
 
 def tap(clinic: Any) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from app.core.transaction import unit_of_work
 from app.messaging.breaker import look_at_breaker, report_call
 from app.messaging.delivery import send
 from app.messaging.models import ClinicTemplate, Message, MessagePreference
-from app.messaging.rules import rules_in_scope
+from app.messaging.rules import change_rules, rules_in_scope
 from app.messaging.wording import find_own_wording
 from app.tenancy.models import ProviderAccount
 from tests.factories.people import make_patient
@@ -142,6 +142,26 @@ def test_the_outbox_shows_the_providers_answer(clinic: Any, console_as: Any, rea
     assert MAIL in page
     assert "SMTP" in page
     assert console_as("CLINIC_ADMIN").get("/messageview/chart/").status_code == 200
+
+
+def test_a_message_is_shown_in_words_and_sent_again_only_where_it_did_not_leave(
+    clinic: Any, console_as: Any, outside: Any, queued: Any
+) -> None:
+    failed, again = queued(), "/messageview/action/resend/"
+    send(clinic.id, failed)  # no account
+    admin = console_as("CLINIC_ADMIN")
+    page = admin.get(f"/messageview/show/{failed}").text
+    assert f"{again}{failed}" in page
+    assert "(E-mail)" in page and "(email)" not in page
+    assert "English" in page
+    with tenant_scope(clinic.id), unit_of_work():
+        add_mail(outside)
+        change_rules(email_cost="0.025")
+    assert admin.post(f"{again}{failed}").status_code == 302
+    send(clinic.id, failed)
+    page = admin.get(f"/messageview/show/{failed}").text
+    assert f"{again}{failed}" not in page
+    assert "0.025 INR" in page
 
 
 def test_the_desk_notes_a_patients_wish(clinic: Any, console_as: Any) -> None:

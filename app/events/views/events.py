@@ -89,6 +89,7 @@ class EventView(ReadOnlyView):
         "audit_entry_id": _("Entry of the trail"),
     }
     related_views = [EventDeliveryView]
+    show_template = "events/event_show.html"
     charts = (
         Chart("type", _("Events by type"), lambda: EventRecord.type, kind="bar-flat", words=str),
         monthly("month", _("Events by month"), EventRecord.occurred_at),

@@ -25,6 +25,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from app.core import clock
 from app.core.models import AwareTime, TenantModel, one_of, tenant_reference, tenant_relationship
 from app.core.state import Stateful
+from app.tenancy.queries import settings_in_scope
 
 
 class Channel(StrEnum):
@@ -143,10 +144,20 @@ class Message(Stateful, TenantModel):
     @property
     def cost(self) -> str:
         """In the clinic's currency, to the hundredth of a paisa; empty where nothing was charged."""
-        return f"{self.cost_micros / 1_000_000:.4f}" if self.cost_micros else ""
+        if not self.cost_micros:
+            return ""
+        units, fraction = f"{self.cost_micros / 1_000_000:.4f}".split(".")
+        return f"{units}.{fraction.rstrip('0'):0<2} {settings_in_scope().currency}"
+
+    @property
+    def next_attempt_at(self) -> datetime | None:
+        """While it waits; afterwards `next_at` is only where the sweeper stopped looking."""
+        return self.next_at if self.status == MessageStatus.QUEUED else None
 
     def __str__(self) -> str:
-        return f"{self.template} ({self.channel})"
+        from app.messaging.words import channel_name, message_title
+
+        return f"{message_title(self.template)} ({channel_name(self.channel)})"
 
 
 class MessageAttempt(TenantModel):

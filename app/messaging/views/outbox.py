@@ -11,10 +11,11 @@ from wtforms import SelectChoice, SelectField
 from app.core.navigation import describe_item
 from app.core.views import Chart, ReadOnlyView, monthly, row_action
 from app.messaging.models import Message, MessageAttempt, MessageStatus
-from app.messaging.services import resend_message
+from app.messaging.services import AGAIN, resend_message
 from app.messaging.words import (
     CHANNEL_NAMES,
     channel_name,
+    language_name,
     message_title,
     outcome_name,
     provider_name,
@@ -81,7 +82,7 @@ class MessageView(ReadOnlyView):
         "send_at",
         "sent_at",
         "read_at",
-        "next_at",
+        "next_attempt_at",
         "cost",
     ]
     search_columns = ["status", "channel", "template", "recipient", "provider", "priority", "created_at"]
@@ -92,7 +93,7 @@ class MessageView(ReadOnlyView):
         "recipient": _("To"),
         "channel": _("Channel"),
         "send_at": _("To leave at"),
-        "next_at": _("Next attempt"),
+        "next_attempt_at": _("Next attempt"),
         "cost": _("Cost"),
     }
     formatters_columns = {
@@ -101,6 +102,7 @@ class MessageView(ReadOnlyView):
         "recipient": recipient_words,
         "provider": provider_name,
         "reason": why,
+        "language": language_name,
     }
     related_views = [MessageAttemptView]
     charts = (
@@ -129,7 +131,12 @@ class MessageView(ReadOnlyView):
         ),
     )
 
-    @row_action("resend", _("Send again"), confirm=_("Send again? A parked message may then arrive twice."))
+    @row_action(
+        "resend",
+        _("Send again"),
+        confirm=_("Send again? A parked message may then arrive twice."),
+        when=lambda message: message.status in AGAIN,
+    )
     def resend(self, message: Message) -> Any:
         resend_message(message)
         return _("Queued again.")
