@@ -33,3 +33,14 @@ def test_decisions_are_numbered_without_a_gap_and_listed_by_their_titles() -> No
     ]
     listed = (ROOT / "docs" / "adr" / "README.md").read_text(encoding="utf-8").splitlines()
     assert [line for line in listed if re.match(r"\d+\. ", line)] == wanted
+
+
+def test_the_last_storm_lost_nothing_and_sent_nothing_twice() -> None:
+    """`make chaos` writes its table there (tests/chaos/test_storm.py)."""
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    told = text.partition("<!-- make chaos writes from here -->")[2].partition("<!-- to here -->")[0]
+    rows = re.findall(r"^\| ([\d,]+) \| ([A-Z]+) \| (\d+) \| (.+) \|$", told, re.MULTILINE)
+    assert re.match(r"\n5,000 events published in \d+ s:\n", told)
+    assert sum(int(number.replace(",", "")) for number, *_ in rows) == 5_000
+    assert {copies for _, end, copies, _ in rows if end in ("SENT", "DELIVERED", "READ")} == {"1"}
+    assert all(int(copies) <= 1 and (end == "SENT" or why != "–") for _, end, copies, why in rows)

@@ -25,6 +25,8 @@ from tests.walk.installation import Installation, open_installation
 from tests.walk.zygote import ROOT
 
 SEED = 20261121
+DOCUMENT = ROOT / "docs" / "operations.md"
+BEGINS, ENDS = "<!-- make chaos writes from here -->", "<!-- to here -->"
 FAULTS = ("timeout", "429", "500", "malformed", "reset", "slow")
 AMBIGUOUS = ("timeout", "malformed", "reset")  # carried out or not: the caller cannot know
 PROVIDERS = ("whatsapp", "whatsapp", "smtp")
@@ -174,10 +176,11 @@ def judge(storm: Storm, events: int) -> Counter[tuple[str, str, int]]:
 
 
 def table(storm: Storm, events: int, ends: Counter[tuple[str, str, int]], seconds: float) -> str:
-    """As docs/messaging.md shows it."""
+    """As docs/operations.md shows it."""
     blows = ", ".join(f"{number} × {name}" for name, number in sorted(storm.befell.items()))
     lines = [
-        f"{events:,} events published in {seconds:.0f} s; {blows}.",
+        f"{events:,} events published in {seconds:.0f} s:",
+        f"{blows}.",
         "",
         "| messages | end | copies at the provider | why |",
         "|---:|---|---:|---|",
@@ -186,6 +189,13 @@ def table(storm: Storm, events: int, ends: Counter[tuple[str, str, int]], second
         f"| {number:,} | {status} | {left} | {reason or '–'} |" for (status, reason, left), number in ends.most_common()
     ]
     return "\n".join(lines)
+
+
+def write_down(told: str) -> None:
+    """The document shows the last storm that was weathered."""
+    before, _, rest = DOCUMENT.read_text().partition(BEGINS)
+    _, _, after = rest.partition(ENDS)
+    DOCUMENT.write_text(f"{before}{BEGINS}\n{told}\n{ENDS}{after}")
 
 
 def _reference(message: dict[str, Any]) -> str:
@@ -216,6 +226,6 @@ def test_the_whole_storm(storm: Storm, capsys: pytest.CaptureFixture[str]) -> No
     raged = time.monotonic() - started
     storm.settle()
     told = table(storm, events, judge(storm, events), raged)
-    (storm.directory / "storm.md").write_text(told)
+    write_down(told)
     with capsys.disabled():
         print(f"\n{told}")
