@@ -44,7 +44,7 @@ def _zeptomail(demo: DemoClinic, hook: str) -> DemoAccount:
     token, key = f"{demo.subdomain}-demo-mail-token", f"{demo.subdomain}-demo-mail-hook"
     credentials = {"token": token, "from_address": demo.settings["email"], "webhook_key": key}
     there = {"provider": "zeptomail", "mailAgent": demo.subdomain, "token": token, "webhookKey": key}
-    return DemoAccount("email", "zeptomail", "/zeptomail", 1, credentials, {**there, "webhookUrl": hook})
+    return DemoAccount("email", "zeptomail", "/zeptomail", 0, credentials, {**there, "webhookUrl": hook})
 
 
 def _aws(demo: DemoClinic) -> tuple[dict[str, str], dict[str, str]]:
@@ -61,7 +61,7 @@ def _ses(settings: Settings, demo: DemoClinic, hook: str) -> DemoAccount:
     trusted = {"certificate_hosts": f"127.0.0.1:{settings.sandbox_port}", "certificate_root": root}
     sender = {"from_address": demo.settings["email"], "configuration_set": "console", "topic_arn": TOPIC}
     there = {"provider": "ses", **theirs, "topicArn": TOPIC, "webhookUrl": hook}
-    return DemoAccount("email", "ses", "/ses", 2, {**ours, **sender, **trusted}, there)
+    return DemoAccount("email", "ses", "/ses", 1, {**ours, **sender, **trusted}, there)
 
 
 def _twilio(demo: DemoClinic, hook: str) -> list[DemoAccount]:
