@@ -66,7 +66,12 @@ class Body(BaseModel):
     """A request body: camelCase on the wire, snake_case in code; unknown members are ignored."""
 
     model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, str_strip_whitespace=True, extra="ignore", frozen=True
+        alias_generator=to_camel,
+        populate_by_name=True,
+        str_strip_whitespace=True,
+        extra="ignore",
+        frozen=True,
+        defer_build=True,
     )
 
     @model_validator(mode="before")
@@ -79,7 +84,7 @@ class Body(BaseModel):
 class Reply(BaseModel):
     """The documented shape of an answer. Handlers may return plain dicts of the same shape on hot paths."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, from_attributes=True)
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, from_attributes=True, defer_build=True)
 
 
 class ListQuery(Body):

@@ -35,6 +35,7 @@ class CredentialModel(BaseModel):
         alias_generator=to_camel,
         validate_by_name=True,
         validate_by_alias=True,
+        defer_build=True,
     )
 
     @classmethod

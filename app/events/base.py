@@ -36,7 +36,7 @@ class Priority(StrEnum):
 class Event(BaseModel):
     """A frozen fact with ids and plain, non-clinical values (SPEC EVT-2). Subclasses set `type` and `category`."""
 
-    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True, defer_build=True)
 
     type: ClassVar[str] = ""
     category: ClassVar[Category]

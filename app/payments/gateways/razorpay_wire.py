@@ -41,7 +41,7 @@ _REFUND_STATES = {"processed": RefundState.SETTLED, "failed": RefundState.FAILED
 
 
 class _Entity(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True, defer_build=True)
 
     id: str
     amount: StrictInt
@@ -164,7 +164,7 @@ _LINE_KINDS = {"payment": SettlementKind.PAYMENT, "refund": SettlementKind.REFUN
 class Row(BaseModel):
     """A row of the combined report. `fee` includes `tax`; of a payment, `credit` is what is left after the fee."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True, defer_build=True)
 
     entity_id: str
     type: str

@@ -63,7 +63,7 @@ _LINE_KINDS = {
 
 
 class _Entity(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True, defer_build=True)
 
     id: str
     created: int | None = None

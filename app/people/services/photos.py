@@ -8,7 +8,6 @@ from flask_babel import gettext as _
 
 from app.core.errors import Invalid
 from app.core.files import StoredFile, store_file
-from app.core.pictures import LARGEST_PIXELS, TooLargePicture, UnusablePicture, reduced
 from app.core.tenant import db
 from app.events.services import publish
 from app.people.events import PatientUpdated
@@ -31,6 +30,8 @@ def set_photo(patient: Patient, content: bytes) -> StoredFile:
 
 
 def _redrawn(content: bytes) -> bytes:
+    from app.core.pictures import LARGEST_PIXELS, TooLargePicture, UnusablePicture, reduced  # loads Pillow
+
     if len(content) > LARGEST_BYTES:
         raise Invalid(fields={"photo": _("A photograph has at most %(limit)s MB.", limit=LARGEST_BYTES // 1024**2)})
     try:
