@@ -50,6 +50,20 @@ def balance(account_code: str, patient_id: str | None = None, *, currency: str |
     return Money(minor if row[0] in DEBIT_KINDS else -minor, currency)
 
 
+def booked_since(account_code: str, first: date) -> list[Money]:
+    """What an account changed from a day on, in its own direction, by currency."""
+    wanted = (
+        select(JournalLine.currency, LedgerAccount.kind, func.sum(JournalLine.debit_minor - JournalLine.credit_minor))
+        .join(LedgerAccount, LedgerAccount.id == JournalLine.account_id)
+        .join(JournalEntry, JournalEntry.id == JournalLine.entry_id)
+        .where(LedgerAccount.code == account_code, JournalEntry.booked_on >= first)
+        .group_by(JournalLine.currency, LedgerAccount.kind)
+        .order_by(JournalLine.currency)
+    )
+    rows = db.session.execute(wanted)
+    return [Money(int(net) if kind in DEBIT_KINDS else -int(net), currency) for currency, kind, net in rows]
+
+
 def trial_balance(until: date | None = None) -> list[TrialBalanceLine]:
     """Every account that was ever booked on, per currency, with what was booked up to and including `until`."""
     wanted = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import func, select
@@ -13,7 +13,10 @@ from app.core.money import Money
 from app.core.ownership import rows_of_own_location
 from app.core.principal import own_patient_id
 from app.core.tenant import db
+from app.ledger.accounts import AccountCode
+from app.ledger.queries import booked_since
 from app.payments.models import Payment, PaymentOperation, PaymentStatus, Refund
+from app.tenancy.queries import settings_in_scope
 
 
 def visible_payments(statement: Any) -> Any:
@@ -49,7 +52,9 @@ def payments_of_invoice(invoice_id: str) -> list[Payment]:
 
 
 def payment_metrics(period: timedelta) -> dict[str, Any]:
-    """Counts by status and sums by currency of the payments made within a period up to now."""
+    """Counts by status and sums by currency of the payments made within a period up to now, the refunds asked for, and
+    what was earned by the ledger, without tax.
+    """
     since = clock.now() - period
     statuses = db.session.execute(
         select(Payment.status, func.count().label("number")).where(Payment.created_at >= since).group_by(Payment.status)
@@ -75,7 +80,19 @@ def payment_metrics(period: timedelta) -> dict[str, Any]:
             }
             for currency, captured, refunded in sums
         ],
+        "refunds": _refund_metrics(since),
+        "revenue": [
+            {"currency": earned.currency, "amount": earned.to_json()}
+            for earned in booked_since(AccountCode.REVENUE, clock.today(settings_in_scope().zone) - period)
+        ],
     }
+
+
+def _refund_metrics(since: datetime) -> dict[str, Any]:
+    """Refunds that were asked for since then."""
+    wanted = select(Refund.status, func.count()).where(Refund.created_at >= since).group_by(Refund.status)
+    counts = {status: int(number) for status, number in db.session.execute(wanted)}
+    return {"count": sum(counts.values()), "byStatus": counts}
 
 
 SUCCEEDED = (PaymentStatus.COMPLETED, PaymentStatus.PARTIALLY_REFUNDED, PaymentStatus.REFUNDED)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextvars import copy_context
 from datetime import date, timedelta
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 from sqlalchemy import select
@@ -135,11 +136,40 @@ def test_the_journal_as_csv_balances(console_as: ClientAs, in_clinic: Any) -> No
     assert {row["account"] for row in rows} == {"CASH", "PATIENT_CREDIT", "RECEIVABLE", "REVENUE"}
 
 
+def test_the_trial_balance_as_a_file_balances(console_as: ClientAs, in_clinic: Any) -> None:
+    collect(make_invoice("800.50"))
+    accountant = opened(console_as, "ACCOUNTANT")
+    rows = rows_of(accountant, "/trial-balance/balances.csv")
+    balances = {row["account"]: row["balance"] for row in rows}
+    assert (balances["CASH"], balances["REVENUE"], balances["RECEIVABLE"]) == ("800.50", "800.50", "0.00")
+    assert sum(float(row["debit"]) for row in rows) == sum(float(row["credit"]) for row in rows) == 2401.5
+    assert rows_of(accountant, "/trial-balance/balances.csv?until=2001-01-01") == []
+    assert visit(accountant, "/trial-balance/balances.csv?until=soon").status_code == 422
+
+
+def test_a_workbook_holds_the_amounts_as_numbers(console_as: ClientAs, in_clinic: Any) -> None:
+    collect(make_invoice("800.50"))
+    accountant = opened(console_as, "ACCOUNTANT")
+    paths = (
+        f"/statements/account/{account('CASH').id}.xlsx",
+        "/trial-balance/balances.xlsx",
+        "/statements/journal.xlsx",
+    )
+    for path in paths:
+        answer = visit(accountant, path)
+        assert answer.mimetype.endswith("spreadsheetml.sheet"), path
+        with ZipFile(io.BytesIO(answer.data)) as book:
+            assert b"<v>800.50</v>" in book.read("xl/worksheets/sheet1.xml"), path
+
+
 def test_statements_are_for_who_reads_the_books(console_as: ClientAs, in_clinic: Any) -> None:
     patient = make_patient()
     collect(make_invoice("800", patient=patient))
     paths = [f"/statements/account/{account('CASH').id}", f"/statements/patient/{patient.id}"]
-    paths += [f"{path}.csv" for path in paths] + ["/statements/journal.csv"]
+    paths += [f"{path}.{kind}" for path in paths for kind in ("csv", "xlsx")]
+    paths += [
+        f"/{name}.{kind}" for name in ("statements/journal", "trial-balance/balances") for kind in ("csv", "xlsx")
+    ]
     desk, accountant = opened(console_as, "RECEPTIONIST"), opened(console_as, "ACCOUNTANT")
     for path in paths:
         assert visit(desk, path).status_code == 403, path

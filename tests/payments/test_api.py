@@ -16,6 +16,7 @@ from app.payments.models import Payment
 from app.payments.services import ask_gateway, start_checkout
 from app.tenancy.models import Clinic
 from app.tenancy.services import update_clinic
+from tests.factories.billing import collect, make_invoice
 from tests.factories.payments import make_payment, make_tender, reread, rupees
 from tests.factories.people import make_patient
 from tests.sandbox_server import RunningSandbox
@@ -271,8 +272,19 @@ def test_health_is_public_and_tells_which_gateway_is_down(app: Any, gateway: Run
     assert call(app.test_client(), "GET", "/api/v1/payments/health")[1]["gateways"]["razorpay"] == "down"
 
 
+def test_figures_count_refunds_and_what_was_earned(client_as: ClientAs, in_clinic: Any) -> None:
+    taken = collect(make_invoice("1000.00")).payment
+    finance, path = client_as("FINANCE_BILLING"), f"/api/v1/billing/payments/{taken.id}/refund"
+    assert call(finance, "POST", path, {"amount": 250.5, "reason": "Not given"})[0] == 201
+    assert call(client_as("RECEPTIONIST"), "POST", path, {"amount": 1, "reason": "Asked"})[0] == 201
+    shown = call(finance, "GET", "/api/v1/payments/metrics")[1]
+    assert shown["refunds"] == {"count": 2, "byStatus": {"SETTLED": 1, "REQUESTED": 1}}
+    assert shown["revenue"] == [{"currency": "INR", "amount": 749.5}]
+
+
 def test_figures_are_for_finance(client_as: ClientAs, payment: Payment) -> None:
     status, shown = call(client_as("FINANCE_BILLING"), "GET", "/api/v1/payments/metrics?days=7")
     assert (status, shown["volume"], shown["successRate"]) == (200, 1, 1.0)
     assert shown["values"] == [{"currency": "INR", "captured": 800.5, "refunded": 0}]
+    assert (shown["refunds"], shown["revenue"]) == ({"count": 0, "byStatus": {}}, [])
     assert call(client_as("RECEPTIONIST"), "GET", "/api/v1/payments/metrics")[0] == 403

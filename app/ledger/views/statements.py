@@ -1,16 +1,13 @@
-"""Statements of an account and of a patient with links to what was booked, and the journal as CSV."""
+"""Statements of an account and of a patient with links to what was booked, and the journal, as CSV and XLSX too."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 from typing import Any
 
-from flask import Response, current_app, request, stream_with_context, url_for
+from flask import Response, current_app, request, url_for
 from flask_appbuilder import expose
 from flask_babel import gettext as _
 from sqlalchemy import select
@@ -21,8 +18,8 @@ from app.core.errors import Invalid, NotFound
 from app.core.formatting import translated
 from app.core.ids import is_id
 from app.core.money import CURRENCIES, Money
-from app.core.principal import Principal, acting_as, find_principal
-from app.core.tenant import db, require_clinic, tenant_scope
+from app.core.table_files import table_file
+from app.core.tenant import db, require_clinic
 from app.core.transaction import unit_of_work
 from app.core.views import ActionView
 from app.core.vocabulary import booking_name
@@ -66,21 +63,21 @@ class StatementView(ActionView):
         statement = patient_statement(patient.id, asked.currency, asked.span)
         return self._page(_("Account of %(name)s", name=patient.name), statement, asked, patient=patient, account=None)
 
-    @expose("/account/<id:account_id>.csv")
-    def account_csv(self, account_id: str) -> Response:
+    @expose("/account/<id:account_id>.<any(csv,xlsx):kind>")
+    def account_file(self, account_id: str, kind: str) -> Response:
         self.require()
         account, asked = _account(account_id), _asked()
-        name = f"account-{account.code.lower()}.csv"
+        name = f"account-{account.code.lower()}"
         with unit_of_work():
             record("exported", LedgerAccount.__tablename__, account.id)
 
         def part(span: Span) -> Statement:
             return account_statement(_account(account_id), asked.currency, span)
 
-        return _streamed(_statement_rows(part, asked.span), name)
+        return table_file(name, kind, _STATEMENT_HEADS, _statement_rows(part, asked.span))
 
-    @expose("/patient/<id:patient_id>.csv")
-    def patient_csv(self, patient_id: str) -> Response:
+    @expose("/patient/<id:patient_id>.<any(csv,xlsx):kind>")
+    def patient_file(self, patient_id: str, kind: str) -> Response:
         self.require()
         patient, asked = _patient(patient_id), _asked()
         with unit_of_work():
@@ -89,16 +86,16 @@ class StatementView(ActionView):
         def part(span: Span) -> Statement:
             return patient_statement(patient_id, asked.currency, span)
 
-        return _streamed(_statement_rows(part, asked.span), "patient-statement.csv")
+        return table_file("patient-statement", kind, _STATEMENT_HEADS, _statement_rows(part, asked.span))
 
-    @expose("/journal.csv")
-    def journal(self) -> Response:
+    @expose("/journal.<any(csv,xlsx):kind>")
+    def journal(self, kind: str) -> Response:
         """Every line of the journal between two days."""
         self.require()
         asked = _asked()
         with unit_of_work():
             record("exported", JournalEntry.__tablename__, require_clinic())
-        return _streamed(_journal_rows(asked.span), "journal.csv")
+        return table_file("journal", kind, _JOURNAL_HEADS, _journal_rows(asked.span))
 
     def _page(self, title: str, statement: Statement, asked: Asked, **more: Any) -> str:
         return self.render(
@@ -170,23 +167,23 @@ def _patient(patient_id: str) -> Any:
     return patient
 
 
-Row = list[str | int | Decimal | None]
+Row = list[Any]
+_STATEMENT_HEADS = ["number", "day", "what", "memo", "about", "debit", "credit", "balance", "currency"]
+_JOURNAL_HEADS = ["number", "day", "what", "memo", "about", "about_id", "account", "debit", "credit", "currency"]
 
 
 def _statement_rows(part_of: Callable[[Span], Statement], span: Span) -> Iterator[Row]:
-    yield ["number", "day", "what", "memo", "about", "debit", "credit", "balance", "currency"]
     while True:
         statement = part_of(span)
         for line in statement.lines:
-            amounts: Row = [line.debit.major, line.credit.major, line.balance.major, line.balance.currency]
-            yield [line.number, str(line.booked_on), booking_name(line.kind), line.memo, line.source_table, *amounts]
+            amounts: Row = [line.debit, line.credit, line.balance, line.balance.currency]
+            yield [line.number, line.booked_on, booking_name(line.kind), line.memo, line.source_table, *amounts]
         if statement.following is None:
             return
         span = Span(span.first, span.last, statement.following)
 
 
 def _journal_rows(span: Span) -> Iterator[Row]:
-    yield ["number", "day", "what", "memo", "about", "about_id", "account", "debit", "credit", "currency"]
     wanted = (
         select(JournalEntry, JournalLine, LedgerAccount.code)
         .join(JournalLine, JournalLine.entry_id == JournalEntry.id)
@@ -196,39 +193,7 @@ def _journal_rows(span: Span) -> Iterator[Row]:
         .execution_options(yield_per=ROWS_AT_ONCE)
     )
     for entry, line, code in db.session.execute(wanted):
-        amounts = [Money(line.debit_minor, line.currency).major, Money(line.credit_minor, line.currency).major]
-        about: Row = [entry.number, str(entry.booked_on), booking_name(entry.kind), entry.memo]
+        amounts = [Money(line.debit_minor, line.currency), Money(line.credit_minor, line.currency)]
+        about: Row = [entry.number, entry.booked_on, booking_name(entry.kind), entry.memo]
         about += [entry.source_table, entry.source_id, str(code)]
         yield [*about, *amounts, line.currency]
-
-
-def _streamed(rows: Iterator[Row], name: str) -> Response:
-    lines = _in_scope(rows, find_principal(), require_clinic())
-    response = Response(stream_with_context(lines), mimetype="text/csv")
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
-
-
-def _in_scope(rows: Iterator[Row], reader: Principal | None, clinic_id: str) -> Iterator[str]:
-    """The rows leave after the request's own scope is over: for the same person, in the same clinic."""
-    with acting_as(reader), tenant_scope(clinic_id):
-        buffer = io.StringIO()
-        writer = csv.writer(buffer)
-        for at, row in enumerate(rows, start=1):
-            writer.writerow([_cell(value) for value in row])
-            if at % ROWS_AT_ONCE == 0:
-                yield _taken(buffer)
-        yield _taken(buffer)
-
-
-def _taken(buffer: io.StringIO) -> str:
-    text = buffer.getvalue()
-    buffer.seek(0)
-    buffer.truncate()
-    return text
-
-
-def _cell(value: object) -> str:
-    """Text for a spreadsheet; a memo that looks like a formula is defused (OWASP CSV injection)."""
-    text = "" if value is None else str(value)
-    return "'" + text if isinstance(value, str) and text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

@@ -109,7 +109,7 @@ class PaymentApi(Api):
 
     @endpoint("GET", "/payments/metrics", resource="analytics", action="read", query=MetricsQuery)
     def metrics(self, query: MetricsQuery) -> dict[str, Any]:
-        """Success rate, volume, value and refunds of the last days."""
+        """Success rate, volume, value, refunds and revenue (by the ledger, without tax) of the last days."""
         return payment_metrics(timedelta(days=query.days))
 
     @endpoint("GET", "/payments/health", public=True)
