@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
@@ -28,14 +30,14 @@ def charge(message: Message, rules: Rules, zone: str) -> bool:
         if message.priority != CRITICAL and spent_today(zone) + cost > rules.cap_micros:
             message.cost_micros = 0
             return False
-    _book(message.channel, zone, 1, cost)
+    _book(message.channel, clock.today(zone), 1, cost)
     return True
 
 
-def give_back(message: Message, zone: str) -> None:
-    """It did not leave after all."""
+def give_back(message: Message, day: date) -> None:
+    """It did not leave after all; `day` is the one that it was booked on, which may be over by now."""
     if message.cost_micros:
-        _book(message.channel, zone, -1, -message.cost_micros)
+        _book(message.channel, day, -1, -message.cost_micros)
         message.cost_micros = 0
 
 
@@ -51,8 +53,7 @@ def _one_after_the_other() -> None:
     db.session.execute(select(func.pg_advisory_xact_lock(key)))
 
 
-def _book(channel: str, zone: str, messages: int, cost: int) -> None:
-    day = clock.today(zone)
+def _book(channel: str, day: date, messages: int, cost: int) -> None:
     fresh = insert(MessageSpend).values(
         id=new_id(), clinic_id=require_clinic(), day=day, channel=channel, messages=0, cost_micros=0
     )

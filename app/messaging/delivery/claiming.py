@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import select, update
 
@@ -40,7 +40,9 @@ NO_TEXT = "The text could not be made: {why}"
 
 @dataclass(frozen=True)
 class Claim:
-    """What is needed for one call, free of the session. `until` tells it from a later claim of the same message."""
+    """What is needed for one call, free of the session. `until` tells it from a later claim of the same message;
+    `charged_on` is the day of the clinic's zone whose cap it counts for.
+    """
 
     clinic_id: str
     message_id: str
@@ -50,6 +52,7 @@ class Claim:
     wording: Wording = field(repr=False)
     until: datetime
     probe: bool = False
+    charged_on: date | None = None
 
     def holds(self, message: Message) -> bool:
         """Whether the message still waits for the end of this call, and of no other one."""
@@ -127,7 +130,8 @@ def _start(message: Message, account: ResolvedAccount, probe: bool, facts: Facts
     message.attempts += 1
     message.next_at = clock.now() + LEASE
     outgoing = _outgoing(message, rendered, wording, facts.sender)
-    return _attempt(message, account, probe, outgoing, wording, facts)
+    claim = _attempt(message, account, probe, outgoing, wording, facts)
+    return replace(claim, charged_on=clock.today(facts.zone))
 
 
 def _attempt(
@@ -153,7 +157,8 @@ def fall_back(message: Message, claim: Claim, facts: Facts) -> Claim | None:
         return None
     account, probe = found
     message.next_at = clock.now() + LEASE
-    return _attempt(message, account, probe, claim.message, claim.wording, facts)
+    again = _attempt(message, account, probe, claim.message, claim.wording, facts)
+    return replace(again, charged_on=claim.charged_on)
 
 
 def _had_their_turn(claim: Claim, facts: Facts) -> tuple[str, ...]:

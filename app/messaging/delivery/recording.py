@@ -96,7 +96,7 @@ def _failed(message: Message, claim: Claim, error: ProviderError, facts: Facts) 
         return None
     if error.outcome in NEXT_ACCOUNT and (taken_over := fall_back(message, claim, facts)) is not None:
         return taken_over
-    give_back(message, facts.zone)
+    give_back(message, claim.charged_on or clock.today(facts.zone))
     if error.outcome is Outcome.RETRY_LATER:
         _again(message, QUOTA_WAIT, reason)
         message.attempts -= 1  # a quota is no failed attempt
