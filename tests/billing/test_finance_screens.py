@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from contextvars import copy_context
 from decimal import Decimal
@@ -185,3 +186,15 @@ def test_a_draft_takes_discounts_in_per_cent(in_clinic: Any, pages: Any) -> None
     assert "waits for somebody" in desk.get(f"/invoiceview/show/{waiting.invoice_id}").text
     assert db.session.get_one(Invoice, waiting.invoice_id).status == "DRAFT"
     assert make_tender(amount=rupees("1")).captured.major == Decimal("1.00")
+
+
+def test_finances_home_leads_to_the_invoices_that_wait_for_money(in_clinic: Any, pages: Any) -> None:
+    owed, part, paid = make_invoice("100.00"), make_invoice("200.00"), make_invoice("300.00")
+    collect(part, "50")
+    collect(paid)
+    finance = pages("FINANCE_BILLING")
+    link = re.search(r'href="(/invoiceview/list/\?[^"]+)"[^>]*>Collect payment', finance.get("/finance/").text)
+    assert link
+    shown = finance.get(link[1].replace("&amp;", "&")).text
+    assert owed.number in shown and part.number in shown and paid.number not in shown
+    assert "Collect payment" not in pages("ACCOUNTANT").get("/finance/").text

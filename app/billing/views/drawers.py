@@ -80,6 +80,7 @@ class DrawerView(CashDeskPages):
     default_view = "mine"
     menu = ("Desk", lazy_gettext("My drawer"))
     menu_order = 5
+    menu_action = "create"
 
     @expose("/")
     def mine(self) -> str:
@@ -231,6 +232,7 @@ class DrawerApprovalView(CashDeskPages):
     default_view = "overview"
     menu = ("Books", lazy_gettext("Cash differences"))
     menu_order = 66
+    menu_action = "approve"
 
     @expose("/")
     def overview(self) -> str:
