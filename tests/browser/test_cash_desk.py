@@ -14,6 +14,8 @@ from app.billing.models import CashDrawer
 from app.billing.services.cash_desk_drawers import lock_own_drawer
 from app.billing.services.cash_desk_handovers import offer_handover
 from app.billing.services.day_close import close_day, day_to_close
+from app.billing.services.safe import count_safe
+from app.core.ids import new_id
 from app.core.tenant import db
 from app.core.transaction import unit_of_work
 from app.payments.models import Payment
@@ -188,6 +190,8 @@ def test_the_cash_desks_pages_are_for_everybody(
         page.goto("/drawer/")
     assert violations(page) == []
     end_drawer(person, "500", "I do not know")
+    with doing(other):
+        count_safe(rupees("0"), "Nobody knows", key=new_id())
     mine, theirs = make_drawer(person, "300"), make_drawer(other, "700")
     with doing(person):
         record_tender("CASH", rupees("800"), patient_id=make_patient().id)

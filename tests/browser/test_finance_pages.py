@@ -38,7 +38,7 @@ def pages_of_finance(clinic: Any) -> dict[str, str]:
     patient = make_patient(first_name="Kavya", last_name="Das")
     owed, paid, planned = (make_invoice("1200.00", "350.50", patient=patient) for _ in range(3))
     collect(paid)
-    make_tender("UPI", rupees("400"), patient_id=patient.id)
+    tender = make_tender("UPI", rupees("400"), patient_id=patient.id)
     approval = asked_by_somebody(clinic, owed)
     with unit_of_work():
         plan = make_payment_plan(lock_invoice(planned.id), 4)
@@ -53,6 +53,8 @@ def pages_of_finance(clinic: Any) -> dict[str, str]:
         "approvals": "/invoiceapprovalview/list/",
         "approval": f"/invoiceapprovalview/show/{approval.id}",
         "invoice": f"/invoiceview/show/{owed.id}",
+        "payment": f"/paymentview/show/{tender.id}",
+        "give-back": f"/refunds/of/{tender.id}",
         "new-plan": f"/billing/plan/{owed.id}",
         "plans": "/paymentplanview/list/",
         "plan": f"/paymentplanview/show/{plan.id}",
