@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from tests.embedded_servers import clone_database, drop_database, start_servers
 from tests.network_guard import block_network
@@ -28,6 +30,9 @@ pytest_plugins = [
 # and compiling it takes each of them longer than all else that they do.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+# How long a machine that is busy takes to make up examples says nothing about what they show.
+hypothesis_settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("busy")
 
 
 def pytest_configure(config: pytest.Config) -> None:

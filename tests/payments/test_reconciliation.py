@@ -192,7 +192,8 @@ def test_a_gateway_that_does_not_answer_is_asked_again_later(gateway: RunningSan
     move_account(f"http://127.0.0.1:{closed_port()}")
     run = reconcile()
     assert (run.status, run.attempts) == (RunStatus.PLANNED, 1)
-    assert run.error and run.next_at and run.next_at > clock.now()
+    assert run.error == "unreachable: No connection."
+    assert run.next_at and run.next_at > clock.now()
     move_account(gateway.razorpay_url)
     carry_out_run(run.id)
     assert reread(run).status == RunStatus.PLANNED  # not yet due

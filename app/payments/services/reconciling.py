@@ -96,7 +96,7 @@ def carry_out_run(run_id: str) -> None:
         lines = _ask(run_id, plan)
     except (ProviderError, ProviderUnavailable) as error:
         with unit_of_work():
-            _note_silence(run_id, str(error))
+            _note_silence(run_id, f"{error.code}: {error.message}")
         return
     if lines is None:
         return
