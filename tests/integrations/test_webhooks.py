@@ -331,3 +331,24 @@ def test_what_waits_or_is_off_cannot_be_sent_again(clinic: Any, receiver: Server
     ):
         with pytest.raises(AppError):
             change(clinic.id, verb, model, row_id)
+
+
+def test_its_page_offers_only_what_can_be_done_now(clinic: Any, receiver: Server, console_as: Any) -> None:
+    endpoint_id, _ = subscribe(clinic.id, receiver.url)
+    register(clinic.id)
+    delivery_id = deliveries(clinic.id)[0].id
+    again, test = f"/webhookdeliveryview/action/resend/{delivery_id}", f"/webhookendpointview/action/test/{endpoint_id}"
+    pages = f"/webhookdeliveryview/show/{delivery_id}", f"/webhookendpointview/show/{endpoint_id}"
+    admin = console_as("CLINIC_ADMIN")
+
+    def offered() -> tuple[bool, bool]:
+        shown, endpoint = (admin.get(page).text for page in pages)
+        return again in shown, test in endpoint
+
+    assert offered() == (False, True)
+    send_webhooks(clinic.id, endpoint_id)
+    assert offered() == (True, True)
+    with tenant_scope(clinic.id), unit_of_work():
+        row = db.session.get_one(WebhookEndpoint, endpoint_id)
+        services.change_endpoint(row, "Own system", receiver.url, ["patient.**"], enabled=False)
+    assert offered() == (False, False)

@@ -15,7 +15,7 @@ from app.core.errors import NotFound
 from app.core.tenant import db
 from app.core.transaction import unit_of_work
 from app.core.views import ActionView, Chart, CrudView, ReadOnlyView, row_action
-from app.integrations.models import WebhookDelivery, WebhookEndpoint
+from app.integrations.models import WebhookDelivery, WebhookEndpoint, WebhookStatus
 from app.integrations.services import (
     add_endpoint,
     change_endpoint,
@@ -67,7 +67,12 @@ class WebhookDeliveryView(ReadOnlyView):
     show_template = "integrations/delivery_show.html"
     charts = (Chart("status", lazy_gettext("Webhooks by status"), lambda: WebhookDelivery.status, kind="doughnut"),)
 
-    @row_action("resend", lazy_gettext("Resend"), confirm=lazy_gettext("Send these messages again?"))
+    @row_action(
+        "resend",
+        lazy_gettext("Resend"),
+        confirm=lazy_gettext("Send these messages again?"),
+        when=lambda delivery: delivery.status != WebhookStatus.PENDING and delivery.endpoint.enabled,
+    )
     def resend(self, delivery: WebhookDelivery) -> Any:
         resend(delivery)
         return _("It is sent again, under the same message id.")
@@ -142,7 +147,7 @@ class WebhookEndpointView(CrudView):
         secret = g.pop("new_secret", None)
         return super()._to(item) if secret is None else _secret_page(self, item, secret)
 
-    @row_action("test", lazy_gettext("Send a test"), multiple=False)
+    @row_action("test", lazy_gettext("Send a test"), multiple=False, when=lambda endpoint: endpoint.enabled)
     def test(self, endpoint: WebhookEndpoint) -> Any:
         send_test(endpoint)
         return _("A test message is on its way; the log shows what came back.")
