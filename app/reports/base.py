@@ -60,6 +60,8 @@ class Report(ABC):
     # Whether it is about a span of days, or about how things stand today.
     dated: ClassVar[bool] = True
     by_doctor: ClassVar[bool] = False
+    # It cannot be narrowed to a location.
+    clinic_wide: ClassVar[bool] = False
     # Only the last of the asked days counts.
     one_day: ClassVar[bool] = False
 

@@ -20,7 +20,7 @@ from app.core.views.hooks import hooks
 from app.people.models import Doctor
 from app.reports import queries
 from app.reports.base import Report, filters_of
-from app.reports.catalogue import REPORTS, report_named
+from app.reports.catalogue import known_reports, report_named
 from app.reports.files import KINDS, export_report
 from app.reports.queries import Period, period_of
 from app.tenancy.models import Location
@@ -57,7 +57,7 @@ class ReportsView(ActionView):
             period=period,
             totals=_totals(known),
             charts=_charts(known, period),
-            reports=REPORTS,
+            reports=known_reports(),
         )
 
     @expose("/<string:name>")
@@ -89,7 +89,8 @@ class ReportsView(ActionView):
 
 def _places(report: Report) -> dict[str, list[Any]]:
     """What the report may be narrowed to; a LOCATION_HEAD has one location."""
-    locations = [] if own_location_id() else list(db.session.scalars(select(Location).order_by(Location.name)))
+    whole = report.clinic_wide or own_location_id()
+    locations = [] if whole else list(db.session.scalars(select(Location).order_by(Location.name)))
     doctors = select(Doctor).where(Doctor.active.is_(True)).order_by(Doctor.last_name).limit(MOST_DOCTORS)
     return {"locations": locations, "doctors": list(db.session.scalars(doctors)) if report.by_doctor else []}
 

@@ -14,8 +14,10 @@ from sqlalchemy import func, select
 
 from app.billing.services import credit_invoice, lock_invoice, void_invoice
 from app.core import clock
-from app.core.errors import Invalid
+from app.core.errors import Invalid, NotFound
+from app.core.ids import new_id
 from app.core.money import Money
+from app.core.principal import Membership, Principal, acting_as
 from app.core.tenant import db
 from app.core.transaction import unit_of_work
 from app.ledger.accounts import AccountCode
@@ -23,7 +25,7 @@ from app.ledger.queries import balance
 from app.payments.services import approve_refund, request_refund
 from app.reports import papers
 from app.reports.base import Filters, Report, filters_of
-from app.reports.catalogue import REPORTS, report_named
+from app.reports.catalogue import REPORTS, known_reports, report_named
 from app.reports.catalogue.collections import Takings, takings_by, total_of
 from app.reports.catalogue.revenue import earned_by, total_earned
 from app.reports.finished_days import sum_up_finished_days
@@ -31,6 +33,7 @@ from app.reports.models import RevenueDay, RolledDay, TakingsDay
 from tests.daytime import ZONE_NAME
 from tests.factories.billing import collect, make_invoice, make_priced_doctor, rupees
 from tests.factories.payments import reread
+from tests.factories.subscriptions import make_plan, make_subscription
 
 pytestmark = pytest.mark.usefixtures("in_clinic")
 TENDERS = (AccountCode.CASH, AccountCode.UPI_CLEARING, AccountCode.BANK)
@@ -130,6 +133,20 @@ def test_receivables_are_the_ledgers(money: dict[str, Any]) -> None:
         "to_90": rupees("100"),
         "older": rupees("0"),
     }
+
+
+def test_subscriptions_are_told_by_status_plan_and_month() -> None:
+    plan = make_plan("1200.00", name="Family care")
+    make_subscription(plan)
+    make_subscription(plan, paid=False)
+    states, plans, ended = report_named("subscriptions").sections(span())
+    counts = {row["status"]: row["count"] for row in states.rows}
+    assert (counts["ACTIVE"], counts["PAST_DUE"], states.totals["count"]) == (1, 1, 2)
+    assert [(row["plan"], row["live"], row["active"], row["mrr"]) for row in plans.rows] == [
+        ("Family care", 2, 1, rupees("1200"))
+    ]
+    assert plans.totals["mrr"] == rupees("1200") and len(ended.rows) == 12
+    assert all(row["lost"] == 0 for row in ended.rows)
 
 
 def test_tax_is_by_component() -> None:
@@ -232,6 +249,14 @@ def test_a_location_head_sees_their_own_location_only(money: dict[str, Any], cal
     assert head.get("/reports/revenue").json["total"] == 45
     assert [item["amount"] for item in head.get("/reports/transactions").json["items"]] == [45]
     assert head.get("/reports/export?report=revenue").status_code == 403
+
+
+def test_who_is_kept_to_a_location_sees_no_report_of_the_whole_clinic(in_clinic: Any) -> None:
+    member = Membership(in_clinic.id, "Clinic", "LOCATION_HEAD", location_id=new_id())
+    with acting_as(Principal(new_id(), "l", "L", "-", (member,), member)):
+        assert "subscriptions" not in [report.name for report in known_reports()]
+        with pytest.raises(NotFound):
+            report_named("subscriptions")
 
 
 def test_an_unknown_report_and_an_unknown_file_are_404(visitor: Any) -> None:
