@@ -10,6 +10,7 @@ from wtforms import (
     FieldList,
     Form,
     FormField,
+    HiddenField,
     IntegerField,
     RadioField,
     SelectField,
@@ -28,8 +29,9 @@ from app.people.models import Patient
 
 
 class CollectForm(PageForm):
-    """Money taken at the desk."""
+    """Money taken at the desk. `key` names the deed, so that it counts once."""
 
+    key = HiddenField()
     tender = SelectField(_("Paid by"), choices=lambda: [(str(kind), str(kind_name(kind))) for kind in TenderKind])
     amount = StringField(_("Amount"), validators=[InputRequired(), Length(max=30)])
     reference = StringField(

@@ -18,6 +18,7 @@ from app.billing.jobs.bulk import issue_in_bulk
 from app.billing.models import BulkInvoiceRun, CreditNote, Invoice, InvoiceApproval, PaymentPlan
 from app.billing.services import credit_balance, lock_invoice, make_payment_plan, request_write_off
 from app.core import clock
+from app.core.ids import new_id
 from app.core.principal import Membership, Principal, acting_as
 from app.core.tenant import db
 from app.core.transaction import unit_of_work
@@ -198,3 +199,16 @@ def test_finances_home_leads_to_the_invoices_that_wait_for_money(in_clinic: Any,
     shown = finance.get(link[1].replace("&amp;", "&")).text
     assert owed.number in shown and part.number in shown and paid.number not in shown
     assert "Collect payment" not in pages("ACCOUNTANT").get("/finance/").text
+
+
+def test_a_part_that_is_sent_twice_is_taken_once(in_clinic: Any, pages: Any) -> None:
+    invoice, desk = make_invoice("1000.00"), pages("RECEPTIONIST")
+    path = f"/billing/collect/{invoice.id}"
+    key = re.search(r'name="key"[^>]*value="([^"]+)"', desk.get(path).text)
+    assert key
+    answers = [desk.post(path, tender="UPI", amount="250", key=key[1]) for _click in range(2)]
+    assert [answer.status_code for answer in answers] == [302, 302]
+    assert answers[0].location == answers[1].location
+    assert reload(invoice).amount_due == rupees("750")
+    desk.post(path, tender="UPI", amount="250", key=new_id())
+    assert reload(invoice).amount_due == rupees("500")

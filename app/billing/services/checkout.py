@@ -113,12 +113,20 @@ def collect_at_desk(
     notes: str = "",
     *,
     tendered: Money | None = None,
+    payment_id: str | None = None,
 ) -> Collected:
     """Take money at the desk for a visit or an invoice: all that is due, or a part. `tendered`: cash handed over.
+    Whoever may have to ask again gives `payment_id`: the second time it finds what was taken by the first.
 
     Raises NotPayable, AlreadyPaid, NoPrice, Invalid for an amount that is not above zero and at most what is due.
     """
+    known = _taken_before(payment_id)
+    if known is not None:
+        return known
     invoice = invoice_to_collect(target)
+    known = _taken_before(payment_id)  # by somebody who held the invoice until now
+    if known is not None:
+        return known
     due = invoice.amount_due
     wanted = amount if amount is not None else due
     if wanted.currency != due.currency or not 0 < wanted.minor <= due.minor:
@@ -132,10 +140,17 @@ def collect_at_desk(
         reference=reference,
         notes=notes,
         tendered=tendered,
+        payment_id=payment_id,
     )
     receipt = find_receipt(payment.id)
     assert receipt is not None  # the payment's own transaction issued it
     return Collected(payment, invoice, receipt)
+
+
+def _taken_before(payment_id: str | None) -> Collected | None:
+    payment = db.session.get(Payment, payment_id) if payment_id else None
+    receipt = find_receipt(payment.id) if payment else None
+    return Collected(payment, payment.invoice, receipt) if payment and receipt else None
 
 
 def invoice_to_collect(target: Appointment | Invoice) -> Invoice:

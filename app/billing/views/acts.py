@@ -26,6 +26,7 @@ from app.billing.services import (
 )
 from app.core import clock
 from app.core.errors import AppError, Invalid
+from app.core.ids import is_id, new_id
 from app.core.page_form import read_money
 from app.core.principal import require
 from app.core.transaction import unit_of_work
@@ -44,11 +45,17 @@ class InvoiceActsView(ActionView):
         """Take money; the receipt is offered for print afterwards."""
         self.require("mark-paid")
         invoice = get_invoice(invoice_id)
-        form = CollectForm(amount=str(invoice.amount_due.major))
+        form = CollectForm(amount=str(invoice.amount_due.major), key=new_id())
 
         def take() -> str:
             amount = read_money(form.amount.data, invoice.currency)
-            taken = collect_at_desk(get_invoice(invoice_id), form.tender.data, amount, form.reference.data or "")
+            taken = collect_at_desk(
+                get_invoice(invoice_id),
+                form.tender.data,
+                amount,
+                form.reference.data or "",
+                payment_id=form.key.data if is_id(form.key.data or "") else None,
+            )
             flash(_("Received. Receipt %(number)s", number=taken.receipt.number), "success")
             return url_for("PrintoutView.receipt", payment_id=taken.payment.id)
 

@@ -80,6 +80,7 @@ def record_tender(
     notes: str = "",
     tendered: Money | None = None,
     split_id: str | None = None,
+    payment_id: str | None = None,
 ) -> Payment:
     """Money taken at the desk: captured and booked at once. `reference`: of the UPI transfer, card slip or cheque.
 
@@ -89,7 +90,7 @@ def record_tender(
         raise Invalid(fields={"method": _("There is no such tender.")})
     _check_amount(amount)
     payment = Payment(
-        id=new_id(),
+        id=payment_id or new_id(),
         patient_id=patient_id,
         invoice_id=invoice_id,
         appointment_id=appointment_id,
