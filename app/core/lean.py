@@ -1,22 +1,20 @@
 """What libraries load only because they find it, for uses that we do not have: 30 MB of every process.
 
-Socket.IO would load aiohttp and websocket for clients, structlog rich for coloured tracebacks, requests what guesses
-encodings, Flask-AppBuilder every type of SQLAlchemy-Utils and with them four other databases, limits a second set of
-storages for asyncio.
+Socket.IO would load aiohttp and websocket for clients, structlog rich for coloured tracebacks, Flask-AppBuilder every
+type of SQLAlchemy-Utils and with them four other databases, limits a second set of storages for asyncio.
 """
 
 from __future__ import annotations
 
 import sys
-import warnings
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import LazyLoader
 from types import ModuleType
 from typing import cast
 
-# They seem not to be installed. Without a guess, a text that names no encoding is UTF-8.
-UNUSED = ("aiohttp", "charset_normalizer", "rich")
+# They seem not to be installed.
+UNUSED = ("aiohttp", "rich")
 # Packages of which single modules are used, but nothing that their own __init__ would gather.
 BARE = frozenset({"limits.aio", "redis.asyncio", "sqlalchemy_utils", "sqlalchemy_utils.types"})
 # They run when somebody first takes something from them.
@@ -56,9 +54,6 @@ def hide() -> None:
         _modules.setdefault(name, None)  # which stands for "not to be found"
     if Finder not in sys.meta_path:
         sys.meta_path.insert(0, Finder)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Unable to find acceptable character detection")
-        import requests  # noqa: F401  # misses what we hide, and says so once
 
 
 def reveal(name: str) -> None:

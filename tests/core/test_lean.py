@@ -58,7 +58,6 @@ UNWANTED = {
     "aiohttp",
     "alembic",
     "boto3",
-    "charset_normalizer",
     "dateutil.parser._parser",
     "icalendar",
     "limits.aio.storage",
