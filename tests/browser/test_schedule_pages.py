@@ -18,7 +18,6 @@ from app.scheduling.services.check_in_codes import check_in_code
 from app.scheduling.services.leave_plans import Decision, plan_leave
 from app.scheduling.services.offers import offer_slot
 from tests.browser.language import speak
-from tests.browser.test_reception_day import looks
 from tests.factories.access import set_settings
 from tests.factories.billing import collect, make_priced_doctor
 from tests.factories.people import make_patient
@@ -52,18 +51,18 @@ def in_leave(visits: list[Appointment]) -> str:
     return f"/leave/{leave.id}"
 
 
-def walk(page: Page, violations: Any, paths: list[str]) -> None:
+def walk(page: Page, barriers: Any, paths: list[str]) -> None:
     wrong = []
     for path in paths:
         answer = page.goto(path)
         assert answer is not None and answer.status == 200, path
-        wrong += [(path, *found) for found in looks(page, violations)]
+        wrong += [(path, *found) for found in barriers(page)]
     assert wrong == []
 
 
 @pytest.mark.parametrize("language", ["en", "hi"])
 def test_the_schedules_own_pages_are_for_everybody(
-    log_in: LogIn, violations: Any, visits: list[Appointment], language: str
+    log_in: LogIn, barriers: Any, visits: list[Appointment], language: str
 ) -> None:
     doctor = visits[0].doctor
     waiting = make_waiting_list_entry(doctor, patient_id=make_patient().id, note="Mornings")
@@ -81,7 +80,7 @@ def test_the_schedules_own_pages_are_for_everybody(
         f"/appointmentseriesview/show/{make_series(doctor, first_at=local(tomorrow(), 15)).id}",
         f"/calendar-feeds/{doctor.id}",
     ]
-    walk(page, violations, [*paths, in_leave(visits)])
+    walk(page, barriers, [*paths, in_leave(visits)])
 
 
 @pytest.mark.parametrize("language", ["en", "hi"])

@@ -171,7 +171,7 @@ def test_a_parked_webhook_can_be_replayed(finance: Screen) -> None:
             error="the order is unknown",
         )
         db.session.add(webhook)
-    assert "razorpay payment.captured Parked" in words(finance.page("/finance/"))
+    assert "Razorpay payment.captured Parked" in words(finance.page("/finance/"))
     answer = finance.send(f"/finance/webhooks/{webhook.id}/replay")
     assert "The inbox is clean" in words(answer)
     assert fresh(webhook).status == "RECEIVED"

@@ -2,6 +2,8 @@
 import { text } from "./texts.js";
 import { toast } from "./toast.js";
 
+let leaving = false;
+
 export function startPieces() {
   window.htmx.config.defaultSettleDelay = 0; // a new form works from the moment it is seen, also for the fastest key
   document.addEventListener("htmx:beforeRequest", setBusy(true));
@@ -38,7 +40,8 @@ function decide(event) {
   const { xhr, requestConfig } = event.detail;
   if (new URL(xhr.responseURL || location.href, location.href).pathname.startsWith("/login")) {
     event.detail.shouldSwap = false;
-    location.reload();
+    if (!leaving) location.reload(); // once, however many pieces were asked for
+    leaving = true;
   } else if (xhr.status < 400) {
     if (requestConfig.verb === "get") return waitForConsent(event); // and says nothing about an earlier error
     for (const place of document.querySelectorAll("[data-problem]")) place.replaceChildren();
