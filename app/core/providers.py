@@ -40,14 +40,26 @@ MALFORMED = "malformed_answer"
 
 
 class ProviderError(Exception):
-    """A provider call that failed. `message` is safe to store and show: no secret, address or telephone number."""
+    """A provider call that failed. `message` is safe to store and show: no secret, address or telephone number.
 
-    def __init__(self, outcome: Outcome, code: str, message: str, retry_after: float | None = None) -> None:
+    `retry_after`: seconds, as the provider asked. `most_tries`: how often the same may be tried at all when this is the
+    answer, where the provider says so.
+    """
+
+    def __init__(
+        self,
+        outcome: Outcome,
+        code: str,
+        message: str,
+        retry_after: float | None = None,
+        most_tries: int | None = None,
+    ) -> None:
         super().__init__(f"{outcome}: {code}")
         self.outcome = outcome
         self.code = code
         self.message = message
-        self.retry_after = retry_after  # seconds, as the provider asked
+        self.retry_after = retry_after
+        self.most_tries = most_tries
 
 
 class BadSignature(Exception):

@@ -13,9 +13,11 @@ from sqlalchemy import select
 from app.core import clock
 from app.core.errors import Conflict
 from app.core.files import store_file
+from app.core.providers import Outcome, ProviderError
 from app.core.tenant import db, tenant_scope
 from app.core.transaction import unit_of_work
 from app.messaging.channels import CHANNELS
+from app.messaging.channels.whatsapp_cloud import WhatsAppCloud
 from app.messaging.delivery import LEASE, claim_batch, record, send
 from app.messaging.delivery.calling import call_all
 from app.messaging.jobs import send_notifications, sweep_messages
@@ -116,6 +118,43 @@ def test_a_refused_call_is_tried_three_times(clinic: Any, sandbox: Any) -> None:
     assert row.status in (MessageStatus.FAILED, MessageStatus.PARKED)
     assert set(outcomes) <= {"retry", "unknown"}
     assert sandbox.messages(channel="whatsapp") == []
+
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("error", "pauses"),
+    [
+        (ProviderError(Outcome.RETRY, "135000", "generic", most_tries=2), [timedelta(seconds=2)]),
+        (ProviderError(Outcome.RETRY, "2", "service", 90), [timedelta(seconds=90)] * 2),
+        (ProviderError(Outcome.RETRY_LATER, "131049", "their limit", DAY.total_seconds(), most_tries=2), [DAY]),
+        (ProviderError(Outcome.RETRY_LATER, "130472", "an experiment", most_tries=1), []),
+        (ProviderError(Outcome.RETRY_LATER, "131048", "the number's limit"), [HOUR] * 4),
+    ],
+    ids=lambda value: value.code if isinstance(value, ProviderError) else "",
+)
+def test_a_message_is_tried_as_often_as_its_provider_allows(
+    clinic: Any, sandbox: Any, monkeypatch: pytest.MonkeyPatch, error: ProviderError, pauses: list[timedelta]
+) -> None:
+    """A limit that has no end of its own is waited for, hour by hour, however often; all else ends."""
+
+    def refuse(*_message: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(WhatsAppCloud, "send", refuse)
+    message_id, later = queue(clinic.id), timedelta()
+    for pause in pauses:
+        with clock.travel(later):
+            send(clinic.id, message_id)
+            row = state(clinic.id, message_id)
+            assert row.status == MessageStatus.QUEUED
+            assert abs(row.next_at - clock.now() - pause) < timedelta(seconds=30)
+        later += pause + timedelta(seconds=1)
+    with clock.travel(later):
+        send(clinic.id, message_id)
+    endless = error.outcome is Outcome.RETRY_LATER and error.most_tries is None
+    assert state(clinic.id, message_id).status == (MessageStatus.QUEUED if endless else MessageStatus.FAILED)
 
 
 def parked_so_far() -> float:

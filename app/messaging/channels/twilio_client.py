@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from app.core.credentials import CredentialModel, credential
 from app.core.http import HttpClient, HttpResponse, basic_auth
 from app.core.providers import N_, NO_ANSWER, Outcome, ProviderError, Timeouts
-from app.messaging.channels.twilio_errors import outcome_of_answer, without_code
+from app.messaging.channels.twilio_errors import MOST_TRIES, WAITS, outcome_of_answer, without_code
 
 
 class TwilioCredentials(CredentialModel):
@@ -98,7 +98,8 @@ class TwilioCaller:
         if not isinstance(code, int):
             return without_code(answer)
         text = self._safe_text(document.get("message") or document.get("detail") or document.get("title") or "", hide)
-        return ProviderError(outcome_of_answer(answer, code), str(code), text, answer.retry_after())
+        wait = max(answer.retry_after() or 0.0, WAITS.get(code, 0.0)) or None
+        return ProviderError(outcome_of_answer(answer, code), str(code), text, wait, MOST_TRIES.get(code))
 
 
 @lru_cache(maxsize=1)

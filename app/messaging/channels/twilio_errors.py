@@ -23,6 +23,9 @@ _CODES: dict[Outcome, tuple[int, ...]] = {
     ),
 }  # fmt: skip
 _OUTCOMES = {code: outcome for outcome, codes in _CODES.items() for code in codes}
+HOUR = 3600.0
+WAITS = {30003: HOUR}  # seconds until a handset that was off may be on again
+MOST_TRIES = {30003: 2, 30008: 2}  # how often a message may be tried at all
 # The handset, not the number: it may be on again tomorrow.
 _FOR_NOW = frozenset({30003, 30008, 30410})
 

@@ -28,6 +28,9 @@ _CODES: dict[Outcome, tuple[int, ...]] = {
 }
 _OUTCOMES = {code: outcome for outcome, codes in _CODES.items() for code in codes}
 _WAITS = {131056: 6.0, 131049: DAY}  # seconds the vendor asks for
+# How often a message may be tried at all: unknown errors and media twice, a patient's limit of advertising once more
+# after its day, and not again what an experiment of Meta's left out.
+_MOST_TRIES = {1: 2, 135000: 2, 131052: 2, 131053: 2, 131049: 2, 130472: 1}
 _MISSING_OBJECT = 33  # as a subcode: the business number does not exist or is not ours
 
 
@@ -57,7 +60,7 @@ def refusal(
     details = data.get("details") if isinstance(data, dict) else None
     text = safe_text(details or error.get("message") or "", hide)
     wait = max(response.retry_after() or 0.0, _WAITS.get(code, 0.0)) or None
-    return ProviderError(_outcome(response, code, error), str(code), text, wait)
+    return ProviderError(_outcome(response, code, error), str(code), text, wait, _MOST_TRIES.get(code))
 
 
 def _outcome(response: HttpResponse, code: int, error: dict[str, Any]) -> Outcome:

@@ -97,15 +97,28 @@ def _failed(message: Message, claim: Claim, error: ProviderError, facts: Facts) 
     if error.outcome in NEXT_ACCOUNT and (taken_over := fall_back(message, claim, facts)) is not None:
         return taken_over
     give_back(message, claim.charged_on or clock.today(facts.zone))
-    if error.outcome is Outcome.RETRY_LATER:
-        _again(message, QUOTA_WAIT, reason)
-        message.attempts -= 1  # a quota is no failed attempt
-    elif error.outcome is Outcome.RETRY and message.attempts < MAX_ATTEMPTS:
-        seconds = max(error.retry_after or 0, BACKOFF_BASE_SECONDS**message.attempts)
-        _again(message, timedelta(seconds=seconds), reason)
+    if _may_try_again(message, error):
+        _again(message, _pause(message, error), reason)
+        if error.outcome is Outcome.RETRY_LATER and error.most_tries is None:
+            message.attempts -= 1  # a quota is no failed attempt
     else:
         facts.events.append(give_up(message, MessageStatus.FAILED, reason))
     return None
+
+
+def _may_try_again(message: Message, error: ProviderError) -> bool:
+    """A quota ends by itself; all else is tried three times, or as often as the provider allows."""
+    if error.outcome is Outcome.RETRY_LATER and error.most_tries is None:
+        return True
+    tried_again = error.outcome in (Outcome.RETRY, Outcome.RETRY_LATER)
+    return tried_again and message.attempts < (error.most_tries or MAX_ATTEMPTS)
+
+
+def _pause(message: Message, error: ProviderError) -> timedelta:
+    """As long as the provider asked, and never shorter than our own."""
+    later = error.outcome is Outcome.RETRY_LATER
+    own = QUOTA_WAIT if later else timedelta(seconds=BACKOFF_BASE_SECONDS**message.attempts)
+    return max(timedelta(seconds=error.retry_after or 0), own)
 
 
 def _again(message: Message, wait: timedelta, reason: str) -> None:

@@ -81,6 +81,27 @@ def test_whatsapp(server: Server, outcome: Outcome, codes: str) -> None:
     assert met == dict.fromkeys(codes.split(), outcome)
 
 
+@pytest.mark.parametrize(
+    ("code", "most_tries"),
+    [(1, 2), (135000, 2), (131052, 2), (131053, 2), (131049, 2), (130472, 1), (2, None), (131048, None)],
+)
+def test_whatsapp_says_how_often_a_message_may_be_tried(server: Server, code: int, most_tries: int | None) -> None:
+    server.will(whatsapp.refusal(400, code))
+    with pytest.raises(ProviderError) as caught:
+        whatsapp.open_channel(server.url).send(whatsapp.MESSAGE)
+    assert caught.value.most_tries == most_tries
+
+
+@pytest.mark.parametrize(("code", "most_tries", "wait"), [(30003, 2, 3600.0), (30008, 2, None), (30001, None, None)])
+def test_twilio_says_how_often_a_message_may_be_tried(
+    server: Server, code: int, most_tries: int | None, wait: float | None
+) -> None:
+    server.will(twilio.refusal(400, code))
+    with pytest.raises(ProviderError) as caught:
+        twilio.sms(server.url).send(twilio.MESSAGE)
+    assert (caught.value.most_tries, caught.value.retry_after) == (most_tries, wait)
+
+
 @each(ZEPTOMAIL)
 def test_zeptomail(server: Server, outcome: Outcome, codes: str) -> None:
     def refusal(code: str) -> Behaviour:
