@@ -86,6 +86,7 @@ def _empty_queues(installation: Installation) -> None:
     from app.core.jobs import QUEUES, queue_named
     from app.core.tenant import db, tenant_scope
     from app.core.transaction import unit_of_work
+    from app.core.waking import forget_waiting
     from app.events.models import DeliveryStatus, EventDelivery
 
     with installation.app.app_context(), tenant_scope(installation.house.clinic_id), unit_of_work():
@@ -93,6 +94,7 @@ def _empty_queues(installation: Installation) -> None:
         db.session.execute(waiting.values(status=DeliveryStatus.DONE))
     for name in QUEUES:
         queue_named(name).empty()
+        forget_waiting(name)
 
 
 def _check_account() -> None:
