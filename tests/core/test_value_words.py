@@ -121,7 +121,7 @@ def test_a_key_that_is_wrong_is_named(app: Any) -> None:
 
 def test_settings_of_a_clinic_are_refused_in_words(app: Any) -> None:
     with pytest.raises(Invalid) as caught:
-        check_settings({"zone": "Mars/Base", "currency": "XXX", "visit_reminder_hours": "300"})
+        check_settings({"zone": "Mars/Base", "currency": "ZZZ", "visit_reminder_hours": "300"})
     assert caught.value.fields == {
         "zone": "No time zone is called that.",
         "currency": "No currency in use has this code.",
