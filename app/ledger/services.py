@@ -216,6 +216,17 @@ def open_accounts(clinic_id: str | None = None) -> None:
     db.session.execute(statement.on_conflict_do_nothing(index_elements=["clinic_id", "code"]))
 
 
+def lock_account(code: AccountCode) -> str:
+    """The account's id, opened if need be; whoever asks for it in this way waits until the transaction ends."""
+    booking_day()  # before any row, as everybody does who books
+    wanted = select(LedgerAccount.id).where(LedgerAccount.code == code).with_for_update()
+    account_id = db.session.scalar(wanted)
+    if account_id is None:
+        open_accounts()
+        account_id = db.session.scalars(wanted).one()
+    return account_id
+
+
 def _check_balance(lines: Sequence[Line]) -> None:
     sums: dict[str, int] = {}
     for line in lines:

@@ -21,7 +21,7 @@ from app.core.tenant import db
 from app.ledger.accounts import AccountCode
 from app.ledger.models import JournalEntry, JournalLine, LedgerAccount
 from app.ledger.queries import balance
-from app.ledger.services import booking_day, credit, debit, find_entry, open_accounts, post
+from app.ledger.services import credit, debit, find_entry, lock_account, post
 from app.payments.models import TenderKind
 from app.payments.services.postings import TENDER_ACCOUNTS
 
@@ -74,7 +74,7 @@ def clear_tender(tender: str, received: Money, kept: Money, reference: str, *, k
     if tender not in TENDERS:
         raise Invalid(fields={"tender": _("There is no such tender.")})
     account = TENDER_ACCOUNTS[TenderKind(tender)]
-    account_id = _locked(account)
+    account_id = lock_account(account)
     source = (LedgerAccount.__tablename__, account_id)
     if find_entry(CLEARED, source, key) is not None:
         return
@@ -132,17 +132,6 @@ def _account_ids() -> dict[str, str]:
     codes = [str(TENDER_ACCOUNTS[tender]) for tender in TENDERS]
     wanted = select(LedgerAccount.code, LedgerAccount.id).where(LedgerAccount.code.in_(codes))
     return {row.code: row.id for row in db.session.execute(wanted)}
-
-
-def _locked(account: AccountCode) -> str:
-    """The account's id; nobody else clears it meanwhile."""
-    booking_day()  # before any row, as everybody does who books
-    wanted = select(LedgerAccount.id).where(LedgerAccount.code == account).with_for_update()
-    account_id = db.session.scalar(wanted)
-    if account_id is None:
-        open_accounts()
-        account_id = db.session.scalars(wanted).one()
-    return account_id
 
 
 def _check(received: Money, kept: Money) -> None:

@@ -24,7 +24,7 @@ from app.core.tenant import db
 from app.ledger.accounts import AccountCode
 from app.ledger.models import JournalEntry, JournalLine, LedgerAccount
 from app.ledger.queries import balance
-from app.ledger.services import Line, booking_day, credit, debit, find_entry, open_accounts, post
+from app.ledger.services import Line, credit, debit, find_entry, lock_account, post
 from app.tenancy.queries import settings_in_scope
 
 OPENING, COUNTED, TO_BANK, FROM_BANK = "safe.opening", "safe.counted", "safe.to-bank", "safe.from-bank"
@@ -166,7 +166,7 @@ def _withdraw(currency: str) -> None:
 
 
 def _decide(count_id: str, status: SafeCountStatus, note: str) -> SafeCount:
-    _lock_safe()
+    lock_account(SAFE)
     wanted = select(SafeCount).where(SafeCount.id == count_id).with_for_update()
     count = db.session.scalars(wanted.execution_options(populate_existing=True)).one_or_none()
     if count is None:
@@ -185,23 +185,12 @@ def _book(count: SafeCount) -> None:
     """The difference as it was when it was counted, whatever moved since."""
     if count.difference:
         lines = _lines(SAFE, AccountCode.CASH_OVER_SHORT, count.difference)
-        post(COUNTED, lines, source=_source(_lock_safe()), memo=count.reason[:MEMO], source_key=count.id)
+        post(COUNTED, lines, source=_source(lock_account(SAFE)), memo=count.reason[:MEMO], source_key=count.id)
 
 
 def _locked_safe(currency: str) -> tuple[str, Money]:
     """The safe's account, on which nobody else books meanwhile, and what should be in it."""
-    return _lock_safe(), balance(SAFE, currency=currency)
-
-
-def _lock_safe() -> str:
-    """Before a count's row, as everybody does who counts or decides."""
-    booking_day()  # before any row, as everybody does who books
-    wanted = select(LedgerAccount.id).where(LedgerAccount.code == SAFE).with_for_update()
-    safe_id = db.session.scalar(wanted)
-    if safe_id is None:
-        open_accounts()
-        safe_id = db.session.scalars(wanted).one()
-    return safe_id
+    return lock_account(SAFE), balance(SAFE, currency=currency)
 
 
 def _lines(grows: AccountCode, shrinks: AccountCode, amount: Money) -> Sequence[Line]:

@@ -11,13 +11,12 @@ from flask_babel import lazy_gettext
 
 from app.billing.denominations import CURRENCIES
 from app.billing.services.clearing import clear_tender, latest_clearings, waiting_tenders
+from app.billing.views.cash_forms import asked_currency, form_key
 from app.billing.views.drawers import CashDeskPages
-from app.core.errors import Invalid
 from app.core.formatting import money
-from app.core.ids import is_id, new_id
+from app.core.ids import new_id
 from app.core.money import Money
 from app.core.page_form import read_money
-from app.tenancy.queries import settings_in_scope
 
 SHOWN = 30
 
@@ -40,21 +39,21 @@ class ClearingView(CashDeskPages):
     def received(self) -> Any:
         """The bank has it."""
         self.require("create")
-        currency, form = _currency(), request.form
+        currency, form = asked_currency(), request.form
 
         def deed() -> str:
             amount = read_money(form.get("amount"), currency)
             kept = read_money(form.get("kept") or "0", currency, "kept")
-            clear_tender(form.get("tender", ""), amount, kept, form.get("reference", ""), key=_key())
+            clear_tender(form.get("tender", ""), amount, kept, form.get("reference", ""), key=form_key())
             return _("%(amount)s booked on the bank.", amount=money(amount))
 
         return self.attempt(deed, self._page)
 
     def after(self) -> str:
-        return url_for("ClearingView.overview", currency=_currency())
+        return url_for("ClearingView.overview", currency=asked_currency())
 
     def _page(self, problem: str = "") -> str:
-        currency = _currency()
+        currency = asked_currency()
         waiting = waiting_tenders(currency)
         return self.render(
             "billing/clearing.html",
@@ -66,16 +65,3 @@ class ClearingView(CashDeskPages):
             key=new_id(),
             problem=problem,
         )
-
-
-def _currency() -> str:
-    asked = request.values.get("currency", "")
-    return asked if asked in CURRENCIES else settings_in_scope().currency
-
-
-def _key() -> str:
-    """Names the form that was drawn, so that two clicks are one deed. Raises Invalid."""
-    key = request.form.get("key", "")
-    if not is_id(key):
-        raise Invalid(fields={"key": _("Load the page again.")})
-    return key

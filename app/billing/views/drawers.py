@@ -34,6 +34,7 @@ from app.billing.services.cash_desk_handovers import (
 from app.billing.services.cash_desk_movements import cash_in, find_own_drawer
 from app.billing.services.day_figures import sums_by_kind
 from app.billing.services.safe import approve_count, may_decide_count, reject_count, waiting_counts
+from app.billing.views.cash_forms import asked_currency
 from app.billing.views.counting import CountSheet
 from app.core.errors import AppError, Invalid, NotFound
 from app.core.formatting import money
@@ -90,7 +91,7 @@ class DrawerView(CashDeskPages):
     @expose("/open", methods=["POST"])
     def open(self) -> Any:
         self.require("create")
-        currency = _currency()
+        currency = asked_currency()
         location_id = own_location_id() or request.form.get("location") or None
 
         def deed() -> str:
@@ -183,7 +184,7 @@ class DrawerView(CashDeskPages):
     def _mine(self, problem: str = "") -> str:
         person = current_principal()
         drawer = find_own_drawer(person.user_id)
-        currency = _currency()
+        currency = asked_currency()
         return self.render(
             "billing/drawer.html",
             problem=problem,
@@ -291,11 +292,6 @@ class DrawerApprovalView(CashDeskPages):
 def _counted_drawers() -> list[CashDrawer]:
     wanted = select(CashDrawer).where(CashDrawer.status == DrawerStatus.COUNTED)
     return list(db.session.scalars(wanted.order_by(CashDrawer.counted_at).limit(SHOWN_MOVEMENTS)))
-
-
-def _currency() -> str:
-    asked = request.values.get("currency", "")
-    return asked if asked in CURRENCIES else settings_in_scope().currency
 
 
 def _locations() -> list[Location]:

@@ -22,12 +22,12 @@ from app.billing.services.safe import (
     take_to_bank,
     waiting_counts,
 )
+from app.billing.views.cash_forms import asked_currency, form_key
 from app.billing.views.counting import CountSheet
 from app.billing.views.drawers import CashDeskPages
 from app.core import clock
-from app.core.errors import Invalid
 from app.core.formatting import money
-from app.core.ids import is_id, new_id
+from app.core.ids import new_id
 from app.core.money import Money
 from app.core.page_form import read_money
 from app.core.tenant import db
@@ -57,13 +57,13 @@ class SafeView(CashDeskPages):
     def count(self) -> Any:
         """The opening balance, or cash over or short."""
         self.require("create")
-        currency = _currency()
+        currency = asked_currency()
 
         def deed() -> str:
             pieces, counted = checked_count(CountSheet.read(currency).count, currency)
             if request.form.get("opening"):
                 return _("%(amount)s entered as the opening balance.", amount=money(open_safe(counted)))
-            count = count_safe(counted, request.form.get("reason", ""), key=_key(), pieces=pieces)
+            count = count_safe(counted, request.form.get("reason", ""), key=form_key(), pieces=pieces)
             if not count.difference:
                 return _("The count fits the ledger.")
             if count.status == SafeCountStatus.COUNTED:
@@ -76,23 +76,23 @@ class SafeView(CashDeskPages):
     def bank(self) -> Any:
         """Cash to the bank, or from it."""
         self.require("create")
-        currency = _currency()
+        currency = asked_currency()
 
         def deed() -> str:
             amount, reference = read_money(request.form.get("amount"), currency), request.form.get("reference", "")
             if request.form.get("direction") == "from":
-                fetch_from_bank(amount, reference, key=_key())
+                fetch_from_bank(amount, reference, key=form_key())
                 return _("%(amount)s fetched from the bank.", amount=money(amount))
-            take_to_bank(amount, reference, key=_key())
+            take_to_bank(amount, reference, key=form_key())
             return _("%(amount)s taken to the bank.", amount=money(amount))
 
         return self.attempt(deed, self._page)
 
     def after(self) -> str:
-        return url_for("SafeView.overview", currency=_currency())
+        return url_for("SafeView.overview", currency=asked_currency())
 
     def _page(self, problem: str = "") -> str:
-        currency, balances, safe_id = _currency(), safe_balances(), find_safe_id()
+        currency, balances, safe_id = asked_currency(), safe_balances(), find_safe_id()
         there = next((cash for cash in balances if cash.currency == currency), Money.zero(currency))
         return self.render(
             "billing/safe.html",
@@ -115,16 +115,3 @@ def _lines(safe_id: str, currency: str) -> list[StatementLine]:
     today = clock.today(settings_in_scope().zone)
     account = db.session.get_one(LedgerAccount, safe_id)
     return account_statement(account, currency, Span(today - SHOWN_DAYS, today)).lines[::-1]
-
-
-def _currency() -> str:
-    asked = request.values.get("currency", "")
-    return asked if asked in CURRENCIES else settings_in_scope().currency
-
-
-def _key() -> str:
-    """Names the form that was drawn, so that two clicks are one deed. Raises Invalid."""
-    key = request.form.get("key", "")
-    if not is_id(key):
-        raise Invalid(fields={"key": _("Load the page again.")})
-    return key
