@@ -294,6 +294,7 @@ def test_a_session_that_ended_leads_to_the_log_in(log_in: LogIn, visits: list[Ap
     page.context.clear_cookies()
     page.keyboard.press("ArrowDown")
     page.wait_for_url("**/login/**")
+    expect(page.locator("input[name=password]")).to_be_visible()
 
 
 def test_two_desks_call_different_patients(log_in: LogIn, doctor: Doctor, visits: list[Appointment]) -> None:
