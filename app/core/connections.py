@@ -12,17 +12,16 @@ from contextvars import ContextVar
 from typing import Any
 
 from psycopg import Error as DriverError
-from psycopg import _queries
+from psycopg import RawCursor
 from psycopg.pq import TransactionStatus
 from psycopg.types.string import TextLoader
-from sqlalchemy import Connection, Engine, Executable, event
-from sqlalchemy.exc import DBAPIError, InvalidatePoolError
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.orm import Session
 
+from app.core.kept import Kept, driver_of, refusal
 from app.core.tenant import SCOPE_AT_BEGIN, current_scope, set_clinic_statement
 
-# psycopg looks for parameters in a statement anew for each execution if it is longer than this: our diary is.
-_queries.MAX_CACHED_STATEMENT_LENGTH = 16_384
 # A server that restarts is away for longer than this.
 TRUSTED_SECONDS = 1.0
 _RETURNED_AT = "returned_at"
@@ -95,7 +94,7 @@ def execute_with_begin(session: Session, *statements: str) -> None:
         _with_begin.set(())
 
 
-def execute_with_commit(connection: Connection, statement: Executable, values: dict[str, Any]) -> None:
+def execute_with_commit(connection: Connection, statement: Kept, values: dict[str, Any]) -> None:
     """Send the statement, which returns no rows, as one message with the COMMIT of the present transaction.
 
     For what is written under a lock that everybody waits for: the lock ends a round trip earlier. If the statement
@@ -112,14 +111,13 @@ def execute_in_turn(connection: Connection, *statements: str) -> list[Any]:
     """
     sql = "; ".join(statements)
     try:
-        driver: Any = connection.connection
-        with driver.cursor() as cursor:
+        with driver_of(connection).cursor() as cursor:
             cursor.execute(sql, prepare=False)
             while cursor.nextset():
                 pass
             return list(cursor.fetchall()) if cursor.description else []
     except DriverError as error:
-        raise DBAPIError.instance(sql, None, error, DriverError, dialect=connection.dialect) from error
+        raise refusal(connection, sql, error) from error
 
 
 def _commit(connection: Any) -> None:
@@ -127,10 +125,11 @@ def _commit(connection: Any) -> None:
     if not waiting:
         connection.commit()
         return
-    with connection.driver_connection.pipeline():
+    driver = connection.driver_connection
+    with driver.pipeline(), RawCursor(driver) as cursor:
         for sender, statement, values in waiting:
-            sender.execute(statement, values)
-        connection.commit()
+            statement.send(sender, cursor, values)
+        cursor.execute(b"commit")
 
 
 def _roll_back(connection: Any) -> None:

@@ -6,17 +6,20 @@ third of what a small statement costs (20 of 60 µs).
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Generator
+from functools import cache
+from select import POLLOUT
 from typing import Any, cast
 
 from psycopg import waiting
+from psycopg.waiting import Ready
+
+from app.core.greenlets import uses_greenlets
 
 
 def use_greenlets() -> None:
     """Where gevent has replaced what blocks, wait by its loop; elsewhere psycopg's own C code is best."""
-    monkey: Any = sys.modules.get("gevent.monkey")
-    if monkey is not None and monkey.is_module_patched("select"):
+    if uses_greenlets():
         waiting.wait = cast("waiting.WaitFunc", wait_in_greenlet)
 
 
@@ -36,6 +39,9 @@ def wait_in_greenlet(
     try:
         wanted = next(steps)
         while True:
+            if wanted & Ready.W and _can_write(descriptor):
+                wanted = steps.send(Ready.W)
+                continue
             watcher = hub.loop.io(descriptor, wanted)
             try:
                 hub.wait(watcher)
@@ -44,3 +50,18 @@ def wait_in_greenlet(
             wanted = steps.send(wanted)
     except StopIteration as end:
         return end.value
+
+
+def _can_write(descriptor: int) -> bool:
+    """Almost always: a pipeline asks before each of its messages, and would give the processor away for each."""
+    poll = _poll()()
+    poll.register(descriptor, POLLOUT)
+    return bool(poll.poll(0))
+
+
+@cache
+def _poll() -> Any:
+    """The system's own: gevent's switches to other greenlets."""
+    from gevent.monkey import get_original
+
+    return get_original("select", "poll")

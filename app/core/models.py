@@ -42,6 +42,8 @@ class Base(Model):
 
     __abstract__ = True
     __table_args__: Any = ()
+    # Whether rows are written and, in their transaction, never changed: then the session need not follow new ones.
+    __append_only__ = False
 
     id: Mapped[str] = mapped_column(Uuid(as_uuid=False), primary_key=True, default=new_id, sort_order=-10)
     created_at: Mapped[datetime] = mapped_column(AwareTime, default=clock.now, nullable=False, sort_order=90)
@@ -89,9 +91,12 @@ def _refer_within_clinic(table: Table, column: str, target: str) -> None:
 
 
 def _serves(index: Index, column: str) -> bool:
-    """Whether an index of the table's own already finds all rows that refer by this column; a partial one does not."""
-    partial = index.dialect_options["postgresql"].get("where") is not None
-    return not partial and list(index.columns.keys())[:2] == ["clinic_id", column]
+    """Whether an index of the table's own already finds all rows that refer by this column: one that leaves out others
+    than those without a reference does not.
+    """
+    where = index.dialect_options["postgresql"].get("where")
+    whole = where is None or str(where) == f"{column} is not null"
+    return whole and list(index.columns.keys())[:2] == ["clinic_id", column]
 
 
 def tenant_reference(target: str, *, nullable: bool = False, **kwargs: Any) -> Any:

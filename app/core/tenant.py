@@ -10,15 +10,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, TypeVar
 
 from flask_appbuilder.models.sqla.base import SQLA
 from flask_sqlalchemy.session import Session as FlaskSession
-from sqlalchemy import Connection, CursorResult, Executable, Uuid, bindparam, event
+from sqlalchemy import CTE, Connection, Executable, IteratorResult, String, Uuid, bindparam, cast, event, func, select
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 from sqlalchemy.sql.base import ExecutableOption
 
 from app.core.ids import is_id
+from app.core.kept import Kept
 
 Statement = TypeVar("Statement", bound=Executable)
 
@@ -153,15 +155,36 @@ def scoped(statement: Statement) -> Statement:
     return statement.options(*_criteria)
 
 
-def read_kept(statement: Executable, values: dict[str, Any]) -> CursorResult[Any]:
-    """Rows of a statement made by scoped(), which names columns only.
+def read_kept(statement: Executable, values: dict[str, Any]) -> IteratorResult[Any]:
+    """Rows of a statement made by scoped(), which names columns only, by app/core/kept.py.
 
-    The session, which looks for entities in every answer, is passed by: that is a third of the cost of a small read.
+    The session, which looks for entities in every answer, is passed by as well.
     """
     session = db.session()
     if session.autoflush:
         session.flush()
-    return session.connection().execute(statement, values)
+    return _kept(statement).execute(session.connection(), values)
+
+
+def execute_alone(statement: Kept, values: dict[str, Any]) -> IteratorResult[Any]:
+    """Execute one statement as a transaction of its own, in a single round trip; it has to name `told_clinic()`."""
+    with db.engine.connect() as connection:
+        return statement.execute(connection, values)
+
+
+def told_clinic() -> CTE:
+    """One row with the `clinic_id` in scope; whoever reads it has told the second wall of it before.
+
+    PostgreSQL neither merges nor repeats it, as what it calls is volatile.
+    """
+    setting = func.set_config("app.clinic_id", cast(_clinic_parameter, String), True)
+    return select(cast(setting, Uuid(as_uuid=False)).label("clinic_id")).cte("told_clinic")
+
+
+@cache
+def _kept(statement: Executable) -> Kept:
+    """There are as many as the modules make."""
+    return Kept(statement)
 
 
 @event.listens_for(Session, "after_begin")

@@ -7,12 +7,13 @@ from functools import cache, lru_cache
 from typing import Any, cast
 
 import orjson
-from sqlalchemy import Table, TextClause, inspect, text
+from sqlalchemy import Table, inspect, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session, make_transient_to_detached
 from sqlalchemy.orm.attributes import set_committed_value
 
+from app.core.kept import Kept
 from app.core.models import Base
 from app.core.tenant import db
 
@@ -27,7 +28,7 @@ def tell_of_inserts(function: Told) -> Told:
 
 
 def insert_together(*rows: Base) -> None:
-    """Insert new rows and take them into the session as if they had been flushed.
+    """Insert new rows and take them into the session as if they had been flushed (append-only ones it need not know).
 
     References among them are checked when the statement ends, so that their order does not matter. `before_insert`
     hooks of mappers do not run. Each row travels as one JSON value: a parameter costs more than a column.
@@ -36,10 +37,9 @@ def insert_together(*rows: Base) -> None:
     session.flush()
     values = [_values(row) for row in rows]
     statement = _statement(tuple((type(row), tuple(found)) for row, found in zip(rows, values, strict=True)))
-    session.connection().execute(statement, {_name(n): as_json([found]) for n, found in enumerate(values)})
+    statement.execute(session.connection(), {_name(n): as_json([found]) for n, found in enumerate(values)})
     for row in rows:
-        make_transient_to_detached(row)
-        told_of(session, row)
+        take_in(session, row)
 
 
 def insert_many(rows: Sequence[Base]) -> None:
@@ -54,18 +54,17 @@ def insert_many(rows: Sequence[Base]) -> None:
     session.flush()
     values = [_values(row) for row in rows]
     names = tuple(dict.fromkeys(name for found in values for name in found))
-    session.connection().execute(_statement(((type(rows[0]), names),)), {_name(0): as_json(values)})
+    _statement(((type(rows[0]), names),)).execute(session.connection(), {_name(0): as_json(values)})
     for row in rows:
-        make_transient_to_detached(row)
-        told_of(session, row)
+        take_in(session, row)
 
 
 @lru_cache(maxsize=256)
-def _statement(shapes: tuple[tuple[Any, tuple[str, ...]], ...]) -> TextClause:
+def _statement(shapes: tuple[tuple[Any, tuple[str, ...]], ...]) -> Kept:
     """Inserts into several tables, all but the last as parts of the last one's statement."""
     *others, last = (_insert(model, names, _name(n)) for n, (model, names) in enumerate(shapes))
     beside = ", ".join(f"{_name(n)} as ({insert})" for n, insert in enumerate(others))
-    return text(f"with {beside} {last}" if others else last)
+    return Kept(text(f"with {beside} {last}" if others else last))
 
 
 def _insert(model: Any, names: tuple[str, ...], parameter: str) -> str:
@@ -99,9 +98,11 @@ def _as_text(value: Any) -> str:
     return f"{opens}{lower},{upper}{closes}"
 
 
-def told_of(session: Session, row: Base) -> None:
-    """Take a detached row, which went in by a plain statement, into the session, and tell whoever hears of inserts."""
-    session.add(row)
+def take_in(session: Session, row: Base) -> None:
+    """Take a new row, which went in by a plain statement, into the session, and tell whoever hears of inserts."""
+    if not row.__append_only__:
+        make_transient_to_detached(row)
+        session.add(row)
     for function in _told:
         function(session, row)
 

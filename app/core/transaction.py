@@ -26,10 +26,26 @@ def unit_of_work() -> Iterator[Session]:
     session = db.session()
     try:
         yield session
-        session.commit()
+        if session.in_transaction() or session.info.get(_CALLBACKS) or session.info.get(_BEFORE):
+            session.commit()
     except BaseException:
         session.rollback()
         raise
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """For a block that only reads, most times from a cache: if it had to ask the database, end that transaction."""
+    try:
+        yield
+    finally:
+        if in_transaction():
+            db.session().rollback()
+
+
+def in_transaction() -> bool:
+    """Whether the scope's session has begun one; a session is not made to find out."""
+    return bool(db.session.registry.has()) and db.session().in_transaction()
 
 
 def after_commit(callback: Callable[[], Any]) -> None:

@@ -18,6 +18,7 @@ from redis.exceptions import NoScriptError, RedisError
 from rq.job import Job as RqJob
 from rq.utils import utcformat
 
+from app.core.batches import Batches
 from app.core.ids import new_id
 from app.core.jobs import Job, queue_named
 from app.core.round_trip import ask
@@ -49,33 +50,41 @@ class Waiting(NamedTuple):
     row_id: str
 
 
-def add_waiting(relay: Job[..., Any], rows: Sequence[Waiting], *, urgent: bool = False) -> bool:
+def add_waiting(relay: Job[..., Any], rows: Sequence[Waiting], *, urgent: bool = False) -> None:
     """Put rows on the relay's list, urgent ones in front, and queue the relay unless one is on its way.
 
-    Whether it was queued: no matter to whoever wrote them, not even when Redis is away.
+    Whoever wrote them does not learn whether that worked, not even when Redis is away.
     """
-    names = [f"{item.clinic_id} {item.row_id}" for item in rows]
+    if rows:
+        _batches(relay.name, urgent).add(f"{item.clinic_id} {item.row_id}" for item in rows)
+    else:
+        _add_all(relay, [], urgent=urgent)
+
+
+@cache
+def _batches(relay_name: str, urgent: bool) -> Batches[str]:
+    from app.core.jobs import JOBS
+
+    return Batches(lambda names: _add_all(JOBS[relay_name], names, urgent=urgent))
+
+
+def _add_all(relay: Job[..., Any], names: list[str], *, urgent: bool) -> None:
     try:
-        queued = [
+        for start in range(0, max(len(names), 1), AT_ONCE):
             _add(relay, names[start : start + AT_ONCE], _COMMANDS[urgent])
-            for start in range(0, max(len(names), 1), AT_ONCE)
-        ]
     except RedisError:
         log.warning("rows could not be handed to their relay; the sweeper will find them")
-        return False
-    return any(queued)
 
 
-def _add(relay: Job[..., Any], names: list[str], command: str) -> bool:
+def _add(relay: Job[..., Any], names: list[str], command: str) -> None:
     job_id, queue = new_id(), queue_named(relay.queue)
     keys = _list(relay.queue), _on_its_way(relay.queue), RqJob.key_for(job_id), queue.redis_queues_keys, queue.key
     told = len(keys), *keys, command, ON_ITS_WAY_SECONDS, job_id, utcformat(datetime.now(UTC)), *names
     script, digest = _script(relay.name)
     try:
-        (queued,) = ask(("EVALSHA", digest, *told))
+        ask(("EVALSHA", digest, *told))
     except NoScriptError:
-        (queued,) = ask(("EVAL", script, *told))
-    return bool(queued)
+        ask(("EVAL", script, *told))
 
 
 @cache

@@ -34,6 +34,7 @@ class EventRecord(TenantModel):
     """
 
     __tablename__ = "event"
+    __append_only__ = True
     __table_args__ = (
         Index("ix_event_clinic_time", "clinic_id", "occurred_at"),
         Index("ix_event_with_payload", "occurred_at", postgresql_where="payload is not null"),

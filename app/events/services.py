@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, cast
 
 import orjson
 from flask_babel import gettext as _
 from sqlalchemy import Table, select, text, update
-from sqlalchemy.orm import Session, make_transient_to_detached
+from sqlalchemy.orm import Session
 
 from app.core import clock
 from app.core.errors import Conflict
 from app.core.ids import new_id
+from app.core.kept import Kept
 from app.core.principal import find_principal
 from app.core.tenant import db, require_clinic
-from app.core.together import as_json, recordset, told_of
+from app.core.together import as_json, recordset, take_in
 from app.core.transaction import after_commit
 from app.core.waking import Waiting
 from app.events.base import LISTENERS, OBSERVERS, REACTIONS, Event, Listener, Priority, matches
@@ -44,9 +46,9 @@ from unnest(cast(:ids as uuid[]), cast(:clinic_ids as uuid[]), cast(:event_ids a
   as heard(id, clinic_id, event_id, listener)
 """
 _SENT = {
-    (True, False): text(_TELL),
-    (False, True): text(_HAND_OVER),
-    (True, True): text(f"with told as ({_TELL}) {_HAND_OVER}"),  # noqa: S608 - constants
+    (True, False): Kept(text(_TELL)),
+    (False, True): Kept(text(_HAND_OVER)),
+    (True, True): Kept(text(f"with told as ({_TELL}) {_HAND_OVER}")),  # noqa: S608 - constants
 }
 
 
@@ -69,8 +71,7 @@ def _tell(events: Mapping[EventRecord, Event]) -> None:
     heard = _heard(events)
     _write(session, events, heard)
     for record in events:
-        make_transient_to_detached(record)
-        told_of(session, record)
+        take_in(session, record)
     _react_to(events)
     _wake_later(heard)
 
@@ -101,7 +102,7 @@ def _write(session: Session, records: Collection[EventRecord], heard: Sequence[H
     values = _deliveries(heard) if heard else {}
     if records:
         values["rows"] = as_json([{name: getattr(record, name) for name in _COLUMNS} for record in records])
-    session.connection().execute(_SENT[bool(records), bool(heard)], values)
+    _SENT[bool(records), bool(heard)].execute(session.connection(), values)
 
 
 def _deliveries(heard: Sequence[Heard]) -> dict[str, Any]:
@@ -117,7 +118,13 @@ def _deliveries(heard: Sequence[Heard]) -> dict[str, Any]:
 
 def listeners_of(event_type: str) -> list[Listener]:
     """Who hears events of that type in a worker."""
-    return [listener for listener in LISTENERS.values() if listener.hears(event_type)]
+    return [LISTENERS[name] for name in _hearing(event_type, tuple(LISTENERS))]
+
+
+@lru_cache(maxsize=1024)
+def _hearing(event_type: str, names: tuple[str, ...]) -> list[str]:
+    """Kept: to ask every listener took as long as to write the event's row."""
+    return [name for name in names if LISTENERS[name].hears(event_type)]
 
 
 def _react(event: Event) -> None:

@@ -10,16 +10,17 @@ from typing import Any, NoReturn
 from flask_babel import gettext as _
 from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Session, make_transient_to_detached
+from sqlalchemy.orm import Session
 
 from app.core import clock
 from app.core.connections import execute_with_commit
 from app.core.errors import Conflict
 from app.core.ids import new_id
+from app.core.kept import Kept
 from app.core.money import Money
 from app.core.series import taking
 from app.core.tenant import db, require_clinic
-from app.core.together import told_of
+from app.core.together import take_in
 from app.core.transaction import before_commit
 from app.ledger.accounts import STANDARD_CHART, AccountCode
 from app.ledger.models import JournalEntry, JournalLine, LedgerAccount
@@ -109,8 +110,7 @@ def _book(posting: Posting) -> JournalEntry | None:
     head = {name: getattr(entry, name) for name in _HEAD}
     if not session.connection().exec_driver_sql(_BOOK, {**head, **_columns_of(booked)}).rowcount:
         return None
-    make_transient_to_detached(entry)
-    told_of(session, entry)
+    take_in(session, entry)
     before_commit("journal-numbers", _number_entries)
     return entry
 
@@ -312,11 +312,12 @@ def _number_entries(session: Session) -> None:
     execute_with_commit(session.connection(), _NUMBER_ENTRIES, values)
 
 
-_NUMBER_ENTRIES = text(f"""
+_NUMBER_SQL = f"""
 with unnumbered as (
   select id, row_number() over (order by id) as place, count(*) over () as many
   from journal_entry where clinic_id = cast(:clinic_id as uuid) and number is null
 ), series as ({taking("max(many)", "from unnumbered having count(*) > 0")})
 update journal_entry set number = series.last - unnumbered.many + unnumbered.place
 from unnumbered, series where journal_entry.id = unnumbered.id
-""")  # noqa: S608 - constants
+"""  # noqa: S608 - constants
+_NUMBER_ENTRIES = Kept(text(_NUMBER_SQL))

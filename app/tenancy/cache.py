@@ -17,6 +17,7 @@ from app.core.cache.regions import CLINIC_SETTINGS, PROVIDER_ACCOUNT_COPIES, PRO
 from app.core.cache.rows import changed_here, hangs_on, listen
 from app.core.redis_guard import guarded_redis
 from app.core.tenant import all_tenants, db, require_clinic
+from app.core.transaction import in_transaction
 from app.tenancy.keys import keyring
 from app.tenancy.models import Clinic, GlobalProviderAccount, ProviderAccount
 from config import get_settings
@@ -31,16 +32,24 @@ def _cache(redis_url: str, seconds: float) -> Cache:
     return Cache(guarded_redis(redis_url, seconds), keyring=keyring())
 
 
-def kept(region: Region, name: str, load: Callable[[], Any], *, part: str = "") -> Any:
-    """A value of the clinic in scope as JSON has it; `part` (an id) is what `hangs_on(by=)` drops it by.
+def kept(
+    region: Region,
+    name: str,
+    load: Callable[[], Any],
+    *,
+    part: str = "",
+    read: Callable[[bytes], Any] = orjson.loads,
+) -> Any:
+    """A value of the clinic in scope as JSON has it, or as `read` makes it of the JSON; `part` (an id) is what
+    `hangs_on(by=)` drops it by.
 
     A transaction that has changed what the value hangs on reads the database; nobody sees what it has not committed.
     """
     clinic_id = require_clinic()
     tags = [f"{region.name}:{part}"] if part else []
-    if changed_here(db.session(), clinic_id, [region.name, *tags]):
-        return load()
-    return shared_cache().get(region, clinic_id, name, lambda: orjson.loads(dump(load())), tags=tags)
+    if in_transaction() and changed_here(db.session(), clinic_id, [region.name, *tags]):
+        return read(dump(load()))
+    return shared_cache().get(region, clinic_id, name, lambda: orjson.loads(dump(load())), tags=tags, read=read)
 
 
 def wait_until_heard() -> None:

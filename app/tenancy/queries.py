@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from flask import g, has_app_context
@@ -32,10 +33,14 @@ def settings_in_scope() -> ClinicSettings:
     clinic_id = require_clinic()
     known: dict[str, ClinicSettings] = g.setdefault("clinic_settings", {}) if has_app_context() else {}
     if clinic_id not in known:
-        known[clinic_id] = ClinicSettings.model_validate(
-            kept(CLINIC_SETTINGS, "all", lambda: _stored_settings(clinic_id))
-        )
+        known[clinic_id] = kept(CLINIC_SETTINGS, "all", lambda: _stored_settings(clinic_id), read=_settings)
     return known[clinic_id]
+
+
+@lru_cache(maxsize=256)
+def _settings(payload: bytes) -> ClinicSettings:
+    """Frozen, so that all who read the same text may share it."""
+    return ClinicSettings.model_validate_json(payload)
 
 
 def _stored_settings(clinic_id: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DataError, DBAPIError
 from app.core import connections
 from app.core.connections import execute_in_turn, execute_with_begin, execute_with_commit
 from app.core.ids import new_id
+from app.core.kept import Kept
 from app.core.tenant import Scope, db, enter_scope, leave_scope, tenant_scope
 from app.core.transaction import unit_of_work
 from app.people.models import Patient
@@ -105,7 +106,7 @@ def test_rows_and_refused_statements_are_rolled_back_as_ever(clinic: Any) -> Non
 
 def rename(clinic_id: str, **values: Any) -> None:
     """Give the clinic a name together with the commit."""
-    renaming = text("update clinic set name = :name where id = cast(:which as uuid)")
+    renaming = Kept(text("update clinic set name = :name where id = cast(:which as uuid)"))
     execute_with_commit(db.session.connection(), renaming, {"which": clinic_id, **values})
 
 

@@ -12,13 +12,14 @@ from sqlalchemy import select, update
 from app.core import clock
 from app.core.ids import new_id
 from app.core.jobs import queue_named, redis_connection
-from app.core.tenant import all_tenants, db, tenant_scope
+from app.core.tenant import db, tenant_scope
 from app.core.transaction import unit_of_work
 from app.core.waking import begin_relay, count_waiting, take_waiting
 from app.events.base import LISTENERS, Category, Event, Priority, listens_to
 from app.events.jobs import deliver, relay_events, sweep_deliveries
 from app.events.models import DeliveryStatus, EventDelivery, EventRecord
 from app.events.services import publish, publish_all
+from tests.factories.history import end_open_work
 from worker import work
 
 
@@ -42,8 +43,7 @@ def heard(app: Any) -> Iterator[list[str]]:
 
     listens_to("test.door.*")(open_door)
     redis_connection().flushdb()
-    with all_tenants(), unit_of_work():  # of other tests, whose listeners are gone
-        db.session.execute(update(EventDelivery).values(status=DeliveryStatus.DONE))
+    end_open_work()  # of other tests, whose listeners are gone
     yield heard
     LISTENERS.pop(f"{open_door.__module__}.{open_door.__qualname__}")
     redis_connection().flushdb()

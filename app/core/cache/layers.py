@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, NamedTuple
 
+import orjson
 from redis import Redis
 
 from app.core.cache.changes import Changes
@@ -72,18 +73,29 @@ class Cache:
         myself = weakref.ref(self)
         os.register_at_fork(after_in_child=lambda: _start_over(myself()))
 
-    def get(self, region: Region, clinic_id: str, name: str, load: Load, *, tags: Iterable[str] = ()) -> Any:
-        """The value, loaded if nobody has it. `load` must read committed data of this clinic only."""
-        place = place_of(region, clinic_id, name, tags)
+    def get(
+        self,
+        region: Region,
+        clinic_id: str,
+        name: str,
+        load: Load,
+        *,
+        tags: Iterable[str] = (),
+        read: Callable[[bytes], Any] = orjson.loads,
+    ) -> Any:
+        """The value, loaded if nobody has it. `load` must read committed data of this clinic only; `read` makes the
+        value of its JSON and may keep it.
+        """
+        place = place_of(region, clinic_id, name, tuple(tags))
         self._changes.hear()
         if not region.copies:
-            return json.loads(self._flights.alone(place, lambda flight: self._fill(flight, load)))
+            return read(self._flights.alone(place, lambda flight: self._fill(flight, load)))
         copy = self._local.get(place.key, self._now())
         if copy is not None and self._changes.covers(copy.taken_at):
             _count(place, "local", "hit")
-            return json.loads(copy.payload)
+            return read(copy.payload)
         _count(place, "local", "miss")
-        return json.loads(self._flights.join(place, lambda flight: self._fill(flight, load)))
+        return read(self._flights.join(place, lambda flight: self._fill(flight, load)))
 
     def invalidate(self, clinic_id: str, *tags: str) -> bool:
         """Make worthless what hangs on the tags (a region's name is one); call it after the commit.

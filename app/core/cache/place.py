@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from app.core.cache.regions import Region
 
@@ -20,7 +20,8 @@ class Place:
     tag_keys: tuple[str, ...]
 
 
-def place_of(region: Region, clinic_id: str, name: str, tags: Iterable[str]) -> Place:
+@lru_cache(maxsize=4096)
+def place_of(region: Region, clinic_id: str, name: str, tags: tuple[str, ...]) -> Place:
     if not clinic_id or ":" in clinic_id:
         raise ValueError("a cache key starts with the id of a clinic")
     own = (region.name, f"{region.name}:{name}")
