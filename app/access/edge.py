@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from flask import Flask, Request, g, request, session
+from flask import Flask, Request, Response, g, request, session
 from werkzeug.local import LocalProxy
 
 from app.access.principals import find_principal_of, in_clinic
@@ -25,8 +25,13 @@ ACCESS_COOKIE = "clinic_access"
 REFRESH_COOKIE = "clinic_refresh"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 # Paths that carry no person: assets and probes are public; what providers send, and whom they send back, is signed.
+# A provider's Authorization header is not ours to judge.
 ANONYMOUS_PREFIXES = ("/static/", "/healthz", "/readyz", "/metrics")
-SIGNED_PATH = re.compile(r"/api/(payments|messaging)/[^/]+/webhook|/pay/return/[^/]+")
+WEBHOOK_PATH = re.compile(r"/api/(payments|messaging)/[^/]+/webhook")
+RETURN_PATH = re.compile(r"/pay/return/[^/]+")
+FORGER = "forger"
+# The sender's fault, and not yet counted: a failure of ours must not turn a gateway away.
+REFUSALS = frozenset(range(400, 500)) - {429}
 
 acting_principal = LocalProxy(find_principal)
 
@@ -34,6 +39,7 @@ acting_principal = LocalProxy(find_principal)
 def install(app: Flask) -> None:
     """Register the hooks; must come before Flask-AppBuilder's own."""
     app.before_request(_enter)
+    app.after_request(_count_forger)
     app.teardown_request(_leave)
 
 
@@ -42,6 +48,9 @@ def _enter() -> None:
     enter_scope(Scope())
     g.scope_entered = True
     if request.path.startswith(ANONYMOUS_PREFIXES):
+        return
+    if WEBHOOK_PATH.fullmatch(request.path):
+        rate_limit.turn_away(FORGER, _address())
         return
     principal = _person()
     if principal is None:
@@ -54,8 +63,8 @@ def _enter() -> None:
 
 def _person() -> Principal | None:
     """Who asks, in the clinic that they name. Raises Unauthorized, Forbidden, TooManyRequests, and for a forgery."""
-    if SIGNED_PATH.fullmatch(request.path):
-        return None  # a provider's Authorization header is not ours to judge
+    if RETURN_PATH.fullmatch(request.path):
+        return None
     try:
         principal, by_cookie = authenticate(request)
     except Unauthorized:
@@ -65,6 +74,13 @@ def _person() -> Principal | None:
         return None
     _check_csrf(by_cookie)
     return _in_named_clinic(principal, request.headers.get("X-Clinic-Id"))
+
+
+def _count_forger(response: Response) -> Response:
+    """A provider may send as much as it signs, a day's notices in a minute; who is refused all the time may not."""
+    if response.status_code in REFUSALS and WEBHOOK_PATH.fullmatch(request.path):
+        rate_limit.count_refused(FORGER, _address(), get_settings().requests_per_minute)
+    return response
 
 
 def _in_named_clinic(principal: Principal, clinic_id: str | None) -> Principal:
@@ -117,7 +133,11 @@ def _check_csrf(by_cookie: bool) -> None:
 
 
 def _limit_anonymous() -> None:
-    rate_limit.hit("address", request.remote_addr or "-", get_settings().requests_per_minute)
+    rate_limit.hit("address", _address(), get_settings().requests_per_minute)
+
+
+def _address() -> str:
+    return request.remote_addr or "-"
 
 
 def authenticate_socket(auth: Any) -> Principal | None:

@@ -6,7 +6,7 @@ import sys
 
 import click
 from flask.cli import AppGroup
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from app.audit.chain import verify
 from app.audit.models import AuditChain
@@ -29,7 +29,7 @@ def verify_command() -> None:
     for clinic_id, name in _clinics():
         with tenant_scope(clinic_id):
             findings = verify(clinic_id)
-            length = db.session.scalar(select(AuditChain.length)) or 0
+            length = db.session.scalar(select(func.sum(AuditChain.length))) or 0
         click.echo(f"{name}: {length} entries, " + ("holds" if not findings else f"{len(findings)} finding(s)"))
         for finding in findings:
             click.echo(f"  {finding.text}")
@@ -39,11 +39,11 @@ def verify_command() -> None:
 
 @audit.command("anchor")
 def anchor_command() -> None:
-    """Print the sealed end of every chain, to be kept elsewhere: with it, even a restored old copy of the database
-    shows.
+    """Print the sealed end of every lane of every chain, to be kept elsewhere.
+
+    With it, even a restored old copy of the database shows.
     """
     for clinic_id, name in _clinics():
         with tenant_scope(clinic_id):
-            head = db.session.scalar(select(AuditChain))
-            if head is not None:
-                click.echo(f"{clinic_id} {head.length} {head.mac} {head.seal} {name}")
+            for head in db.session.scalars(select(AuditChain).order_by(AuditChain.lane)):
+                click.echo(f"{clinic_id} {head.lane} {head.length} {head.mac} {head.seal} {name}")

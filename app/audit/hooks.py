@@ -78,6 +78,10 @@ def _changes(row: Any, action: str) -> dict[str, Any]:
     secret: frozenset[str] = getattr(row, "__secret_columns__", frozenset())
     changes: dict[str, Any] = {}
     model: Any = type(row)
+    if action == "created":
+        held = {key: getattr(row, key) for key in _told_columns(model)}
+        told = {key: value for key, value in held.items() if value is not None}
+        return {key: ["***", "***"] if key in secret else [None, _plain(value)] for key, value in told.items()}
     touched = inspect(row).committed_state if action == "updated" else None
     for key in _told_columns(model):
         if touched is not None and key not in touched:
@@ -91,9 +95,7 @@ def _changes(row: Any, action: str) -> dict[str, Any]:
 def _pair(row: Any, key: str, action: str, is_secret: bool) -> tuple[Any, Any] | None:
     """None where nothing is told."""
     pair: tuple[Any, Any]
-    if action == "created":
-        pair = (None, getattr(row, key))
-    elif action == "deleted":
+    if action == "deleted":
         pair = (True if is_secret else getattr(row, key), None)  # a secret may be unloaded, and its row is gone
     else:
         history = inspect(row).attrs[key].history

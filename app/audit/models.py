@@ -1,11 +1,11 @@
-"""The trail and the head of each clinic's chain."""
+"""The trail and the heads of each clinic's chain."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import DDL, BigInteger, Index, String, Text, UniqueConstraint, Uuid, event
+from sqlalchemy import DDL, BigInteger, Index, SmallInteger, String, Text, UniqueConstraint, Uuid, event
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -14,16 +14,17 @@ from app.core.row_security import APP_ROLE
 
 
 class AuditEntry(TenantModel):
-    """Who did what to which row, when and why. `mac` seals the entry and the one before it."""
+    """Who did what to which row, when and why. `mac` seals the entry and the one before it in its lane."""
 
     __tablename__ = "audit_entry"
     __table_args__ = (
-        UniqueConstraint("clinic_id", "number", name="uq_audit_entry_number"),
+        UniqueConstraint("clinic_id", "lane", "number", name="uq_audit_entry_place"),
         Index("ix_audit_entry_entity", "clinic_id", "entity", "entity_id"),
         Index("ix_audit_entry_time", "clinic_id", "at"),
     )
     __audited__ = False
 
+    lane: Mapped[int] = mapped_column(SmallInteger, nullable=False, default=0, server_default="0")
     number: Mapped[int] = mapped_column(BigInteger, nullable=False)
     at: Mapped[datetime] = mapped_column(AwareTime, nullable=False)
     user_id: Mapped[str | None] = mapped_column(Uuid(as_uuid=False))
@@ -40,16 +41,21 @@ class AuditEntry(TenantModel):
     mac: Mapped[str] = mapped_column(String(64), nullable=False)
 
     def __str__(self) -> str:
-        return f"{self.number} {self.action}"
+        return f"{self.lane}/{self.number} {self.action}"
 
 
 class AuditChain(TenantModel):
-    """The end of a clinic's chain; `seal` cannot be made without the key, so a cut tail shows."""
+    """The end of a lane of a clinic's chain; `seal` cannot be made without the key, so a cut tail shows.
+
+    Several transactions of a clinic write at once, each into a lane of its own. That a lane was opened stands in
+    lane 0, so that a lane that is gone shows as well (ADR 40).
+    """
 
     __tablename__ = "audit_chain"
-    __table_args__ = (UniqueConstraint("clinic_id", name="uq_audit_chain_clinic"),)
+    __table_args__ = (UniqueConstraint("clinic_id", "lane", name="uq_audit_chain_lane"),)
     __audited__ = False
 
+    lane: Mapped[int] = mapped_column(SmallInteger, nullable=False, default=0, server_default="0")
     length: Mapped[int] = mapped_column(BigInteger, nullable=False, default=0)
     mac: Mapped[str] = mapped_column(String(64), nullable=False, default="")
     seal: Mapped[str] = mapped_column(String(64), nullable=False, default="")

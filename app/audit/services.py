@@ -6,18 +6,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any, cast
+from uuid import UUID
 
 from flask import g, has_request_context, request
-from sqlalchemy import Connection, Table, bindparam, select, text
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import Table, select, text
 from sqlalchemy.orm import Session
 
-from app.audit.chain import link, seal
-from app.audit.models import AuditChain, AuditEntry
+from app.audit.chain import LANE_OPENED, link, seal
+from app.audit.lanes import take_lane
+from app.audit.models import AuditEntry
 from app.core import clock
 from app.core.card_numbers import mask_card_numbers
 from app.core.connections import execute_with_commit
 from app.core.ids import new_id
+from app.core.kept import Kept
 from app.core.principal import find_principal
 from app.core.tenant import db, require_clinic
 from app.core.together import as_json, recordset
@@ -57,7 +59,7 @@ def last_entry(action: str, entity: str, entity_id: str) -> AuditEntry | None:
     wanted = select(AuditEntry).where(
         AuditEntry.entity == entity, AuditEntry.entity_id == entity_id, AuditEntry.action == action
     )
-    return db.session.scalar(wanted.order_by(AuditEntry.number.desc()).limit(1))
+    return db.session.scalar(wanted.order_by(AuditEntry.at.desc(), AuditEntry.id.desc()).limit(1))
 
 
 def note(session: Session, item: Note) -> None:
@@ -72,41 +74,33 @@ def _seal_notes(session: Session) -> None:
 
 
 def _append(session: Session, clinic_id: str, notes: list[Note]) -> None:
-    """Every change of the clinic waits here for the one before: plain statements, as few as there can be."""
+    """Whoever wants the same lane waits here until the transaction ends: plain statements, as few as there can be."""
     connection = session.connection()
-    length, mac = _lock_head(connection, clinic_id)
-    rows = []
-    for number, item in enumerate(notes, length + 1):
-        values = {**item.circumstances, **_values(item), "number": number}
-        mac = link(clinic_id, mac, values)
+    end = take_lane(connection, clinic_id, spread=UUID(notes[0].entry_id).int)
+    if end.opens is not None:
+        notes = [*notes, Note(clinic_id, LANE_OPENED, "audit_chain", None, {"lane": end.opens})]
+    mac, rows = end.mac, []
+    for number, item in enumerate(notes, end.length + 1):
+        values = {**item.circumstances, **_values(item), "lane": end.lane, "number": number}
+        mac = link(clinic_id, end.lane, mac, values)
         rows.append({**values, "mac": mac})
-    length += len(rows)
-    head = {"length": length, "mac": mac, "seal": seal(clinic_id, length, mac), "now": rows[-1]["at"]}
-    execute_with_commit(connection, _ADD, {**head, "clinic_id": clinic_id, "rows": as_json(rows)})
+    length = end.length + len(rows)
+    sealed = {"mac": mac, "seal": seal(clinic_id, end.lane, length, mac), "now": rows[-1]["at"]}
+    head = {"clinic_id": clinic_id, "lane": end.lane, "length": length, **sealed}
+    execute_with_commit(connection, _ADD, {**head, "rows": as_json(rows)})
 
 
-def _lock_head(connection: Connection, clinic_id: str) -> tuple[int, str]:
-    """Length and last MAC of the clinic's chain, locked until the transaction ends."""
-    asked = {"of_clinic": clinic_id}
-    head = connection.execute(_HEAD, asked).one_or_none()
-    if head is None:
-        connection.execute(upsert(AuditChain).values(clinic_id=clinic_id).on_conflict_do_nothing())
-        head = connection.execute(_HEAD, asked).one()
-    return head.length, head.mac
-
-
-_chain, _entry = (cast(Table, model.__table__) for model in (AuditChain, AuditEntry))
-_OF_CLINIC = _chain.c.clinic_id == bindparam("of_clinic")
-_HEAD = select(_chain.c.length, _chain.c.mac).where(_OF_CLINIC).with_for_update()
+_entry = cast(Table, AuditEntry.__table__)
 _COLUMNS = ", ".join(_entry.columns.keys())
-# Any number of entries and the head that the last one becomes: one statement.
-_ADD = text(f"""
+# Any number of entries and the head of their lane that the last one becomes: one statement.
+_ADD_SQL = f"""
 with head as (
   update audit_chain set length = :length, mac = :mac, seal = :seal, updated_at = :now
-  where clinic_id = cast(:clinic_id as uuid)
+  where clinic_id = cast(:clinic_id as uuid) and lane = :lane
 )
 insert into audit_entry ({_COLUMNS}) select {_COLUMNS} from {recordset(_entry, _entry.columns.keys())}
-""")  # noqa: S608 - names of columns
+"""  # noqa: S608 - names of columns
+_ADD = Kept(text(_ADD_SQL))
 
 
 def _values(item: Note) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What the last check of each clinic's trail came to, kept where every process sees it."""
+"""The regular look at a clinic's trail: what it came to, kept where every process sees it, and where its lanes end."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.audit.chain import verify
+from sqlalchemy import select
+
+from app.audit.chain import ENDS_NOTED, verify
+from app.audit.models import AuditChain
+from app.audit.services import record
 from app.core import clock
 from app.core.jobs import redis_connection
-from app.core.tenant import require_clinic
+from app.core.tenant import db, require_clinic
 
 KEPT_SECONDS = 3 * 24 * 3600
 
@@ -28,6 +32,13 @@ def check_trail() -> Verdict:
     told = json.dumps({"at": verdict.at.isoformat(), "findings": verdict.findings})
     redis_connection().set(_key(), told, ex=KEPT_SECONDS)
     return verdict
+
+
+def note_ends() -> None:
+    """Write into the trail where its lanes end: to put one of them back takes putting back the one that tells so."""
+    heads = db.session.scalars(select(AuditChain).where(AuditChain.length > 0).order_by(AuditChain.lane)).all()
+    if len(heads) > 1:
+        record(ENDS_NOTED, "audit_chain", None, ends={str(head.lane): [head.length, head.mac] for head in heads})
 
 
 def last_verdict() -> Verdict | None:

@@ -21,9 +21,10 @@ class AuditEntryView(ReadOnlyView):
     menu = ("Set-up", _("Audit trail"))
     menu_order = 90
     list_title = _("Audit trail")
-    base_order = ("number", "desc")
-    list_columns = ["number", "at", "username", "role", "action", "entity", "entity_id"]
+    base_order = ("at", "desc")
+    list_columns = ["at", "username", "role", "action", "entity", "entity_id"]
     show_columns = [
+        "lane",
         "number",
         "at",
         "username",
@@ -39,8 +40,14 @@ class AuditEntryView(ReadOnlyView):
         "mac",
     ]
     search_columns = ["username", "action", "entity", "entity_id", "at", "request_id"]
-    label_columns = {"at": _("When"), "username": _("User name"), "entity": _("What"), "entity_id": _("Number of it")}
-    formatters_columns = {"number": str}
+    label_columns = {
+        "at": _("When"),
+        "lane": _("Lane of the chain"),
+        "username": _("User name"),
+        "entity": _("What"),
+        "entity_id": _("Number of it"),
+    }
+    formatters_columns = {"lane": str, "number": str}
     charts = (
         Chart("action", _("Entries by action"), lambda: AuditEntry.action, kind="bar-flat", words=str),
         monthly("month", _("Entries by month"), AuditEntry.at),
