@@ -26,7 +26,7 @@ def test_the_newest_migration_is_known_without_alembic() -> None:
     assert newest_revision() == script().get_current_head()
 
 
-def test_the_migrations_make_what_the_models_say(settings: Any) -> None:
+def test_the_migrations_make_what_the_models_say(app: Any, settings: Any) -> None:
     engine = create_engine(settings.database_url)
     with engine.connect() as connection:
         differences = compare_metadata(
@@ -36,7 +36,7 @@ def test_the_migrations_make_what_the_models_say(settings: Any) -> None:
     assert differences == []
 
 
-def test_rules_beyond_tables_are_those_of_the_models(settings: Any, own_empty_database: str) -> None:
+def test_rules_beyond_tables_are_those_of_the_models(app: Any, settings: Any, own_empty_database: str) -> None:
     """Policies, triggers, functions, checks and exclusion constraints: a database made from the models has the same."""
     from app.core.row_security import prepare_database
 

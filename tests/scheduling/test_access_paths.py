@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from psycopg import RawCursor
 from sqlalchemy import Connection, create_engine, text
 
+from app.core.kept import driver_of
 from app.core.row_security import APP_ROLE
 from app.core.tenant import db
 from app.scheduling.models import Appointment
@@ -86,7 +88,8 @@ def test_slots_are_found_by_doctor_and_time_in_one_query(
     with recorded_statements() as sent, recorded_values() as values:
         slots(visit.doctor_id, tomorrow(), days, "IN_PERSON")
     assert len(sent) == 1, "\n".join(sent)
-    plan = "\n".join(connection.exec_driver_sql(f"explain {sent[0]}", values[0]).scalars())
+    with RawCursor(driver_of(connection)) as cursor:
+        plan = "\n".join(row[0] for row in cursor.execute(f"explain {sent[0]}", values[0]))
     assert "ix_appointment_doctor_time" in plan, plan
     assert "ix_appointment_room_time" in plan, plan
     assert "Seq Scan on appointment" not in plan

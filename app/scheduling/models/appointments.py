@@ -150,6 +150,7 @@ class AppointmentChange(TenantModel):
         Index("ix_appointment_change_appointment", "clinic_id", "appointment_id", "created_at"),
     )
     __audited__ = False
+    __append_only__ = True
 
     appointment_id: Mapped[str] = tenant_reference("appointment")
     kind: Mapped[str] = mapped_column(String(20), nullable=False)

@@ -15,12 +15,13 @@ from sqlalchemy import (
     Date,
     Double,
     Integer,
+    String,
     Time,
     Uuid,
     any_,
     bindparam,
     cast,
-    literal,
+    literal_column,
     null,
     or_,
     select,
@@ -242,6 +243,7 @@ def _diary(doctor_id: str, type: str | None, rows: Sequence[Any]) -> Diary:
 
 
 _ID, _TIMES = Uuid(as_uuid=False), ARRAY(Double)
+_WEEKLY, _TAKEN = (literal_column(f"'{kind}'", String) for kind in (WEEKLY, TAKEN))
 # What only hours have, and what only times have that are taken; each is empty in the other's rows.
 _HOURS_ONLY = {
     "weekday": Integer(),
@@ -281,7 +283,7 @@ def _hours_line(table: Any, kind: Any, **when: Any) -> tuple[Any, ...]:
 _RULES = select(
     *_hours_line(
         AvailabilityRule,
-        literal(WEEKLY),
+        _WEEKLY,
         weekday=AvailabilityRule.weekday,
         first_on=AvailabilityRule.valid_from,
         last_on=AvailabilityRule.valid_until,
@@ -307,7 +309,7 @@ _EXCEPTIONS = select(
 def _opened(busy: Any, patient: bool = False) -> Any:
     """A row for each of the hours and each Occupation, one for a doctor with neither; all say who the doctor is."""
     taken = busy.subquery()
-    lines = union_all(_RULES, _EXCEPTIONS, select(*_line(literal(TAKEN), dict(taken.c)))).subquery()
+    lines = union_all(_RULES, _EXCEPTIONS, select(*_line(_TAKEN, dict(taken.c)))).subquery()
     buffers = VISIT_BUFFERS.subquery()
     asked = [Doctor.active, Doctor.types.label("doctor_types"), *_DEFAULT_ROOM, *buffers.c, *lines.c]
     statement = (

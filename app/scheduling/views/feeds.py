@@ -9,11 +9,10 @@ from flask_appbuilder import BaseView, expose
 from flask_babel import lazy_gettext
 from sqlalchemy import select
 
-from app.core import rate_limit
 from app.core.errors import AppError, NotFound
-from app.core.principal import acting_as, current_principal, require
-from app.core.public_links import clinic_of_token
-from app.core.tenant import db, tenant_scope
+from app.core.principal import current_principal, require
+from app.core.public_links import opened_by_link
+from app.core.tenant import db
 from app.core.transaction import unit_of_work
 from app.core.views import ActionView
 from app.people.models import Doctor
@@ -81,8 +80,7 @@ class CalendarFeedView(BaseView):
 
     @expose("/<token>.ics", methods=["GET"])
     def feed(self, token: str) -> Response:
-        rate_limit.hit("calendar", token[:64], READS_PER_MINUTE)
-        with acting_as(None), tenant_scope(clinic_of_token(token)), unit_of_work():
+        with opened_by_link("calendar", token, per_minute=READS_PER_MINUTE), unit_of_work():
             feed = feed_of_token(token)
             note_read(feed)
             visits = visits_in_feed(feed.doctor_id)
