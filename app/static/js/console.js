@@ -1,5 +1,6 @@
 // Entry of every console page. `mount(root)` brings new content to life; htmx content is mounted by itself.
 import { startAppearance } from "./appearance.js";
+import { mountBell } from "./bell.js";
 import { mountChart, startCharts } from "./charts.js";
 import { startDialogs } from "./dialogs.js";
 import { eachOnce, meta } from "./dom.js";
@@ -17,6 +18,7 @@ import { toast } from "./toast.js";
 export function mount(root) {
   eachOnce(root, "[data-finder]", mountFinder);
   eachOnce(root, "[data-lookup]", mountLookup);
+  eachOnce(root, "[data-bell]", mountBell);
   eachOnce(root, "[data-tabs]", mountTabs);
   eachOnce(root, "[data-list]", mountList);
   eachOnce(root, "[data-filters]", mountFilters);

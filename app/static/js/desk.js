@@ -2,6 +2,7 @@
 import { startActs, closeAct } from "./desk_acts.js";
 import { startClock } from "./desk_clock.js";
 import { startFollowing } from "./desk_live.js";
+import { show, startPane } from "./desk_pane.js";
 import { startPieces } from "./pieces.js";
 import { SlotHold } from "./slot_hold.js";
 
@@ -9,10 +10,12 @@ const desk = document.querySelector("[data-desk]");
 const pane = document.getElementById("pane");
 let before = ""; // the visit that was shown last
 let notFound = ""; // what the search box did not find
+let found = null; // the search box, once somebody was found
 const hold = new SlotHold(() => pane.querySelector("[data-book-pane]"));
 const rows = () => [...document.querySelectorAll("#visit-rows tr[data-visit]")];
 
 startPieces();
+startPane(pane);
 startActs(pane);
 startFollowing(desk, pane);
 startClock(desk);
@@ -38,6 +41,7 @@ document.addEventListener("htmx:afterSettle", (event) => {
   if (event.target.id === "pane") {
     chosen();
     showChosenTime();
+    leaveSearch();
     pane.querySelector("[data-register-pane] [data-first], [data-book-pane] [data-first]")?.focus();
     fillIn();
   }
@@ -52,17 +56,27 @@ document.addEventListener("finder:pick", (event) => {
   const { kind, id, typed } = event.detail;
   if (kind === "patient") {
     event.preventDefault();
-    window.htmx.ajax("GET", `/desk/patients/${id}`, { target: "#pane" });
+    found = document.activeElement;
+    show(pane, `/desk/patients/${id}`);
   } else if (kind === "register") {
     event.preventDefault();
     notFound = typed;
-    window.htmx.ajax("GET", "/desk/patients/new", { target: "#pane" });
+    show(pane, "/desk/patients/new");
   }
 });
 
 function chosen() {
   const id = pane.querySelector("[data-visit-pane]")?.dataset.visitPane;
   mark(rows().find((row) => row.dataset.visit === id));
+}
+
+// Who was found is here: the next key is meant for their visit, unless somebody types on.
+function leaveSearch() {
+  if (found && found === document.activeElement && !found.value) {
+    found.blur();
+    document.querySelector("#visit-rows tr.on a")?.focus();
+  }
+  found = null;
 }
 
 function mark(chosenRow) {

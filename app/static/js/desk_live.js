@@ -1,16 +1,21 @@
 // Changes made by others arrive over the socket; the page then asks for its own pieces again, with its own permission.
 import { isActing, keepWork } from "./desk_acts.js";
+import { isLoading, show } from "./desk_pane.js";
 import { live } from "./live.js";
 import { later, refresh } from "./pieces.js";
 
 export function startFollowing(desk, pane) {
   let stale = false;
   const lists = later(() => refresh("#visit-rows", "#queue"));
-  const whole = later(() => (isBusy(pane) ? (stale = true) : reload(pane)));
+  const whole = later(() => {
+    if (isLoading(pane)) pane.addEventListener("htmx:afterRequest", whole, { once: true }); // perhaps something else by then
+    else if (isBusy(pane)) stale = true;
+    else reload(pane);
+  });
 
   for (const location of desk.dataset.locations.split(" ").filter(Boolean)) live.join("subscribe", { board: location });
   live.join("subscribe", { topic: "appointments" });
-  live.join("subscribe", { topic: "payments" });
+  if ("money" in desk.dataset) live.join("subscribe", { topic: "payments" });
 
   live.on("queue", lists);
   live.on("appointment", (change) => {
@@ -57,7 +62,7 @@ function address(pane) {
 }
 
 function reload(pane) {
-  if (address(pane)) window.htmx.ajax("GET", address(pane), { target: "#pane" });
+  if (address(pane)) show(pane, address(pane));
 }
 
 // A row that reads differently than before lights up for a moment.

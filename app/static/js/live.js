@@ -1,6 +1,7 @@
 // The one socket of a page. `live.on("queue", handler)`, `live.join("subscribe", {doctorId})`: what was joined is joined again after
-// a lost connection. A page is live when the server has confirmed all that it joined; "live:connected" then tells it to ask for
-// the truth, because it may have missed events: while it was away, or between being written and being confirmed.
+// a lost connection. A page is live when the server has confirmed all that it joined, also what a part of it joined that came
+// late, and says so where some of it was refused; "live:connected" then tells it to ask for the truth, because it may have missed
+// events: while it was away, or between being written and being confirmed.
 import { meta } from "./dom.js";
 import { text } from "./texts.js";
 
@@ -9,7 +10,7 @@ const board = meta("live-board"); // the token of a screen that nobody logs in a
 const joined = [];
 const handlers = [];
 let socket;
-let connection = 0; // which one it is: what an earlier one confirmed counts no more
+let round = 0; // of confirmations: an earlier one counts no more
 
 export const live = {
   on(event, handler) {
@@ -17,8 +18,12 @@ export const live = {
     socket?.on(event, handler);
   },
   join(event, data) {
-    joined.push([event, data]);
-    if (socket?.connected) socket.emit(event, data);
+    const wish = { event, data };
+    joined.push(wish);
+    if (!socket?.connected) return;
+    show("connecting");
+    ask(wish);
+    settle();
   },
   emit(event, data) {
     return socket?.emit(event, data);
@@ -51,11 +56,22 @@ function onRefused() {
   if (board && !socket.active) setTimeout(() => socket.connect(), RETRY);
 }
 
-async function onConnect() {
-  const mine = ++connection;
-  await Promise.all(joined.map(([event, data]) => new Promise((confirmed) => socket.emit(event, data, confirmed))));
-  if (mine !== connection || !socket.connected) return;
-  show("live");
+function onConnect() {
+  joined.forEach(ask);
+  settle();
+}
+
+function ask(wish) {
+  wish.confirmed = new Promise((confirmed) => socket.emit(wish.event, wish.data, confirmed));
+}
+
+async function settle() {
+  const mine = ++round;
+  const answers = await Promise.all(joined.map((wish) => wish.confirmed));
+  if (mine !== round || !socket.connected) return;
+  const refused = answers.some((answer) => answer?.error);
+  show(refused ? "refused" : "live");
+  if (board && refused) setTimeout(() => mine === round && socket.connected && onConnect(), RETRY);
   document.dispatchEvent(new CustomEvent("live:connected"));
 }
 
@@ -64,7 +80,8 @@ function show(state) {
   for (const pill of document.querySelectorAll("[data-live-pill]")) {
     pill.textContent = text(state);
     pill.classList.toggle("ok", state === "live");
-    pill.classList.toggle("warn", state === "reconnecting");
+    pill.classList.toggle("warn", state === "reconnecting" || state === "refused");
+    pill.title = state === "refused" ? text("refusedWhy") : "";
   }
   document.dispatchEvent(new CustomEvent("live:state", { detail: state }));
 }

@@ -7,7 +7,7 @@ export function mountLookup(field) {
   const input = field.querySelector("[role=combobox]");
   const carrier = field.querySelector("input[type=hidden]");
   const clear = field.querySelector(".lookup-clear");
-  let chosen = input.value;
+  let chosen = input.defaultValue; // not what somebody typed before this ran
 
   const set = (id, words) => {
     carrier.value = id;

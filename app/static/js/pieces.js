@@ -1,4 +1,5 @@
 // Pieces of a page that htmx fetches: a form is sent once, its answer says what happened, its error stays beside it.
+import { isPressed, onceReleased } from "./pointer.js";
 import { text } from "./texts.js";
 import { toast } from "./toast.js";
 
@@ -51,13 +52,17 @@ function decide(event) {
   }
 }
 
-// A list that refreshes by itself must not take away the form that somebody is just being asked about.
+// A list that refreshes by itself must not take away the form that somebody is just being asked about, nor what they press.
 function waitForConsent(event) {
   const dialog = document.getElementById("confirm");
-  if (!dialog?.open) return;
   const place = event.detail.target;
-  event.detail.shouldSwap = false;
-  dialog.addEventListener("close", () => setTimeout(() => refresh(place)), { once: true });
+  if (dialog?.open) {
+    event.detail.shouldSwap = false;
+    dialog.addEventListener("close", () => setTimeout(() => refresh(place)), { once: true });
+  } else if (place.matches("[hx-trigger=refresh]") && isPressed(place)) {
+    event.detail.shouldSwap = false;
+    onceReleased(() => refresh(place));
+  }
 }
 
 function markFields(place) {

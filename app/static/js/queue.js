@@ -1,6 +1,7 @@
 // The staff's page of all queues: asks for the list again, with its own permission, when something has moved.
 import { mount } from "./console.js";
 import { live } from "./live.js";
+import { isPressed } from "./pointer.js";
 
 const PAUSE = 150;
 const list = document.querySelector("[data-queues]");
@@ -19,6 +20,7 @@ function refreshSoon() {
 async function refresh() {
   const answer = await fetch(list.dataset.source, { credentials: "same-origin" }).catch(() => null);
   if (!answer?.ok) return;
+  if (isPressed(list)) return refreshSoon();
   const focused = document.activeElement?.closest("[data-queues] form")?.getAttribute("action");
   list.innerHTML = await answer.text();
   mount(list);

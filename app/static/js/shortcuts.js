@@ -20,7 +20,7 @@ export function startShortcuts() {
 function onKey(event) {
   if (event.defaultPrevented || event.isComposing || event.repeat || event.altKey) return;
   if (event.ctrlKey || event.metaKey) {
-    if (event.key === "Enter") fire(["mod+enter"], event);
+    if (event.key === "Enter") send(event);
     return;
   }
   if (isTyping(event.target) || !singleKeysOn() || event.key.length > 1) return;
@@ -42,6 +42,15 @@ function fire(sequences, event) {
     return true;
   }
   return false;
+}
+
+// Ctrl+Enter sends the form that one is in, as Enter does from a field of one line; else the page's own.
+function send(event) {
+  const form = event.target.closest?.("form");
+  const button = form?.querySelector("[data-shortcut='mod+enter']") ?? form?.querySelector("[type=submit]");
+  if (!button || !isReachable(button)) return fire(["mod+enter"], event);
+  event.preventDefault();
+  activate(button);
 }
 
 function activate(target) {
