@@ -31,12 +31,15 @@ def preferences_of(messages: Iterable[Message]) -> dict[str, MessagePreference]:
 
 
 def find_preference(*, patient_id: str | None = None, user_id: str | None = None) -> MessagePreference | None:
+    """Raises ValueError for nobody, which would be anybody."""
     return db.session.scalar(select(MessagePreference).where(_whose(patient_id, user_id)))
 
 
 def _whose(patient_id: str | None, user_id: str | None) -> Any:
     if patient_id is not None:
         return MessagePreference.patient_id == patient_id
+    if user_id is None:
+        raise ValueError("whose preference?")
     return MessagePreference.user_id == user_id
 
 

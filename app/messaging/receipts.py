@@ -37,6 +37,7 @@ PATIENCE = (
     timedelta(minutes=5),
     timedelta(hours=1),
 )
+AGAIN = frozenset({NoticeStatus.IGNORED, NoticeStatus.PARKED})
 FINISHED = frozenset({NoticeStatus.PROCESSED, NoticeStatus.IGNORED, NoticeStatus.PARKED})
 # The account that the signature proves, as it is stored and as it is called.
 Verified = tuple[ResolvedAccount, Channel[Any]]
@@ -103,7 +104,7 @@ def process_notice(notice_id: str) -> None:
 
 def replay_notice(notice: ProviderNotice) -> None:
     """Look once more at what was ignored or parked. Raises Conflict for others, and where its text is forgotten."""
-    if notice.status not in (NoticeStatus.IGNORED, NoticeStatus.PARKED):
+    if notice.status not in AGAIN:
         raise Conflict(_("Only ignored and parked receipts can be processed again."))
     if not notice.raw:
         raise Conflict(_("What it said is not kept any more."))

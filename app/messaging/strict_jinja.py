@@ -7,12 +7,13 @@ time and room in proportion to the text and its variables, and both are limited.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Any
 
 from flask_babel import gettext as _
-from jinja2 import StrictUndefined, Template, TemplateError, nodes
+from jinja2 import StrictUndefined, Template, TemplateError, UndefinedError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 LONGEST_SOURCE = 10_000
@@ -35,6 +36,11 @@ ALLOWED: tuple[type[nodes.Node], ...] = (
     nodes.Not,
     nodes.Filter,
 )
+SIGNS = {
+    "getattr": ".", "getitem": "[ ]", "call": "( )", "add": "+", "sub": "-", "mul": "*", "div": "/", "floordiv": "//",
+    "mod": "%", "pow": "**", "concat": "~", "list": "[ ]", "dict": "{ }", "tuple": "( )",
+}  # fmt: skip
+_MISSING = re.compile(r"'(\w+)' is undefined")
 
 
 class RefusedTemplate(ValueError):
@@ -111,10 +117,15 @@ def _check_filter(node: nodes.Filter) -> None:
 
 
 def _name(node: nodes.Node) -> str:
-    return type(node).__name__.lower()
+    """As it is typed: '.' for an attribute; a tag by its name."""
+    kind = type(node).__name__.lower()
+    return SIGNS.get(kind, kind)
 
 
 def _in_words(error: Exception) -> str:
+    missing = _MISSING.fullmatch(str(error)) if isinstance(error, UndefinedError) else None
+    if missing:
+        return _("There is no %(name)s here.", name="{{ " + missing[1] + " }}")
     text = " ".join(str(error).split())[:200]
     line = getattr(error, "lineno", None)
     return _("Line %(line)s: %(text)s", line=line, text=text) if line else text

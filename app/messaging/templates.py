@@ -236,6 +236,15 @@ _ALL = (
         },
     ),
     MessageTemplate(
+        "cheque_returned",
+        ("amount", "patient"),
+        {"en": "A cheque over {{ amount }} came back", "hi": "{{ amount }} का चेक लौट आया"},
+        {
+            "en": "The bank gave a cheque of {{ patient }} over {{ amount }} back unpaid. What it paid is owed again.",
+            "hi": "बैंक ने {{ patient }} का {{ amount }} का चेक बिना भुगतान लौटा दिया। उससे चुकाई गई राशि फिर से देय है।",
+        },
+    ),
+    MessageTemplate(
         "paid_visit_cancelled",
         ("amount", "number"),
         {"en": "A paid visit was cancelled", "hi": "भुगतान की गई अपॉइंटमेंट रद्द हुई"},

@@ -150,7 +150,12 @@ def _note_broken(template_id: str, why: str) -> None:
     if own.broken_at is not None:
         return
     own.broken_at, own.broken_why = clock.now(), why[:300]
-    about = {"template": own.name, "channel": own.channel, "why": why}
+
+    def about() -> dict[str, str]:
+        from app.messaging.words import channel_name, message_title
+
+        return {"template": message_title(own.name), "channel": channel_name(own.channel), "why": why}
+
     alert_members("template_broken", about, f"template-broken:{template_id}")
 
 

@@ -10,11 +10,14 @@ from flask_babel import lazy_gettext as _
 
 from app.core.formatting import phone
 from app.core.i18n import LANGUAGES, current_language
+from app.core.ids import is_id
 from app.core.providers import Outcome
 from app.messaging.channels import CHANNELS
+from app.messaging.channels.base import DeliveryStatus, RecipientFact
 from app.messaging.models import Channel, SuppressionReason
 from app.messaging.rendering import in_language
 from app.messaging.templates import TEMPLATES
+from app.tenancy.providers import ResolvedAccount
 
 _VARIABLE = re.compile(r"\{\{ (\w+) \}\}")
 
@@ -34,6 +37,23 @@ REASONS: dict[str, Any] = {
     SuppressionReason.MANUAL: _("Put here by a person"),
 }
 
+# What a receipt told, as it is noted in short.
+TOLD: dict[str, Any] = {
+    DeliveryStatus.SENT: _("Sent"),
+    DeliveryStatus.DELIVERED: _("Delivered"),
+    DeliveryStatus.READ: _("Read"),
+    DeliveryStatus.FAILED: _("Failed"),
+    RecipientFact.BOUNCED: REASONS[SuppressionReason.BOUNCED],
+    RecipientFact.COMPLAINED: REASONS[SuppressionReason.COMPLAINED],
+    RecipientFact.OPTED_OUT: REASONS[SuppressionReason.OPTED_OUT],
+    RecipientFact.OPTED_IN: _("Wants messages again"),
+    RecipientFact.INVALID: REASONS[SuppressionReason.INVALID],
+    RecipientFact.UNREACHABLE: _("Could not be reached"),
+    RecipientFact.REACHED: _("Was reached"),
+    "inbound": _("A person wrote"),
+    "confirmed": _("The address was confirmed"),
+}
+
 # Why a message waits or ended, as delivery stores it: listed here, so that the catalogues have the words.
 WHYS = (
     _("Waits for the end of the quiet hours."),
@@ -49,6 +69,8 @@ WHYS = (
     _("A worker stopped while sending: it may have been sent."),
     _("The clinic has switched this off."),
     _("It left with others in one mail."),
+    _("no message of ours is known for it"),
+    _("its message is only being sent"),
 )
 _SUPPRESSED = re.compile(r"Nothing is sent to this address \((\w+)\)\.")
 _NOT_DELIVERED = re.compile(r"The provider told later that it was not delivered \((.+)\)\.")
@@ -62,6 +84,14 @@ OUTCOMES: dict[str, Any] = {
     Outcome.PERMANENT_ACCOUNT: _("Account refused"),
     Outcome.UNKNOWN: _("Unclear"),
 }
+
+
+def told_words(summary: str | None) -> str:
+    """'delivered, failed 5.1.1' in the reader's language; a provider's own code stays as it is."""
+    if not summary:
+        return "–"
+    parts = (part.partition(" ") for part in summary.split(", "))
+    return ", ".join(f"{TOLD.get(word, word)} {code}".strip() for word, _space, code in parts)
 
 
 def outcome_name(code: str) -> str:
@@ -96,12 +126,19 @@ def provider_name(code: str | None) -> str:
     return next((str(adapter.label) for adapter in CHANNELS if adapter.code == code), code)
 
 
+def account_name(account: ResolvedAccount) -> str:
+    """'AWS SES Main': the provider, and what the clinic calls the account."""
+    return f"{provider_name(account.provider)} {account.label}".strip()
+
+
 def reason_name(code: str) -> str:
     return str(REASONS.get(code, code))
 
 
 def recipient_words(address: str) -> str:
-    """A number as people write it; an address as it is."""
+    """A number as people write it; a person or a device by the end of its id; an address as it is."""
+    if is_id(address):
+        return f"…{address[-8:]}"
     return phone(address) if address.startswith("+") else address
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -56,6 +57,45 @@ def test_a_fallback_takes_over_within_one_attempt(clinic: Any, outside: Any, que
     made = attempts(clinic.id, message_id)
     assert [(item.account_id, item.outcome) for item in made] == [(dead, "retry"), (alive, "ok")]
     assert len(outside.messages(channel="email", to=MAIL)) == 1
+
+
+@pytest.fixture
+def too_large(outside: Any) -> Iterator[None]:
+    """The mail server refuses the text, whatever it is."""
+    about = {"provider": "smtp", "to": MAIL}
+    outside.post("/_control/recipients", {**about, "code": 552})
+    yield
+    outside.post("/_control/recipients", {**about, "code": None})
+
+
+@pytest.mark.usefixtures("too_large")
+def test_a_fallback_that_cannot_send_it_does_not_end_what_the_first_may_still_send(
+    clinic: Any, outside: Any, queued: Any, look: Any
+) -> None:
+    with tenant_scope(clinic.id), unit_of_work():
+        dead, alive = add_mail(outside, CLOSED_PORT, priority=0), add_mail(outside, priority=1)
+    message_id = queued()
+    send(clinic.id, message_id)
+    made = attempts(clinic.id, message_id)
+    assert [(item.account_id, item.outcome) for item in made] == [(dead, "retry"), (alive, "permanent_message")]
+    row = look(message_id)
+    assert (row.status, row.attempts) == (MessageStatus.QUEUED, 1)
+    for later, status in ((31, MessageStatus.QUEUED), (62, MessageStatus.FAILED)):
+        with clock.travel(timedelta(seconds=later)):
+            send(clinic.id, message_id)
+        assert look(message_id).status == status
+
+
+@pytest.mark.usefixtures("too_large")
+def test_a_text_that_the_first_account_refuses_is_not_tried_again(
+    clinic: Any, outside: Any, queued: Any, look: Any
+) -> None:
+    with tenant_scope(clinic.id), unit_of_work():
+        add_mail(outside, priority=0)
+        add_mail(outside, CLOSED_PORT, priority=1)
+    message_id = queued()
+    send(clinic.id, message_id)
+    assert (look(message_id).status, len(attempts(clinic.id, message_id))) == (MessageStatus.FAILED, 1)
 
 
 def test_an_open_breaker_is_passed_over_until_one_probe_may_try(
@@ -121,6 +161,8 @@ def test_a_breaker_that_opens_tells_the_admins_once(clinic: Any, outside: Any, q
     with tenant_scope(clinic.id):
         alerts = db.session.scalars(select(Message).where(Message.template == "provider_refused")).all()
         assert [alert.recipient for alert in alerts] == [admin.id]
+        assert alerts[0].variables["provider"].startswith("SMTP")  # not only what the clinic calls the account
+        assert alerts[0].variables["channel"] == "E-mail"
 
 
 # ---- who is not written to ----

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from sqlalchemy import select
 
 from app.core.files import store_file
@@ -12,6 +13,7 @@ from app.core.tenant import db, tenant_scope
 from app.core.transaction import unit_of_work
 from app.messaging.files import file_url
 from app.messaging.models import MessagePreference
+from app.messaging.preferences import set_preference
 from tests.factories.people import make_patient
 
 MINE = "/api/v1/notifications/preferences"
@@ -43,6 +45,27 @@ def test_the_desk_keeps_what_a_patient_tells(clinic: Any, client_as: Any) -> Non
     assert patient.get(f"/api/v1/patients/{other_id}/message-preferences").status_code == 404
     assert patient.put(address, json={}).status_code == 403
     assert desk.get(f"/api/v1/patients/{new_id()}/message-preferences").status_code == 404
+
+
+def test_a_wish_is_somebodys(clinic: Any, client_as: Any, console_as: Any) -> None:
+    with tenant_scope(clinic.id):
+        patient_id = make_patient(first_name="Meera").id
+        with unit_of_work():
+            set_preference(patient_id=patient_id, muted=["sms"])
+        with pytest.raises(ValueError, match="whose"):
+            set_preference(muted=["email"])
+    assert client_as("NURSE").put(MINE, json=WISHES).status_code == 200
+    desk = console_as("RECEPTIONIST")
+    assert desk.post("/messagepreferenceview/add", data={"digest": "y"}).status_code == 422
+    again = desk.post("/messagepreferenceview/add", data={"patient": patient_id, "digest": "y"})
+    assert (again.status_code, "noted already" in again.text) == (422, True)
+    with tenant_scope(clinic.id):
+        kept = db.session.execute(select(MessagePreference.patient_id, MessagePreference.muted, MessagePreference.id))
+        rows = {row.patient_id: row for row in kept}
+    assert (len(rows), rows[patient_id].muted) == (2, ["sms"])
+    assert "Meera" in desk.get("/messagepreferenceview/list/").text
+    assert desk.get(f"/messagepreferenceview/show/{rows[None].id}").status_code == 404  # the nurse's own
+    assert desk.post(f"/messagepreferenceview/edit/{rows[None].id}", data={"digest": "y"}).status_code == 404
 
 
 def test_what_makes_no_sense_is_told_by_field(client_as: Any) -> None:

@@ -166,6 +166,7 @@ def test_a_broken_wording_falls_back_to_the_default_and_tells_the_admins_once(
     with tenant_scope(clinic.id):
         alerts = db.session.scalars(select(Message).where(Message.template == "template_broken")).all()
         assert [alert.recipient for alert in alerts] == [admin.id]
+        assert alerts[0].variables["template"] == "Receipt for invoice ‹number›"
         assert db.session.scalars(select(ClinicTemplate)).one().state == "FAILED"
 
 

@@ -152,7 +152,7 @@ def _attempt(
 
 def fall_back(message: Message, claim: Claim, facts: Facts) -> Claim | None:
     """The same attempt through the next account of the channel that may be called; None when there is none."""
-    found = facts.next_account(message, _had_their_turn(claim, facts))
+    found = facts.next_account(message, had_their_turn(claim, facts))
     if isinstance(found, Wait):
         return None
     account, probe = found
@@ -161,7 +161,7 @@ def fall_back(message: Message, claim: Claim, facts: Facts) -> Claim | None:
     return replace(again, charged_on=claim.charged_on)
 
 
-def _had_their_turn(claim: Claim, facts: Facts) -> tuple[str, ...]:
+def had_their_turn(claim: Claim, facts: Facts) -> tuple[str, ...]:
     """Accounts are tried in their order: everything up to the one that just failed had its turn."""
     order = [account.id for account in facts.accounts(claim.account.channel)]
     last = order.index(claim.account.id) if claim.account.id in order else len(order) - 1

@@ -169,7 +169,7 @@ class Facts:
         """Until the next day of the clinic's zone; its admins hear of it once a day."""
         until = next_time(clock.now(), self.zone, MIDNIGHT)
         cap = f"{self.rules.daily_cap:.2f} {settings_in_scope().currency}"
-        alert_members("daily_cap_reached", {"cap": cap}, f"daily-cap:{clock.today(self.zone)}")
+        alert_members("daily_cap_reached", lambda: {"cap": cap}, f"daily-cap:{clock.today(self.zone)}")
         wait = Wait(until, CAP_REACHED)
         self.held_up[message.channel] = wait, message.urgency
         return wait

@@ -15,9 +15,10 @@ from app.core.together import as_json, insert_many, recordset
 from app.core.transaction import after_commit
 from app.events.services import publish, publish_all
 from app.messaging.alerts import alert_members
+from app.messaging.breaker import OPEN_MS
 from app.messaging.channels.base import SendReceipt
 from app.messaging.delivery.calling import Answer, Ended
-from app.messaging.delivery.claiming import Claim, fall_back
+from app.messaging.delivery.claiming import Claim, fall_back, had_their_turn
 from app.messaging.delivery.facts import Facts
 from app.messaging.delivery.states import give_up, sent
 from app.messaging.models import Message, MessageAttempt, MessageStatus
@@ -27,10 +28,14 @@ from app.messaging.suppression import learn
 MAX_ATTEMPTS = 3
 BACKOFF_BASE_SECONDS = 2
 QUOTA_WAIT = timedelta(hours=1)
+# A breaker that an earlier account has open lets one message through by then.
+EARLIER_WAIT = timedelta(milliseconds=OPEN_MS)
 UNCLEAR = "The provider gave no clear answer: it may have been sent."
 STOPPED = "A worker stopped while sending: it may have been sent."
 # Not carried out, and nothing is wrong with the message: another account may do it.
 NEXT_ACCOUNT = frozenset({Outcome.RETRY, Outcome.RETRY_LATER, Outcome.PERMANENT_ACCOUNT})
+# What a fallback says of itself or of the text; an account before it, which only failed for now, may still send it.
+NOT_THROUGH_IT = (Outcome.PERMANENT_ACCOUNT, Outcome.PERMANENT_MESSAGE)
 UNCLEAR_SENDS = metrics.Counter(
     "clinic_messages_unclear", "Calls to message providers that may or may not have sent, by channel", ["channel"]
 )
@@ -101,6 +106,8 @@ def _failed(message: Message, claim: Claim, error: ProviderError, facts: Facts) 
         _again(message, _pause(message, error), reason)
         if error.outcome is Outcome.RETRY_LATER and error.most_tries is None:
             message.attempts -= 1  # a quota is no failed attempt
+    elif error.outcome in NOT_THROUGH_IT and _earlier_may_send(message, claim, facts):
+        _again(message, EARLIER_WAIT, reason)
     else:
         facts.events.append(give_up(message, MessageStatus.FAILED, reason))
     return None
@@ -112,6 +119,13 @@ def _may_try_again(message: Message, error: ProviderError) -> bool:
         return True
     tried_again = error.outcome in (Outcome.RETRY, Outcome.RETRY_LATER)
     return tried_again and message.attempts < (error.most_tries or MAX_ATTEMPTS)
+
+
+def _earlier_may_send(message: Message, claim: Claim, facts: Facts) -> bool:
+    """Whether an account before this one is still to be tried: it failed for now, or its breaker was open."""
+    refused = {item.account_id for item in message.tries if item.outcome in NOT_THROUGH_IT}
+    earlier = [item for item in had_their_turn(claim, facts) if item != claim.account.id]
+    return message.attempts < MAX_ATTEMPTS and not refused.issuperset(earlier)
 
 
 def _pause(message: Message, error: ProviderError) -> timedelta:
@@ -135,7 +149,12 @@ def _count_unclear(message: Message) -> None:
 def _alert(answer: Answer, error: ProviderError) -> None:
     """The admins hear of a breaker that opened, at most once an hour per account."""
     account = answer.claim.account
-    about = {"provider": account.label or account.provider, "channel": account.channel, "why": error.message}
+
+    def about() -> dict[str, str]:
+        from app.messaging.words import account_name, channel_name
+
+        return {"provider": account_name(account), "channel": channel_name(account.channel), "why": error.message}
+
     alert_members("provider_refused", about, f"provider-refused:{account.id}:{clock.now():%Y%m%d%H}")
 
 

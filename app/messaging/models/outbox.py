@@ -66,6 +66,14 @@ class Message(Stateful, TenantModel):
         Index("ix_message_queued", "urgency", "next_at", postgresql_where=text("status = 'QUEUED'")),
         Index("ix_message_digest", "clinic_id", "digest_id", postgresql_where=text("digest_id is not null")),
         Index("ix_message_clinic_time", "clinic_id", "created_at", "id"),
+        Index(
+            "ix_message_in_app",
+            "clinic_id",
+            "recipient",
+            "created_at",
+            "id",
+            postgresql_where=text("channel = 'in_app'"),
+        ),
         Index("ix_message_provider_id", "clinic_id", "provider_message_id"),
         one_of("status", MessageStatus, "ck_message_status"),
         one_of("channel", Channel, "ck_message_channel"),
@@ -133,6 +141,7 @@ class Message(Stateful, TenantModel):
     read_at: Mapped[datetime | None] = mapped_column(AwareTime)
     reason: Mapped[str] = mapped_column(String(300), nullable=False, default="")
 
+    patient: Mapped[Any] = tenant_relationship("Patient", "Message.patient_id", viewonly=True)
     tries: Mapped[list[MessageAttempt]] = relationship(
         primaryjoin="foreign(MessageAttempt.message_id) == Message.id", order_by="MessageAttempt.id", viewonly=True
     )

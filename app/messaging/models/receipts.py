@@ -55,7 +55,9 @@ class ProviderNotice(TenantModel):
     error: Mapped[str] = mapped_column(String(300), nullable=False, default="")
 
     def __str__(self) -> str:
-        return f"{self.provider} {self.summary}".strip()
+        from app.messaging.words import provider_name, told_words
+
+        return f"{provider_name(self.provider)}: {told_words(self.summary)}"
 
     @property
     def next_look(self) -> datetime | None:

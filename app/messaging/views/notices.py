@@ -8,8 +8,8 @@ from flask_babel import lazy_gettext as _
 
 from app.core.views import Chart, ReadOnlyView, monthly, row_action
 from app.messaging.models import ProviderNotice
-from app.messaging.receipts import replay_notice
-from app.messaging.words import provider_name
+from app.messaging.receipts import AGAIN, replay_notice
+from app.messaging.words import provider_name, told_words, why
 
 
 class ProviderNoticeView(ReadOnlyView):
@@ -31,14 +31,19 @@ class ProviderNoticeView(ReadOnlyView):
         "processed_at": _("Finished"),
         "next_look": _("Next look"),
     }
-    formatters_columns = {"provider": provider_name}
+    formatters_columns = {"provider": provider_name, "summary": told_words, "error": why}
     charts = (
         Chart("status", _("Delivery receipts by status"), lambda: ProviderNotice.status, kind="doughnut"),
         Chart("provider", _("Delivery receipts by provider"), lambda: ProviderNotice.provider, words=provider_name),
         monthly("month", _("Delivery receipts by month"), ProviderNotice.created_at),
     )
 
-    @row_action("replay", _("Process again"), confirm=_("Process again? A message never goes back by it."))
+    @row_action(
+        "replay",
+        _("Process again"),
+        confirm=_("Process again? A message never goes back by it."),
+        when=lambda notice: notice.status in AGAIN,
+    )
     def replay(self, notice: ProviderNotice) -> Any:
         replay_notice(notice)
         return _("It is processed again.")

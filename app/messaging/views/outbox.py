@@ -69,6 +69,7 @@ class MessageView(ReadOnlyView):
         "status",
         "template",
         "channel",
+        "patient",
         "recipient",
         "language",
         "subject",
@@ -85,11 +86,12 @@ class MessageView(ReadOnlyView):
         "next_attempt_at",
         "cost",
     ]
-    search_columns = ["status", "channel", "template", "recipient", "provider", "priority", "created_at"]
+    search_columns = ["status", "patient", "channel", "template", "recipient", "provider", "priority", "created_at"]
     search_form_extra_fields = {"channel": SelectField(_("Channel"), choices=_channels)}
     label_columns = {
         "status": _("Status"),
         "template": _("Message"),
+        "patient": _("Patient"),
         "recipient": _("To"),
         "channel": _("Channel"),
         "send_at": _("To leave at"),

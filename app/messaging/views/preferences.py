@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask_appbuilder.models.filters import BaseFilter
+from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from wtforms import BooleanField, SelectChoice, SelectMultipleField, StringField, TimeField
-from wtforms.validators import Length, Optional
+from wtforms.validators import InputRequired, Length, Optional
 from wtforms.widgets import CheckboxInput, ListWidget
 
+from app.core.errors import Conflict
 from app.core.views import Chart, CrudView
 from app.messaging.models import MessagePreference
-from app.messaging.preferences import MUTABLE, set_preference
+from app.messaging.preferences import MUTABLE, find_preference, set_preference
 from app.messaging.words import channel_name
 
 
@@ -33,6 +36,16 @@ def _in_words(codes: list[str]) -> str:
     return ", ".join(channel_name(code) for code in codes) or "–"
 
 
+class OfPatients(BaseFilter):
+    """What staff want for themselves is nobody else's to see or change."""
+
+    name = "of patients"
+    arg_name = "of_patients"
+
+    def apply(self, query: Any, _value: Any) -> Any:
+        return query.filter(MessagePreference.patient_id.is_not(None))
+
+
 class MessagePreferenceView(CrudView):
     """What the desk is told; people with a log-in say it themselves."""
 
@@ -43,9 +56,12 @@ class MessagePreferenceView(CrudView):
     list_title = _("Wishes of patients")
     add_title = _("New wish")
     lede = _(
-        "Channels on which a patient wants nothing, their own quiet hours, and a digest. Critical messages are sent."
+        "Channels on which a patient wants nothing, their own quiet hours, and a digest. "
+        "Critical messages reach them all the same."
     )
     exclude_route_methods = frozenset({"download", "delete"})
+    base_filters = [["id", OfPatients, None]]
+    validators_columns = {"patient": [InputRequired()]}
     list_columns = ["patient", "muted", "quiet_from", "quiet_until", "zone", "digest"]
     show_columns = ["patient", "muted", "quiet_from", "quiet_until", "zone", "digest", "updated_at"]
     add_columns = ["patient", "muted", "quiet_from", "quiet_until", "zone", "digest"]
@@ -75,10 +91,13 @@ class MessagePreferenceView(CrudView):
     )
 
     def add_item(self, form: Any) -> MessagePreference:
-        return set_preference(patient_id=form.patient.data.id if form.patient.data else None, **_given(form))
+        patient_id = form.patient.data.id
+        if find_preference(patient_id=patient_id) is not None:
+            raise Conflict(gettext("This patient's wishes are noted already: change them in the list."))
+        return set_preference(patient_id=patient_id, **_given(form))
 
     def change_item(self, item: Any, form: Any) -> None:
-        set_preference(patient_id=item.patient_id, user_id=item.user_id, **_given(form))
+        set_preference(patient_id=item.patient_id, **_given(form))
 
 
 def _given(form: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from app.core.errors import Invalid
 from app.core.transaction import unit_of_work
 from app.core.views import ActionView
-from app.messaging.routing import switch, switches
+from app.messaging.routing import ALWAYS, ROUTES, switch, switches
 from app.messaging.rules import Rules, change_rules, rules_in_scope
 from app.messaging.words import channel_name
 from app.tenancy.queries import settings_in_scope
@@ -56,6 +56,7 @@ class CommunicationView(ActionView):
             "messaging/rules.html",
             groups=[(title, [_describe(name, rules, given) for name in names]) for title, names in GROUPS],
             routes=_routes(rules),
+            always=[route for route in ROUTES if route.pattern in ALWAYS],
             errors=errors,
             currency=settings_in_scope().currency,
         )

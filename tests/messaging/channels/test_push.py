@@ -11,10 +11,13 @@ from urllib.parse import parse_qs
 
 import boto3
 import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPrivateNumbers, generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
 from app.core import clock
 from app.core.credentials import InvalidCredentials
 from app.core.providers import ConnectionResult, Outcome, ProviderError, Timeouts
+from app.messaging.channels import google_token
 from app.messaging.channels.base import OutgoingMessage
 from app.messaging.channels.fcm import Fcm
 from app.messaging.channels.sns_push import SnsPush
@@ -168,6 +171,39 @@ def test_only_a_key_file_is_taken(sandbox: RunningSandbox, changes: dict[str, An
     assert list(caught.value.fields) == ["service_account"]
     with pytest.raises(InvalidCredentials):
         Fcm.open({"service_account": "[1]"})
+
+
+def test_a_keys_numbers_are_looked_at_once_and_wrong_ones_each_time(
+    sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[bool] = []
+
+    def load(*arguments: Any, unsafe_skip_rsa_key_validation: bool) -> Any:
+        looked.append(not unsafe_skip_rsa_key_validation)
+        return load_pem_private_key(*arguments, unsafe_skip_rsa_key_validation=unsafe_skip_rsa_key_validation)
+
+    monkeypatch.setattr(google_token, "load_pem_private_key", load)
+    key = generate_private_key(65537, 2048)
+    document = {**json.loads(sandbox.service_account(PROJECT)), "private_key": _pem(key)}
+    for _ in range(2):
+        Fcm.open({"service_account": json.dumps(document)})
+    assert looked[0]
+    assert looked.count(True) == 1
+    document["private_key"] = _pem(_with_another_exponent(key))
+    for _ in range(2):
+        with pytest.raises(InvalidCredentials):
+            Fcm.open({"service_account": json.dumps(document)})
+    assert looked.count(True) == 3
+
+
+def _with_another_exponent(key: RSAPrivateKey) -> RSAPrivateKey:
+    numbers = key.private_numbers()
+    parts = {name: getattr(numbers, name) for name in ("p", "q", "dmp1", "dmq1", "iqmp", "public_numbers")}
+    return RSAPrivateNumbers(d=numbers.d + 2, **parts).private_key(unsafe_skip_rsa_key_validation=True)
+
+
+def _pem(key: RSAPrivateKey) -> str:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
 # ---- Amazon SNS ----
