@@ -68,6 +68,23 @@ class PostponeForm(PageForm):
     next_due_on = DateField(_("Next due date"), validators=[InputRequired()])
 
 
+class ReturnedChequeForm(PageForm):
+    """A cheque that the bank gave back."""
+
+    was_at_bank = RadioField(
+        _("Where its money is in the books"),
+        choices=lambda: [("hand", _("Cheques in hand")), ("bank", _("Bank"))],
+        description=_("Bank: it was entered as arrived there, and the bank took it back."),
+        default="hand",
+    )
+    charge = StringField(
+        _("Charged by the bank"), description=_("Leave it empty where it took nothing."), validators=[Length(max=30)]
+    )
+    reason = TextAreaField(
+        _("Reason"), description=_("As the bank tells it."), validators=[DataRequired(), Length(max=300)]
+    )
+
+
 class DepositForm(PageForm):
     """Money in advance."""
 

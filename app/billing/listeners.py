@@ -20,8 +20,17 @@ from app.billing.events import (
     VisitUnpriced,
 )
 from app.billing.models import Invoice, InvoiceApproval, InvoiceStatus, PaymentPlan, Subscription
-from app.billing.notices import DESK_ROLES, alert_staff, ask_for_fee, tell_paid, tell_refunded, tell_user
+from app.billing.notices import (
+    DESK_ROLES,
+    alert_staff,
+    ask_after_return,
+    ask_for_fee,
+    tell_paid,
+    tell_refunded,
+    tell_user,
+)
 from app.billing.papers import moment_text
+from app.billing.queries import invoices_of_payment
 from app.billing.services.files import ensure_pdf
 from app.billing.services.pay_links import revoke_links
 from app.billing.services.receipts import find_receipt
@@ -35,7 +44,7 @@ from app.core.tenant import db
 from app.core.vocabulary import kind_name, label_of
 from app.events.base import listens_to
 from app.payments.errors import CannotVoid
-from app.payments.events import PaymentRefunded, RefundFailed
+from app.payments.events import PaymentRefunded, PaymentReturned, RefundFailed
 from app.payments.models import Payment, PaymentStatus
 from app.payments.services import abandon_payment, close_page_later
 from app.people.models import Patient
@@ -107,6 +116,17 @@ def tell_patient_of_refund(event: PaymentRefunded) -> None:
     number = (invoice.number if invoice else None) or (receipt.number if receipt else "")
     patient = db.session.get_one(Patient, event.patient_id)
     tell_refunded(patient, Money(event.amount_minor, event.currency), number or "", event.refund_id)
+
+
+@listens_to(PaymentReturned, queue="notification")
+def tell_of_returned_cheque(event: PaymentReturned) -> None:
+    """The desk hears of it, and the patient is asked for what is due again."""
+    patient = db.session.get_one(Patient, event.patient_id)
+    amount = _shown(Money(event.amount_minor, event.currency))
+    about = {"amount": amount, "patient": patient.name}
+    alert_staff("cheque_returned", about, f"cheque-returned:{event.refund_id}", DESK_ROLES)
+    for invoice in invoices_of_payment(event.payment_id):
+        ask_after_return(invoice, event.refund_id)
 
 
 @listens_to(LatePayment, queue="notification")

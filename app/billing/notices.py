@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from sqlalchemy import select
 
 from app.access.models import Member, User
-from app.billing.models import OWED, Invoice
+from app.billing.models import OWED, Instalment, Invoice
+from app.billing.queries import invoices_of_payment
 from app.billing.services.files import ensure_pdf
 from app.billing.services.pay_links import make_pay_link
 from app.core.formatting import money
@@ -15,13 +16,16 @@ from app.core.i18n import written_for
 from app.core.ids import new_id
 from app.core.money import Money
 from app.core.tenant import db
+from app.messaging.conditions import leaves_only_if
 from app.messaging.models import Channel, Message
 from app.messaging.services import push_addresses, queue_message
+from app.payments.models import Payment
 from app.people.models import ContactChannel, Patient
 from app.tenancy.queries import clinic_in_scope
 
 MONEY_ROLES = ("FINANCE_BILLING", "CLINIC_ADMIN")
 DESK_ROLES = (*MONEY_ROLES, "RECEPTIONIST")
+LETTERS = (Channel.WHATSAPP, Channel.EMAIL)
 
 
 def tell_paid(invoice: Invoice) -> list[Message]:
@@ -30,7 +34,7 @@ def tell_paid(invoice: Invoice) -> list[Message]:
         return []
     document = ensure_pdf(invoice.id)
     return [
-        _send(invoice, channel, to, "invoice_paid", invoice.amount_paid, document.id, f"invoice-paid:{invoice.id}")
+        _send(invoice, channel, to, "invoice_paid", invoice.amount_paid, document.id, _paid_key(invoice.id))
         for channel, to in addresses(invoice.patient)
     ]
 
@@ -62,6 +66,17 @@ def ask_for_fee(invoice: Invoice, visit_fee_id: str) -> None:
         _send(invoice, channel, to, "invoice_due", invoice.amount_due, document.id, key, link=address)
 
 
+def ask_after_return(invoice: Invoice, refund_id: str) -> None:
+    """What is due again of an invoice whose cheque came back, with a pay link; once per invoice and channel."""
+    if wants_peace(invoice.patient) or invoice.status not in OWED or not invoice.amount_due:
+        return
+    document = ensure_pdf(invoice.id)
+    _link, address = make_pay_link(invoice)
+    for channel, to in addresses(invoice.patient):
+        key = _returned_key(refund_id, invoice.id)
+        _send(invoice, channel, to, "invoice_due", invoice.amount_due, document.id, key, link=address)
+
+
 def tell_refunded(patient: Patient, amount: Money, number: str, refund_id: str) -> None:
     """The patient has the money back."""
     if wants_peace(patient):
@@ -73,7 +88,7 @@ def tell_refunded(patient: Patient, amount: Money, number: str, refund_id: str) 
             to,
             "refund_settled",
             variables,
-            dedupe_key=f"refund-settled:{refund_id}",
+            dedupe_key=_refunded_key(refund_id),
             patient_id=patient.id,
             language=patient.language,
         )
@@ -108,6 +123,44 @@ def tell_user(user_id: str, template: str, variables: dict[str, str], key: str) 
     )
 
 
+@leaves_only_if("invoice_due", "invoice_overdue", "instalment_due", "subscription_due", "subscription_unpaid")
+def is_still_owed(message: Message) -> bool:
+    """Nobody is asked for what was paid or called off while the message waited.
+
+    Nothing is locked: a payment may hold several invoices, and one batch asks about many.
+    """
+    invoice_id, instalment_id = (message.variables.get(name) for name in ("invoice_id", "instalment_id"))
+    wanted = select(Invoice.id).where(Invoice.id == invoice_id, Invoice.status.in_(OWED))
+    if instalment_id:
+        unpaid = Instalment.paid_minor < Instalment.amount_minor
+        wanted = wanted.where(select(Instalment.id).where(Instalment.id == instalment_id, unpaid).exists())
+    return invoice_id is None or db.session.scalar(wanted) is not None
+
+
+def told_of(payments: Sequence[Payment]) -> list[Message]:
+    """What patients were told in letters about payments and what became of them, the first in front."""
+    keys = []
+    for payment in payments:
+        settled = [invoice.id for invoice in invoices_of_payment(payment.id)]
+        keys += [_paid_key(invoice_id) for invoice_id in settled]
+        keys += [_refunded_key(refund.id) for refund in payment.refunds]
+        keys += [_returned_key(refund.id, invoice_id) for refund in payment.refunds for invoice_id in settled]
+    wanted = select(Message).where(Message.channel.in_(LETTERS), Message.dedupe_key.in_(keys))
+    return list(db.session.scalars(wanted.order_by(Message.created_at, Message.id)))
+
+
+def _paid_key(invoice_id: str) -> str:
+    return f"invoice-paid:{invoice_id}"
+
+
+def _refunded_key(refund_id: str) -> str:
+    return f"refund-settled:{refund_id}"
+
+
+def _returned_key(refund_id: str, invoice_id: str) -> str:
+    return f"cheque-returned:{refund_id}:{invoice_id}"
+
+
 def wants_peace(patient: Patient) -> bool:
     """Nothing is sent by itself; what they ask for at the desk still is."""
     return patient.preferred_channel == ContactChannel.NONE
@@ -130,7 +183,7 @@ def _send(
         channel,
         to,
         template,
-        {**_about(patient, amount), "number": invoice.number or "", **more},
+        {**_about(patient, amount), "number": invoice.number or "", "invoice_id": invoice.id, **more},
         dedupe_key=key,
         patient_id=patient.id,
         attachments=[document_id],

@@ -45,7 +45,7 @@ from app.core.i18n import current_language
 from app.core.money import Money
 from app.core.tenant import db
 from app.core.vocabulary import MUTE, kind_name, label_of, tone_of
-from app.payments.models import Payment
+from app.payments.models import Payment, Refund
 from app.people.models import Doctor, Patient
 from app.scheduling.models import Appointment
 from app.tenancy.queries import clinic_in_scope
@@ -120,6 +120,8 @@ def receipt_paper(receipt: Receipt) -> ReceiptDocument:
     """The receipt of a payment, with what it paid for."""
     payment: Payment = receipt.payment
     parts = parts_of(receipt)
+    returned = [refund for part in parts for refund in part.refunds if refund.came_back]
+    gone = Money.total((refund.amount for refund in returned), payment.currency)
     paid = Money.total((part.captured for part in parts), payment.currency)
     invoice = db.session.get(Invoice, payment.invoice_id) if payment.invoice_id else None
     return ReceiptDocument(
@@ -129,12 +131,12 @@ def receipt_paper(receipt: Receipt) -> ReceiptDocument:
         recipient=_recipient(db.session.get_one(Patient, receipt.patient_id)),
         lines=_receipt_lines(invoice, payment),
         total=money(invoice.total if invoice else paid),
-        payments=tuple(_tender_row(part) for part in parts),
+        payments=(*map(_tender_row, parts), *map(_returned_row, returned)),
         invoice_number=(invoice.number or "") if invoice else "",
         facts=_visit_facts(invoice) if invoice else (),
         discount=_unless_zero(invoice.discount) if invoice else "",
         tax_rows=_tax_rows(invoice) if invoice else (),
-        amount_paid=money(paid),
+        amount_paid=money(paid - gone),
         change=_unless_zero(Money.total((part.change for part in parts), payment.currency)),
         amount_due=_unless_zero(invoice.amount_due) if invoice and invoice.status in OWED else "",
         language=current_language(),
@@ -291,3 +293,9 @@ def _tender_row(payment: Payment) -> PaymentRow:
 
 def _unless_zero(amount: Money) -> str:
     return money(amount) if amount else ""
+
+
+def _returned_row(refund: Refund) -> PaymentRow:
+    """A cheque that the bank gave back since."""
+    on = day_text(refund.settled_at or refund.created_at)
+    return PaymentRow(on, _("Came back unpaid"), f"− {money(refund.amount)}", on)

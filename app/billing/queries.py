@@ -117,6 +117,12 @@ def payments_that_settled(invoice_id: str) -> list[tuple[InvoiceAllocation, Paym
     return [(row[0], row[1], row[2]) for row in db.session.execute(wanted)]
 
 
+def invoices_of_payment(payment_id: str) -> list[Invoice]:
+    """What a payment settles or settled, the first one in front."""
+    wanted = select(Invoice).join(InvoiceAllocation, InvoiceAllocation.invoice_id == Invoice.id)
+    return list(db.session.scalars(wanted.where(InvoiceAllocation.payment_id == payment_id).order_by(Invoice.id)))
+
+
 def get_receipt(payment_id: str) -> Receipt:
     """The receipt of a payment that the person may see. Raises NotFound, also for a payment without money."""
     first = db.session.scalar(select(Payment.split_id).where(Payment.id == payment_id))

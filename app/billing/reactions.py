@@ -1,9 +1,9 @@
 """Invariants across slices, kept inside the publisher's transaction.
 
-A completed payment settles its invoice and confirms its visit; a settled refund is credited; a visit that was held is
-billed, one that was called off owes nothing and gives its place in a quota back; missing a visit or calling it off late
-costs the clinic's fee; a paid bill begins its period. What came and went is noted for its drawer and for the day's
-close.
+A completed payment settles its invoice and confirms its visit; a settled refund is credited; what a cheque paid that
+came back is owed again; a visit that was held is billed, one that was called off owes nothing and gives its place in a
+quota back; missing a visit or calling it off late costs the clinic's fee; a paid bill begins its period. What came and
+went is noted for its drawer and for the day's close.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from app.billing.services.coverage import confirm_if_covered, settle_coverage
 from app.billing.services.credit_notes import credit_refund
 from app.billing.services.failed_charges import ask_after_failed_charge
 from app.billing.services.renewals import begin_paid_period
+from app.billing.services.returned_cheques import owe_again
 from app.billing.services.settlement import take_payment
 from app.billing.services.visit_fees import charge_for_late_cancelling, charge_for_missing
 from app.billing.services.visits import bill_completed_visit, settle_cancelled_visit
 from app.core.money import Money
 from app.core.tenant import db
 from app.events.base import reacts_to
-from app.payments.events import PaymentCompleted, PaymentFailed, PaymentRefunded, RefundFailed
+from app.payments.events import PaymentCompleted, PaymentFailed, PaymentRefunded, PaymentReturned, RefundFailed
 from app.payments.models import Payment, Refund
 from app.scheduling.events import (
     AppointmentApproved,
@@ -40,7 +41,8 @@ def note_taking(event: PaymentCompleted) -> None:
 
 
 @reacts_to(PaymentRefunded)
-def note_refund(event: PaymentRefunded) -> None:
+@reacts_to(PaymentReturned)
+def note_refund(event: PaymentRefunded | PaymentReturned) -> None:
     record_refund(db.session.get_one(Payment, event.payment_id), db.session.get_one(Refund, event.refund_id))
 
 
@@ -64,6 +66,12 @@ def ask_on_failed_charge(event: PaymentFailed) -> None:
 def credit_on_refund(event: PaymentRefunded) -> None:
     refund = db.session.get_one(Refund, event.refund_id)
     credit_refund(db.session.get_one(Payment, event.payment_id), refund.id, refund.reason or "Refund")
+
+
+@reacts_to(PaymentReturned)
+def owe_on_return(event: PaymentReturned) -> None:
+    refund = db.session.get_one(Refund, event.refund_id)
+    owe_again(db.session.get_one(Payment, event.payment_id), refund.reason)
 
 
 @reacts_to(AppointmentCompleted)

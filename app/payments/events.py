@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from app.events.base import Category, Event, Priority
 
 
@@ -46,34 +48,36 @@ class PaymentFailed(Event):
     code: str
 
 
-class PaymentRefunded(Event):
+class RefundEvent(Event):
+    """What all events of money that went back, or did not get there, tell."""
+
+    category: ClassVar[Category] = Category.BILLING
+    priority: ClassVar[Priority] = Priority.HIGH
+    subject: ClassVar[str] = "refund_id"
+    refund_id: str
+    payment_id: str
+    patient_id: str
+    invoice_id: str | None
+    amount_minor: int
+    currency: str
+
+
+class PaymentRefunded(RefundEvent):
     """A refund reached the payer."""
 
     type = "payment.refunded"
-    category = Category.BILLING
-    priority = Priority.HIGH
-    subject = "refund_id"
-    refund_id: str
-    payment_id: str
-    patient_id: str
-    invoice_id: str | None
-    amount_minor: int
-    currency: str
 
 
-class RefundFailed(Event):
+class PaymentReturned(RefundEvent):
+    """The bank gave a cheque back unpaid: what it paid is owed again. `refund_id` is the record of it."""
+
+    type = "payment.returned"
+
+
+class RefundFailed(RefundEvent):
     """A refund did not reach the payer. `was_settled`: it had been reported as done, and came back."""
 
     type = "payment.refund.failed"
-    category = Category.BILLING
-    priority = Priority.HIGH
-    subject = "refund_id"
-    refund_id: str
-    payment_id: str
-    patient_id: str
-    invoice_id: str | None
-    amount_minor: int
-    currency: str
     was_settled: bool
 
 

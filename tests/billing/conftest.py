@@ -9,17 +9,16 @@ from contextvars import copy_context
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from flask import g
 from werkzeug.serving import make_server
 
 from app.core.jobs import QUEUES, queue_named
-from app.core.tenant import all_tenants, db
+from app.core.tenant import db
 from app.core.transaction import unit_of_work
-from app.events.models import DeliveryStatus, EventDelivery
 from app.messaging.channels import CHANNELS
-from app.payments.models import OperationStatus, PaymentOperation, WebhookEvent, WebhookStatus
 from app.tenancy.models import ProviderAccount
 from app.tenancy.providers import save_account
+from tests.factories.history import end_open_work
 from tests.factories.payments import KEY_ID, KEY_SECRET, WEBHOOK_SECRET, make_gateway_account
 from tests.payments.gateway_accounts import STRIPE, GatewayClinic, connected
 from tests.sandbox_server import RunningSandbox, running_sandbox
@@ -49,7 +48,7 @@ def console_url(app: Any) -> Iterator[str]:
 @pytest.fixture
 def sandbox(provider_server: RunningSandbox, console_url: str, in_clinic: Any) -> RunningSandbox:
     """A sandbox that remembers nothing, and the clinic's accounts in it."""
-    _end_earlier_work()
+    end_open_work()
     provider_server.reset()
     secrets = {"keyId": KEY_ID, "keySecret": KEY_SECRET, "webhookSecret": WEBHOOK_SECRET}
     hook = f"{console_url}/api/payments/razorpay/webhook?clinicId={in_clinic.id}"
@@ -81,14 +80,6 @@ def _message_account(channel: str, provider: str, credentials: dict[str, str], b
     save_account(
         ProviderAccount(channel=channel, provider=provider), CHANNELS, credentials=credentials, base_url=base_url
     )
-
-
-def _end_earlier_work() -> None:
-    """Earlier tests' clinics have nothing left that a sweeper would find."""
-    with all_tenants(), unit_of_work():
-        db.session.execute(update(PaymentOperation).values(status=OperationStatus.FAILED, next_at=None))
-        db.session.execute(update(WebhookEvent).values(status=WebhookStatus.PARKED))
-        db.session.execute(update(EventDelivery).values(status=DeliveryStatus.DONE))
 
 
 def run_everything() -> int:
@@ -135,3 +126,25 @@ class Api:
 def api(client_as: Callable[..., Any]) -> Callable[..., Api]:
     """`api("RECEPTIONIST")("GET", "/billing/invoices")` answers status and JSON."""
     return lambda role, **links: Api(client_as(role, **links))
+
+
+class Pages:
+    """A browser of one person, each request in a context of its own."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def get(self, path: str) -> Any:
+        return copy_context().run(self._client.get, path)
+
+    def post(self, path: str, **data: Any) -> Any:
+        return copy_context().run(self._client.post, path, data=data)
+
+
+@pytest.fixture
+def pages(console_as: Callable[..., Any]) -> Callable[[str], Pages]:
+    def open_browser(role: str) -> Pages:
+        g.pop("csrf_token", None)  # of the browser before, in this test's own context
+        return Pages(copy_context().run(console_as, role))
+
+    return open_browser

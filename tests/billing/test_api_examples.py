@@ -266,6 +266,18 @@ def test_patients_credit(ask: Examples, in_clinic: Any, api: ApiAs, reachable: A
     ask(finance, "POST", f"{path}/refund", {"amount": 400, "reason": "No more visits planned"}, user_id=reachable.id)
 
 
+def test_a_cheque_that_came_back(ask: Examples, in_clinic: Any, api: ApiAs) -> None:
+    taken = collect(make_invoice("1200.00"), None, "CHEQUE", reference="Cheque 004711")
+    path = "/billing/payments/{payment_id}/cheque-returned"
+    ask(
+        api("FINANCE_BILLING"),
+        "POST",
+        path,
+        {"reason": "Funds insufficient", "charge": 118},
+        payment_id=taken.payment.id,
+    )
+
+
 def test_payment_accounts(ask: Examples, sandbox: RunningSandbox, api: ApiAs) -> None:
     admin = api("CLINIC_ADMIN")
     ask(admin, "POST", "/billing/config/test", {})

@@ -27,6 +27,7 @@ from app.tenancy.services import update_clinic
 from tests.billing.conftest import run_everything
 from tests.daytime import ZONE_NAME
 from tests.factories.billing import rupees
+from tests.factories.history import archive
 from tests.factories.payments import closed_port, make_gateway_account
 from tests.factories.people import make_patient
 from tests.factories.scheduling import local
@@ -92,6 +93,15 @@ def test_a_renewal_is_billed_ahead_and_begins_when_it_is_paid(in_clinic: Any) ->
         used = [item.used for item in all_of(SubscriptionPeriod)]
         assert used == [1, 0]
     assert [item.status for item in all_of(Invoice)] == ["PAID", "PAID"]
+
+
+def test_an_archived_clinic_bills_and_charges_nobody(in_clinic: Any) -> None:
+    subscription = make_subscription()
+    archive([in_clinic.id])
+    with clock.travel(to=reread(subscription).period_ends_at + timedelta(days=1)):
+        assert sweep_subscriptions() == 0
+    assert state(subscription) == ("ACTIVE", 1, 0)
+    assert len(all_of(Invoice)) == 1
 
 
 def test_unpaid_it_falls_due_is_reminded_of_four_times_and_cancelled(in_clinic: Any) -> None:

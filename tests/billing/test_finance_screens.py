@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from contextvars import copy_context
 from decimal import Decimal
 from io import BytesIO
 from typing import Any
 
-import pytest
-from flask import g
 from pypdf import PdfReader
 from sqlalchemy import select
 
 from app.billing.jobs.bulk import issue_in_bulk
 from app.billing.models import BulkInvoiceRun, CreditNote, Invoice, InvoiceApproval, PaymentPlan
+from app.billing.notices import tell_paid
 from app.billing.services import credit_balance, lock_invoice, make_payment_plan, request_write_off
 from app.core import clock
 from app.core.ids import new_id
@@ -28,28 +25,6 @@ from tests.factories.billing import collect, make_invoice, make_priced_doctor, r
 from tests.factories.bulk import make_held_visits
 from tests.factories.payments import make_tender
 from tests.factories.people import make_patient
-
-
-class Pages:
-    """A browser of one person, each request in a context of its own."""
-
-    def __init__(self, client: Any) -> None:
-        self._client = client
-
-    def get(self, path: str) -> Any:
-        return copy_context().run(self._client.get, path)
-
-    def post(self, path: str, **data: Any) -> Any:
-        return copy_context().run(self._client.post, path, data=data)
-
-
-@pytest.fixture
-def pages(console_as: Callable[..., Any]) -> Callable[[str], Pages]:
-    def open_browser(role: str) -> Pages:
-        g.pop("csrf_token", None)  # of the browser before, in this test's own context
-        return Pages(copy_context().run(console_as, role))
-
-    return open_browser
 
 
 def test_pieces_of_lines_are_credited_on_a_page(in_clinic: Any, pages: Any) -> None:
@@ -84,17 +59,18 @@ def test_a_patients_account_takes_uses_and_gives_back_money(in_clinic: Any, page
     one, two = make_invoice("300.00", patient=patient), make_invoice("200.00", patient=patient)
     path = f"/billing/account/{patient.id}"
     assert (one.number or "") in desk.get(path).text
-    assert desk.post(f"{path}/deposit", tender="CASH", amount="x").status_code == 422
-    assert desk.post(f"{path}/deposit", tender="CASH", amount="150").status_code == 302
+    assert desk.post(f"{path}/deposit", tender="CASH", amount="x", key=new_id()).status_code == 422
+    assert desk.post(f"{path}/deposit", tender="CASH", amount="150", key=new_id()).status_code == 302
     assert desk.post(f"{path}/apply", invoice=two.id).status_code == 302
     assert (str(reload(two).amount_due), str(reload(one).amount_due)) == ("50.00 INR", "300.00 INR")
     both = {"invoice": [one.id, two.id], f"part_{one.id}": "100", "tender": "UPI", "reference": "U1", "amount": "170"}
-    assert desk.post(f"{path}/collect", **both).status_code == 302
+    assert desk.post(f"{path}/collect", **both, key=new_id()).status_code == 302
     assert (str(reload(two).amount_due), str(reload(one).amount_due)) == ("0.00 INR", "200.00 INR")
     assert credit_balance(patient.id) == rupees("20")
-    assert desk.post(f"{path}/refund", amount="21", reason="Moves").status_code == 422
-    assert desk.post(f"{path}/refund", amount="20", reason="Moves").status_code == 302
-    assert [str(refund.amount) for refund in db.session.scalars(select(Refund))] == ["20.00 INR"]
+    assert desk.post(f"{path}/refund", amount="21", reason="Moves", key=new_id()).status_code == 422
+    wanted = {"amount": "8", "reason": "Moves", "key": new_id()}
+    assert {desk.post(f"{path}/refund", **wanted).status_code for _click in range(2)} == {302}
+    assert [str(refund.amount) for refund in db.session.scalars(select(Refund))] == ["8.00 INR"]
     assert pages("PHARMACIST").get(path).status_code == 403
 
 
@@ -212,3 +188,16 @@ def test_a_part_that_is_sent_twice_is_taken_once(in_clinic: Any, pages: Any) -> 
     assert reload(invoice).amount_due == rupees("750")
     desk.post(path, tender="UPI", amount="250", key=new_id())
     assert reload(invoice).amount_due == rupees("500")
+
+
+def test_a_receipt_leads_to_what_the_patient_was_told(in_clinic: Any, pages: Any) -> None:
+    patient = make_patient(email="p@example.org", phone="+919812345678")
+    taken, quiet = collect(make_invoice("500.00", patient=patient)), collect(make_invoice("40.00", patient=patient))
+    with unit_of_work():
+        told = tell_paid(reload(taken.invoice))
+    desk = pages("RECEPTIONIST")
+    shown = desk.get(f"/receiptview/show/{taken.receipt.id}").text
+    assert all(f"/messageview/show/{message.id}" in shown for message in told) and len(told) == 2
+    assert "WhatsApp" in shown and "Queued" in shown
+    assert "no e-mail went out" in desk.get(f"/receiptview/show/{quiet.receipt.id}").text
+    assert "Told to the patient" not in pages("ACCOUNTANT").get(f"/receiptview/show/{taken.receipt.id}").text

@@ -26,6 +26,7 @@ from app.billing.services import (
     request_write_off,
     void_invoice,
 )
+from app.billing.services.returned_cheques import return_cheque
 from app.billing.services.settlement import unallocated
 from app.core.errors import AppError
 from app.core.ids import new_id
@@ -53,16 +54,18 @@ from tests.factories.payments import make_fact, make_gateway_account, make_payme
 from tests.factories.people import make_patient
 
 KINDS = (
-    "issue", "pay", "part pay", "begin", "reserve", "capture", "part capture", "fail", "let go", "ask refund",
-    "approve refund", "reject refund", "refund sent", "refund settled", "refund failed", "dashboard refund",
-    "dispute", "win dispute", "lose dispute", "credit", "write off", "reinstate", "void", "use credit",
+    "issue", "pay", "part pay", "pay by cheque", "cheque returned", "begin", "reserve", "capture", "part capture",
+    "fail", "let go", "ask refund", "approve refund", "reject refund", "refund sent", "refund settled", "refund failed",
+    "dashboard refund", "dispute", "win dispute", "lose dispute", "credit", "write off", "reinstate", "void",
+    "use credit",
 )  # fmt: skip
 DEEDS = st.lists(st.tuples(st.sampled_from(KINDS), st.integers(1, 100)), min_size=4, max_size=14)
 LIVES = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 A_STORY = [
     ("begin", 1), ("reserve", 1), ("part capture", 60), ("capture", 1), ("ask refund", 50), ("approve refund", 1),
     ("refund sent", 1), ("dispute", 30), ("lose dispute", 30), ("refund settled", 1), ("refund failed", 1),
-    ("write off", 1), ("reinstate", 1), ("credit", 40), ("pay", 1), ("issue", 1), ("void", 1), ("use credit", 1),
+    ("write off", 1), ("reinstate", 1), ("credit", 40), ("pay", 1), ("issue", 1), ("pay by cheque", 50),
+    ("write off", 1), ("cheque returned", 1), ("void", 1), ("use credit", 1),
 ]  # fmt: skip
 
 
@@ -115,6 +118,16 @@ class Life:
         invoice = self.invoice_at(share)
         if invoice:
             collect_at_desk(invoice, "CASH", self.part(invoice.amount_due, share))
+
+    def pay_by_cheque(self, share: int) -> None:
+        invoice = self.invoice_at(share)
+        if invoice:
+            collect_at_desk(invoice, "CHEQUE", self.part(invoice.amount_due, share))
+
+    def cheque_returned(self, share: int) -> None:
+        payment = self.pick(Payment, share, lambda row: row.method == "CHEQUE")
+        if payment:
+            return_cheque(payment.id, "Funds insufficient", was_at_bank=False)
 
     def credit(self, share: int) -> None:
         invoice = self.invoice_at(share)
@@ -275,17 +288,24 @@ def _check_accounts(life: Life, invoices: list[Invoice], payments: list[Payment]
     expected = {
         AccountCode.RECEIVABLE: sum(invoice.amount_due.minor for invoice in invoices),
         AccountCode.PATIENT_CREDIT: sum(unallocated(payment).minor for payment in payments),
-        AccountCode.CASH: sum(row.captured_minor - row.refunded_minor for row in payments if row.at_desk),
+        AccountCode.CASH: _kept(payments, "CASH"),
+        AccountCode.CHEQUE_CLEARING: _kept(payments, "CHEQUE"),
         AccountCode.REFUND_CLEARING: on_the_way,
         AccountCode.CHARGEBACKS: lost,
         AccountCode.GATEWAY_CLEARING: taken - fees - lost - on_the_way - _sum(through, status="SETTLED"),
     }
     assert {code: balance(code).minor for code in expected} == expected
-    for code in (AccountCode.RECEIVABLE, AccountCode.PATIENT_CREDIT, AccountCode.CASH):
-        assert balance(code, None if code is AccountCode.CASH else life.patient_id).minor >= 0
+    for code in (AccountCode.RECEIVABLE, AccountCode.PATIENT_CREDIT):
+        assert balance(code, life.patient_id).minor >= 0
+    assert balance(AccountCode.CASH).minor >= 0 and balance(AccountCode.CHEQUE_CLEARING).minor >= 0
     billed = sum(invoice.total_minor for invoice in invoices if invoice.status not in ("VOID", "DRAFT"))
     credited = sum(note.total_minor for note in life.rows(CreditNote))
     assert balance(AccountCode.REVENUE).minor == billed - credited
+
+
+def _kept(payments: list[Payment], tender: str) -> int:
+    at_desk = (row for row in payments if row.at_desk and row.method == tender)
+    return sum(row.captured_minor - row.refunded_minor for row in at_desk)
 
 
 def _sum(refunds: list[Refund], **columns: str) -> int:
@@ -312,6 +332,7 @@ def test_one_life_reaches_every_account(app_context: Any) -> None:
             life.do(deed, share)
             check(life)
         assert {row.state for row in life.rows(Dispute)} == {"LOST"}
-        assert {row.status for row in life.rows(Refund)} == {"FAILED"}
+        assert {row.status for row in life.rows(Refund)} == {"FAILED", "SETTLED"}
+        assert [row.came_back for row in life.rows(Refund)] == [False, True]
         assert life.rows(CreditNote) and len(life.rows(Invoice)) == 2
         assert balance(AccountCode.CHARGEBACKS) and balance(AccountCode.GATEWAY_FEES)

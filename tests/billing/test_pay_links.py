@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from datetime import timedelta
@@ -16,8 +17,11 @@ from app.billing.services import lock_invoice, make_pay_link, void_invoice
 from app.core import clock
 from app.core.tenant import db, tenant_scope
 from app.core.transaction import unit_of_work
+from app.payments.gateways import GATEWAYS
 from app.payments.models import Payment
 from app.payments.services import ask_gateway
+from app.tenancy.models import ProviderAccount
+from app.tenancy.providers import save_account
 from tests.billing.conftest import Api, run_everything
 from tests.factories.billing import collect, make_invoice, reload
 from tests.factories.payments import make_gateway_account
@@ -170,3 +174,16 @@ def test_the_payer_chooses_among_the_clinics_gateways(in_clinic: Any, nobody: Ap
     assert 'name="provider"' not in nobody.raw("GET", path).text  # one is no choice
     assert nobody.raw("POST", path, data={"provider": "moneybag"}).status_code == 422
     assert nobody.raw("POST", path, data={"provider": "razorpay"}).status_code == 303
+
+
+def test_the_payer_is_offered_no_gateway_that_refuses_the_amount(in_clinic: Any, nobody: Api) -> None:
+    make_gateway_account()
+    others = {"phonepe": ("client_id", "client_secret"), "paypal": ("client_id", "client_secret", "webhook_id")}
+    for at, (provider, keys) in enumerate(others.items(), 1):  # PayPal takes no rupees
+        with unit_of_work():
+            row = ProviderAccount(channel="payment", provider=provider)
+            columns = {"label": "More", "priority": at, "enabled": True, "base_url": None}
+            save_account(row, GATEWAYS, credentials={key: f"a-{key}" for key in keys}, **columns)
+    offered = re.compile(r'name="provider" value="(\w+)"')
+    assert offered.findall(nobody.raw("GET", link_to(make_invoice("75.00"))).text) == ["razorpay", "phonepe"]
+    assert offered.findall(nobody.raw("GET", link_to(make_invoice("0.50"))).text) == []

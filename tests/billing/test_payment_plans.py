@@ -24,6 +24,7 @@ from app.payments.models import Payment
 from tests.billing.conftest import Api, run_everything
 from tests.daytime import ZONE_NAME
 from tests.factories.billing import collect, make_invoice, reload, rupees
+from tests.factories.history import archive
 from tests.factories.payments import make_gateway_account
 from tests.factories.people import make_patient
 
@@ -199,6 +200,14 @@ def test_overdue_invoices_are_reminded_of_once_per_step_and_channel(in_clinic: A
     # Steps are days 1, 3, 5, 7 and 14; what was first seen later is a person's.
     assert sent == [0, 2, 2, 2, 4, 6, 6]
     assert [channel for channel, _amount in told("invoice_overdue")[:2]] == ["whatsapp", "email"]
+
+
+def test_an_archived_clinic_reminds_nobody(in_clinic: Any) -> None:
+    make_invoice("75.00", patient=reachable())
+    archive([in_clinic.id])
+    with clock.travel(by=timedelta(days=16)):
+        remind_of_overdue_invoices()
+    assert told("invoice_overdue") == []
 
 
 def test_nobody_is_reminded_of_what_is_paid_void_planned_or_unwanted(in_clinic: Any, api: ApiAs) -> None:

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import update
 
-from app.core.tenant import all_tenants, db
+from app.core.tenant import all_tenants
 from app.core.transaction import unit_of_work
-from app.payments.models import OperationStatus, PaymentOperation, WebhookEvent, WebhookStatus
+from tests.factories.history import end_payments
 from tests.factories.payments import KEY_ID, KEY_SECRET, WEBHOOK_SECRET, make_gateway_account
 from tests.payments.gateway_accounts import ACCOUNTS, GatewayClinic, connected
 from tests.payments.paypal import connect as connect_paypal
@@ -26,9 +25,7 @@ def _nothing_else_is_due(request: pytest.FixtureRequest) -> None:
         return
     request.getfixturevalue("app_context")
     with all_tenants(), unit_of_work():
-        ended = {"status": OperationStatus.FAILED, "next_at": None}
-        db.session.execute(update(PaymentOperation).values(ended))
-        db.session.execute(update(WebhookEvent).values(status=WebhookStatus.PARKED))
+        end_payments()
 
 
 @pytest.fixture

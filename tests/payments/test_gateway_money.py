@@ -36,6 +36,7 @@ from tests.payments.gateway_accounts import GatewayClinic, paid
 from tests.payments.jobs import run_jobs
 
 Refunding = Callable[[Payment, str], Refund]
+WHY_REFUNDS_FAIL = {"stripe": "Expired or canceled card"}  # Razorpay tells no reason
 
 
 @pytest.fixture
@@ -173,6 +174,7 @@ def test_a_pending_refund_that_fails_gives_its_amount_free_again(gateway: Gatewa
     gateway.deliver()
     assert (reread(refund).status, reread(payment).status) == ("FAILED", "COMPLETED")
     assert reread(payment).refundable == rupees("800")
+    assert reread(refund).error_text == WHY_REFUNDS_FAIL.get(gateway.account.code, "")
 
 
 def test_twenty_desks_and_twenty_workers_refund_no_more_than_was_captured(

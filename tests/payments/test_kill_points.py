@@ -1,4 +1,5 @@
 """The process dies at every commit and every gateway call of a payment's life, once each; money still moves once.
+The suite dies at every call and at some of the commits, `make chaos` at all of them.
 
 A walk is a loop: workers do what is due, then the person or the gateway does the next thing. Death is an exception
 that nothing of ours catches, raised right before or right after a commit or a call, with every wake-up in Redis lost;
@@ -35,6 +36,7 @@ from tests.scripted_server import Server
 from tests.waiting import wait_until
 
 SHARES = 4
+EVERY_NTH = 7  # odd: "before" and "after" take turns
 MOST_ROUNDS = 40
 LATER = timedelta(seconds=90)  # past every lease and the first steps
 
@@ -164,38 +166,46 @@ def walk_to_the_end(walk: Walk, switch: KillSwitch) -> None:
     raise AssertionError(f"never came to an end; killed at {switch.trail[-1]}")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("share", range(SHARES))
-def test_money_moves_once_wherever_the_process_dies(
-    clinic: Any, in_clinic: Any, gateway: RunningSandbox, inbox: Server, acting: Any, monkeypatch: Any, share: int
-) -> None:
-    """Every fourth point of the walk, up to the walk that passes them all alive."""
-    number, killed = share + 1, []
-    while True:
+@pytest.fixture
+def walk_and_die(
+    in_clinic: Any, gateway: RunningSandbox, inbox: Server, acting: Any, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[int], KillSwitch]:
+    """A walk in which the process dies at the point of this number; 0 for none. It ended as it should."""
+
+    def go(number: int) -> KillSwitch:
         clinic_id, patient_id = fresh_clinic(gateway, inbox)
         switch = KillSwitch(at=number)
-        walk = Walk(clinic_id, gateway, inbox, patient_id, acting)
         with deadly(switch, monkeypatch):
-            walk_to_the_end(walk, switch)
+            walk_to_the_end(Walk(clinic_id, gateway, inbox, patient_id, acting), switch)
         with tenant_scope(clinic_id):
             check(gateway, switch)
-        if switch.armed:
-            break
+        return switch
+
+    return go
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize("share", range(SHARES))
+def test_money_moves_once_wherever_the_process_dies(walk_and_die: Callable[[int], KillSwitch], share: int) -> None:
+    """Every fourth point of the walk, up to the walk that passes them all alive."""
+    number, killed = share + 1, []
+    while not (switch := walk_and_die(number)).armed:
         killed.append(switch.trail[-1])
         number += SHARES
     assert len(killed) > 15
 
 
-def test_the_walk_passes_commits_and_calls(
-    in_clinic: Any, gateway: RunningSandbox, inbox: Server, acting: Any, monkeypatch: Any
+def test_money_moves_once_where_a_process_dies_at_a_call_or_some_commit(
+    walk_and_die: Callable[[int], KillSwitch],
 ) -> None:
-    """What the shares above are shares of."""
-    clinic_id, patient_id = fresh_clinic(gateway, inbox)
-    switch = KillSwitch(at=0)
-    with deadly(switch, monkeypatch):
-        walk_to_the_end(Walk(clinic_id, gateway, inbox, patient_id, acting), switch)
-    assert switch.trail.count("before POST") == switch.trail.count("after POST") == 2  # the order and the refund
-    assert switch.trail.count("before commit") == switch.trail.count("after commit") > 15
+    trail = walk_and_die(0).trail
+    assert trail.count("before POST") == trail.count("after POST") == 2  # the order and the refund
+    assert trail.count("before commit") == trail.count("after commit") > 15
+    calls = [number for number, name in enumerate(trail, 1) if not name.endswith("commit")]
+    dead = [walk_and_die(number) for number in sorted({*calls, *range(1, len(trail) + 1, EVERY_NTH)})]
+    killed = [switch.trail[-1] for switch in dead if not switch.armed]
+    assert killed.count("before POST") == killed.count("after POST") == 2
+    assert min(killed.count("before commit"), killed.count("after commit")) >= 3
 
 
 def fresh_clinic(gateway: RunningSandbox, inbox: Server) -> tuple[str, str]:

@@ -104,6 +104,7 @@ def test_a_refund_ends_once_whoever_tells_it_first(  # noqa: PLR0913, PLR0917
     left = reread(payment)
     settled = 30_000 if status == "SETTLED" else 0
     assert (left.refunded_minor, left.refund_pending_minor, reread(refund).status) == (settled, 0, status)
+    assert reread(refund).error_text == ("Payment error" if end == "failed" else "")
     assert balance(AccountCode.PATIENT_CREDIT, payment.patient_id) == Money(80_000 - settled, "INR")
     assert balance(AccountCode.REFUND_CLEARING) == rupees("0")
     if status == "SETTLED":

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from contextvars import copy_context
+from html import unescape
 from typing import Any
 
 import pytest
@@ -13,11 +15,19 @@ from app.core import clock
 from app.core.tenant import db
 from app.core.transaction import unit_of_work
 from app.payments.errors import PaymentUnderReview
-from app.payments.models import Payment, PaymentHold, PaymentOperation, ReconciliationException, WebhookEvent
-from app.payments.services import request_refund, start_checkout
+from app.payments.gateways.base import GatewayDispute, PaymentState
+from app.payments.models import (
+    Payment,
+    PaymentHold,
+    PaymentOperation,
+    ReconciliationException,
+    ReconciliationRun,
+    WebhookEvent,
+)
+from app.payments.services import apply_dispute_fact, apply_fact, request_refund, start_checkout
 from app.payments.services.gateway import choose_account
 from tests.factories.access import set_settings
-from tests.factories.payments import make_payment, make_tender, reread, rupees
+from tests.factories.payments import make_fact, make_gateway_account, make_payment, make_tender, reread, rupees
 from tests.payments.jobs import run_jobs
 from tests.sandbox_server import RunningSandbox
 
@@ -60,6 +70,18 @@ def test_lists_and_charts_are_shown(console_as: ClientAs, payment: Payment, scre
     assert visit(finance, f"/{screen}/list/").status_code == 200
     charts = visit(finance, f"/{screen}/chart/").status_code
     assert charts == (404 if screen == "paymentattemptview" else 200)
+
+
+def test_a_dispute_is_told_in_words(console_as: ClientAs, in_clinic: Any) -> None:
+    make_gateway_account()
+    payment = make_payment(order_id="order_1")
+    with unit_of_work():
+        apply_fact(payment.id, make_fact(payment, PaymentState.CAPTURED))
+        fact = GatewayDispute("dp_1", "pay_1", "under_review", rupees("800"), reason="product_not_received")
+        apply_dispute_fact(payment.id, fact)
+    shown = visit(opened(console_as, "FINANCE_BILLING"), "/disputeview/list/").text
+    assert "Under review</span>" in shown and "Product not received" in shown
+    assert "UNDER_REVIEW" not in shown and "product_not_received" not in shown
 
 
 def test_a_payment_is_shown_with_money_and_status_in_words(console_as: ClientAs, payment: Payment) -> None:
@@ -180,6 +202,12 @@ def test_finance_reconciles_on_demand_and_answers_for_a_difference(
     assert visit(finance, "/reconciliation/new", "POST", wanted).status_code == 422  # one is under way
     run_jobs("payment-reconciliation")
     difference = db.session.scalars(select(ReconciliationException)).one()
+    run = db.session.scalars(select(ReconciliationRun)).one()
+    link = re.search(
+        r'href="(/reconciliationexceptionview/list/[^"]+)"',
+        visit(finance, f"/reconciliationrunview/show/{run.id}").text,
+    )
+    assert link and difference.gateway_id in visit(finance, unescape(link[1])).text
     shown = visit(finance, f"/reconciliationexceptionview/show/{difference.id}").text
     assert "Not in our books" in shown and "500.00" in shown
     answer = f"/reconciliation/exceptions/{difference.id}/answer"
@@ -187,3 +215,4 @@ def test_finance_reconciles_on_demand_and_answers_for_a_difference(
     assert visit(opened(console_as, "ACCOUNTANT"), answer).status_code == 403
     visit(finance, answer, "POST", {"status": "IGNORED", "note": "Paid to the cafeteria"})
     assert (reread(difference).status, reread(difference).note) == ("IGNORED", "Paid to the cafeteria")
+    assert difference.gateway_id not in visit(finance, unescape(link[1])).text

@@ -8,10 +8,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from flask import Response
 from sqlalchemy import func, select
 
 from app.audit.models import AuditEntry
-from app.core import clock
+from app.core import clock, rate_limit
 from app.core.forged_webhooks import FIRST_OF_ADDRESS, FIRST_OF_CLINIC
 from app.core.ids import new_id
 from app.core.tenant import all_tenants, db, tenant_scope
@@ -24,6 +25,7 @@ from app.payments.models import Payment, WebhookStatus
 from app.payments.services import process_webhook, replay_webhook, start_checkout
 from app.payments.services.checkout import record_order
 from app.tenancy.models import Clinic
+from config import get_settings
 from tests.factories.payments import WEBHOOK_SECRET, make_gateway_account, make_payment, reread, rupees
 from tests.payments.jobs import run_jobs
 from tests.payments.razorpay_notices import body, entity, headers, post, stored
@@ -322,3 +324,32 @@ def test_the_sandboxes_webhooks_in_reverse_order_end_as_in_order(
     done = reread(payment)
     assert (done.status, done.gateway_payment_id, done.captured_minor) == ("COMPLETED", paid["paymentId"], 80_000)
     assert {row.status for row in stored()} == {"PROCESSED"}
+
+
+def test_a_gateway_is_not_limited_but_whoever_is_refused_all_the_time(
+    client: Any, clinic: Any, payment: Payment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A gateway that was cut off sends a day's notices in a minute, all from one address."""
+    strict = get_settings().model_copy(update={"requests_per_minute": 8})
+    monkeypatch.setattr("app.access.edge.get_settings", lambda: strict)
+    monkeypatch.setattr(rate_limit, "WINDOW_SECONDS", 10**9)  # no minute ends in between
+    raw = body("payment.captured", payment=entity("order_1"))
+    assert {post(client, clinic.id, raw, headers(raw)).status_code for _ in range(30)} == {200}
+    forged = [forge(client, clinic.id, "203.0.113.77") for _ in range(12)]
+    assert forged == [401] * 9 + [429] * 3
+    assert forge(client, clinic.id, "203.0.113.78") == 401
+
+
+def test_a_failure_of_ours_turns_no_gateway_away(
+    app: Any, client: Any, clinic: Any, payment: Payment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strict = get_settings().model_copy(update={"requests_per_minute": 3})
+    monkeypatch.setattr("app.access.edge.get_settings", lambda: strict)
+    monkeypatch.setattr(rate_limit, "WINDOW_SECONDS", 10**9)
+    for status, turned_away in ((503, False), (401, True)):
+        for _ in range(5):
+            with app.test_request_context(
+                "/api/payments/razorpay/webhook", environ_base={"REMOTE_ADDR": "203.0.113.79"}
+            ):
+                app.process_response(Response(status=status))
+        assert (forge(client, clinic.id, "203.0.113.79") == 429) is turned_away

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from app.billing.models import OWED, Instalment, Invoice, PaymentPlan
 from app.billing.services.reminders import (
@@ -16,6 +16,7 @@ from app.billing.services.reminders import (
 from app.core.jobs import job
 from app.core.tenant import all_tenants, db, tenant_scope
 from app.core.transaction import unit_of_work
+from app.tenancy.models import Clinic
 
 log = logging.getLogger(__name__)
 
@@ -23,18 +24,23 @@ log = logging.getLogger(__name__)
 @job("notification", attempts=1, timeout=600, every=600)
 def remind_of_overdue_invoices() -> int:
     """One reminder per invoice, step and channel; how many invoices were reminded of."""
-    with all_tenants():
-        clinics = list(db.session.scalars(select(Invoice.clinic_id).where(Invoice.status.in_(OWED)).distinct()))
-    return sum(_remind_clinic(clinic_id) for clinic_id in clinics)
+    owed = select(Invoice.clinic_id).where(Invoice.status.in_(OWED))
+    return sum(_remind_clinic(clinic_id) for clinic_id in _clinics(owed))
 
 
 @job("payment", attempts=1, timeout=600, every=600)
 def follow_payment_plans() -> int:
     """Ask for instalments that are due, tell of late ones, and note plans that defaulted."""
     unpaid = select(Instalment.clinic_id).join(PaymentPlan, PaymentPlan.id == Instalment.plan_id)
+    owed = unpaid.where(Instalment.paid_minor < Instalment.amount_minor)
+    return sum(_follow_clinic(clinic_id) for clinic_id in _clinics(owed))
+
+
+def _clinics(owed_to: Select[str]) -> list[str]:
+    """Each once. An archived clinic asks nobody for money: nobody there could tell what became of it."""
     with all_tenants():
-        clinics = list(db.session.scalars(unpaid.where(Instalment.paid_minor < Instalment.amount_minor).distinct()))
-    return sum(_follow_clinic(clinic_id) for clinic_id in clinics)
+        found = set(db.session.scalars(owed_to.distinct()))
+        return list(db.session.scalars(select(Clinic.id).where(Clinic.id.in_(found), Clinic.archived.is_(False))))
 
 
 def _remind_clinic(clinic_id: str) -> int:

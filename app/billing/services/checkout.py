@@ -8,6 +8,7 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 
 from app.billing.models import Invoice, InvoiceStatus, Receipt
+from app.billing.services.deeds import taken_before
 from app.billing.services.deposits import missing_to_confirm
 from app.billing.services.discounts import check_discount_stands
 from app.billing.services.invoices import lock_invoice
@@ -118,15 +119,13 @@ def collect_at_desk(
     """Take money at the desk for a visit or an invoice: all that is due, or a part. `tendered`: cash handed over.
     Whoever may have to ask again gives `payment_id`: the second time it finds what was taken by the first.
 
-    Raises NotPayable, AlreadyPaid, NoPrice, Invalid for an amount that is not above zero and at most what is due.
+    Raises NotPayable, AlreadyPaid, NoPrice, FormSentAlready, Invalid for an amount that is not above zero and at most
+    what is due.
     """
-    known = _taken_before(payment_id)
+    known = taken_before(payment_id, target.patient_id, amount)
     if known is not None:
-        return known
+        return _collected(known)
     invoice = invoice_to_collect(target)
-    known = _taken_before(payment_id)  # by somebody who held the invoice until now
-    if known is not None:
-        return known
     due = invoice.amount_due
     wanted = amount if amount is not None else due
     if wanted.currency != due.currency or not 0 < wanted.minor <= due.minor:
@@ -147,10 +146,9 @@ def collect_at_desk(
     return Collected(payment, invoice, receipt)
 
 
-def _taken_before(payment_id: str | None) -> Collected | None:
-    payment = db.session.get(Payment, payment_id) if payment_id else None
-    receipt = find_receipt(payment.id) if payment else None
-    return Collected(payment, payment.invoice, receipt) if payment and receipt else None
+def _collected(receipt: Receipt) -> Collected:
+    payment = db.session.get_one(Payment, receipt.payment_id)
+    return Collected(payment, payment.invoice, receipt)
 
 
 def invoice_to_collect(target: Appointment | Invoice) -> Invoice:

@@ -22,6 +22,7 @@ from app.core import clock
 from app.core.tenant import db
 from app.events.services import publish
 from app.payments.models import Payment, PaymentStatus
+from app.tenancy.models import Clinic
 from app.tenancy.queries import settings_in_scope
 
 UNCLEAR = (PaymentStatus.PENDING, PaymentStatus.UNKNOWN, PaymentStatus.FAILED)
@@ -29,10 +30,14 @@ ASK_AGAIN = timedelta(hours=1)
 
 
 def due_subscriptions(limit: int = 200) -> list[tuple[str, str]]:
-    """(clinic, subscription) that the clock has come to, the longest overdue first. Needs all_tenants()."""
+    """(clinic, subscription) that the clock has come to, the longest overdue first. Needs all_tenants().
+
+    An archived clinic bills and charges nobody: nobody there could give the money back.
+    """
     due = (
         select(Subscription.clinic_id, Subscription.id)
-        .where(Subscription.next_step_at <= clock.now())
+        .join(Clinic, Clinic.id == Subscription.clinic_id)
+        .where(Subscription.next_step_at <= clock.now(), Clinic.archived.is_(False))
         .order_by(Subscription.next_step_at)
         .limit(limit)
     )

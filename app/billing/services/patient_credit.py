@@ -13,6 +13,7 @@ from flask_babel import gettext as _
 from sqlalchemy import func, select
 
 from app.billing.models import OWED, Invoice, InvoiceAllocation, InvoiceStatus, PlannedAllocation, Receipt
+from app.billing.services.deeds import taken_before
 from app.billing.services.discounts import check_discount_stands
 from app.billing.services.receipts import find_receipt
 from app.billing.services.settlement import lock_invoices, take_payment, unallocated, use_payment
@@ -81,10 +82,19 @@ def free_payments(patient_id: str) -> list[FreeMoney]:
 
 
 def take_deposit(
-    patient_id: str, tender: str, amount: Money, reference: str = "", notes: str = ""
+    patient_id: str, tender: str, amount: Money, reference: str = "", notes: str = "", *, payment_id: str | None = None
 ) -> tuple[Payment, Receipt]:
-    """Money in advance, for no invoice. Raises NotFound for the patient, Invalid."""
-    payment = record_tender(tender, amount, patient_id=get_patient(patient_id).id, reference=reference, notes=notes)
+    """Money in advance, for no invoice. Whoever may have to ask again gives `payment_id`.
+
+    Raises NotFound for the patient, FormSentAlready, Invalid.
+    """
+    patient = get_patient(patient_id)
+    known = taken_before(payment_id, patient.id, amount)
+    if known is not None:
+        return known.payment, known
+    payment = record_tender(
+        tender, amount, patient_id=patient.id, reference=reference, notes=notes, payment_id=payment_id
+    )
     return payment, _receipt(payment)
 
 
@@ -124,18 +134,28 @@ def apply_credit(
 
 
 def collect_for_invoices(
-    patient_id: str, tender: str, parts: Mapping[str, Money | None], amount: Money | None = None, reference: str = ""
+    patient_id: str,
+    tender: str,
+    parts: Mapping[str, Money | None],
+    amount: Money | None = None,
+    reference: str = "",
+    *,
+    payment_id: str | None = None,
 ) -> tuple[Payment, Receipt]:
     """One desk payment over several invoices; a part without an amount is all that is due of its invoice.
 
-    `amount` (by default the sum of the parts) may be more: the rest becomes credit. Raises Invalid, NothingDue.
+    `amount` (by default the sum of the parts) may be more: the rest becomes credit. Whoever may have to ask again gives
+    `payment_id`. Raises Invalid, FormSentAlready.
     """
+    known = taken_before(payment_id, patient_id, amount)
+    if known is not None:
+        return known.payment, known
     wanted = _wanted_parts(parts, patient_id)
     total = Money.total(wanted.values(), settings_in_scope().currency)
     taken = amount if amount is not None else total
     if taken < total:
         raise Invalid(fields={"amount": _("Less than the parts add up to.")})
-    payment = record_tender(tender, taken, patient_id=patient_id, reference=reference)
+    payment = record_tender(tender, taken, patient_id=patient_id, reference=reference, payment_id=payment_id)
     _plan(payment, wanted)
     take_payment(payment)
     return payment, _receipt(payment)
@@ -153,19 +173,25 @@ def begin_payment_of_invoices(
     return payment
 
 
-def refund_credit(patient_id: str, amount: Money | None, reason: str) -> list[Refund]:
-    """Ask for a patient's credit to go back to where it came from, the newest payment first. Raises NoCredit."""
+def refund_credit(patient_id: str, amount: Money | None, reason: str, *, refund_id: str | None = None) -> list[Refund]:
+    """Ask for a patient's credit to go back to where it came from, the newest payment first. Raises NoCredit.
+
+    Whoever may have to ask again gives the first refund's `refund_id`: the second time nothing more is asked for.
+    """
     _lock_payments([item.payment.id for item in free_payments(patient_id)])
+    known = db.session.get(Refund, refund_id) if refund_id is not None else None
+    if known is not None:
+        return [known]
     sources = free_payments(patient_id)
     have = Money.total((item.free for item in sources), settings_in_scope().currency)
     left = amount if amount is not None else have
     if not 0 < left.minor <= have.minor:
         raise NoCredit(_("The patient's credit is %(have)s.", have=str(have)), have=have.to_json())
-    refunds = []
+    refunds: list[Refund] = []
     for item in reversed(sources):
         part = min(left, item.free)
         if part:
-            refunds.append(request_refund(item.payment, part, reason))
+            refunds.append(request_refund(item.payment, part, reason, refund_id=None if refunds else refund_id))
             left -= part
     return refunds
 

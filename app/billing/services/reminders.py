@@ -64,7 +64,7 @@ def remind_invoice(invoice_id: str) -> bool:
     invoice.reminded_days = step
     if not wants_peace(invoice.patient):
         _link, address = make_pay_link(invoice)
-        about = {"number": invoice.number or "", "days": str(late), "link": address}
+        about = {"invoice_id": invoice.id, "number": invoice.number or "", "days": str(late), "link": address}
         _tell(invoice.patient, "invoice_overdue", invoice.amount_due, about, f"invoice-overdue:{invoice.id}:{step}")
     db.session.flush()
     return True
@@ -134,7 +134,8 @@ def tell_instalment_due(item: Instalment, step: int) -> None:
 
 def _about_instalment(plan: PaymentPlan, item: Instalment, address: str) -> dict[str, str]:
     with written_for(plan.patient.language):
-        return {"number": plan.invoice.number or "", "when": day_text(item.due_on), "link": address}
+        about = {"number": plan.invoice.number or "", "when": day_text(item.due_on), "link": address}
+    return {**about, "invoice_id": plan.invoice_id, "instalment_id": item.id}
 
 
 def _tell(patient: Patient, template: str, amount: Money, about: dict[str, str], key: str) -> None:

@@ -9,7 +9,8 @@ from flask_babel import gettext as _
 
 from app.billing.models import Invoice, Receipt
 from app.billing.services.checkout import invoice_to_collect
-from app.billing.services.receipts import find_receipt
+from app.billing.services.deeds import taken_before
+from app.billing.services.receipts import find_receipt, parts_of
 from app.core.errors import Invalid
 from app.core.formatting import money
 from app.core.money import Money
@@ -40,21 +41,37 @@ class SplitCollected:
     change: Money
 
 
-def collect_split(target: Appointment | Invoice, parts: Sequence[Part]) -> SplitCollected:
-    """Take exactly what is due, in parts. Raises Invalid, and NotPayable, AlreadyPaid, NoPrice, NoOpenDrawer."""
+def collect_split(
+    target: Appointment | Invoice, parts: Sequence[Part], *, payment_id: str | None = None
+) -> SplitCollected:
+    """Take exactly what is due, in parts. Whoever may have to ask again gives the first part's `payment_id`.
+
+    Raises Invalid, FormSentAlready, and NotPayable, AlreadyPaid, NoPrice, NoOpenDrawer.
+    """
+    known = taken_before(payment_id, target.patient_id, _sum_of(parts))
+    if known is not None:
+        return _collected(known)
     invoice = invoice_to_collect(target)
     _check(parts, invoice.amount_due)
-    payments: list[Payment] = []
-    for part in parts:
-        first = payments[0].id if payments else None
-        payments.append(_record(invoice, part, first))
-    receipt = find_receipt(payments[0].id)
+    first = _record(invoice, parts[0], payment_id, None)
+    for part in parts[1:]:
+        _record(invoice, part, None, first.id)
+    receipt = find_receipt(first.id)
     assert receipt is not None  # the first part's own transaction issued it
-    change = Money.total((payment.change for payment in payments), invoice.currency)
-    return SplitCollected(payments, invoice, receipt, change)
+    return _collected(receipt)
 
 
-def _record(invoice: Invoice, part: Part, first_id: str | None) -> Payment:
+def _collected(receipt: Receipt) -> SplitCollected:
+    payments = parts_of(receipt)
+    change = Money.total((payment.change for payment in payments), payments[0].currency)
+    return SplitCollected(payments, payments[0].invoice, receipt, change)
+
+
+def _sum_of(parts: Sequence[Part]) -> Money | None:
+    return Money.total((part.amount for part in parts), parts[0].amount.currency) if parts else None
+
+
+def _record(invoice: Invoice, part: Part, payment_id: str | None, first_id: str | None) -> Payment:
     return record_tender(
         part.tender,
         part.amount,
@@ -64,6 +81,7 @@ def _record(invoice: Invoice, part: Part, first_id: str | None) -> Payment:
         reference=part.reference,
         tendered=part.tendered,
         split_id=first_id,
+        payment_id=payment_id,
     )
 
 

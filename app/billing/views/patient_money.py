@@ -21,8 +21,10 @@ from app.billing.services import (
     take_deposit,
 )
 from app.billing.services.patient_credit import free_payments
+from app.billing.views.cash_forms import form_key
 from app.core.errors import AppError, NotFound
 from app.core.formatting import money
+from app.core.ids import new_id
 from app.core.money import Money
 from app.core.page_form import read_money
 from app.core.principal import own_patient_id, require
@@ -58,7 +60,7 @@ class PatientMoneyView(ActionView):
             typed = request.form.get("amount", "").strip()
             amount = read_money(typed, settings_in_scope().currency, "amount") if typed else None
             tender, reference = request.form.get("tender", ""), request.form.get("reference", "")[:80]
-            payment, receipt = collect_for_invoices(patient_id, tender, parts, amount, reference)
+            payment, receipt = collect_for_invoices(patient_id, tender, parts, amount, reference, payment_id=form_key())
             flash(_("Received. Receipt %(number)s", number=receipt.number), "success")
             return url_for("PrintoutView.receipt", payment_id=payment.id)
 
@@ -86,7 +88,8 @@ class PatientMoneyView(ActionView):
         def take() -> str:
             form = DepositForm()
             amount = read_money(form.amount.data or "", settings_in_scope().currency, "amount")
-            payment, receipt = take_deposit(patient_id, form.tender.data, amount, form.reference.data or "")
+            reference = form.reference.data or ""
+            payment, receipt = take_deposit(patient_id, form.tender.data, amount, reference, payment_id=form_key())
             flash(_("Received. Receipt %(number)s", number=receipt.number), "success")
             return url_for("PrintoutView.receipt", payment_id=payment.id)
 
@@ -100,7 +103,7 @@ class PatientMoneyView(ActionView):
         def ask() -> str:
             form = CreditRefundForm()
             amount = read_money(form.amount.data or "", settings_in_scope().currency, "amount")
-            refund_credit(patient_id, amount, form.reason.data or _("Credit"))
+            refund_credit(patient_id, amount, form.reason.data or _("Credit"), refund_id=form_key())
             flash(_("The refund is asked for."), "success")
             return url_for(".account", patient_id=patient_id)
 
@@ -129,6 +132,7 @@ class PatientMoneyView(ActionView):
             deposit=DepositForm(formdata=None),
             refund=CreditRefundForm(formdata=None),
             typed=request.form,
+            key=new_id,
             problem=problem,
         )
 

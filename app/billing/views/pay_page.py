@@ -14,8 +14,7 @@ from app.core import clock
 from app.core.errors import AppError, Conflict, Invalid
 from app.core.public_links import opened_by_link
 from app.core.transaction import unit_of_work
-from app.payments.services import checkout_url
-from app.tenancy.providers import accounts_for
+from app.payments.services import checkout_url, providers_for
 from app.tenancy.queries import clinic_in_scope
 
 
@@ -52,14 +51,14 @@ class PayPageView(BaseView):
 
 
 def _shown(link: PayLink) -> dict[str, Any]:
-    """What is asked for, and the clinic's gateways to choose from: its primary first."""
-    offered = dict.fromkeys(account.provider for account in accounts_for("payment"))
+    """What is asked for, and the clinic's gateways that can take it, its primary first."""
+    amount = amount_of_link(link)
     return {
         "clinic": clinic_in_scope(),
         "invoice": link.invoice,
         "instalment": link.instalment,
-        "amount": amount_of_link(link),
-        "providers": list(offered),
+        "amount": amount,
+        "providers": providers_for(amount),
     }
 
 

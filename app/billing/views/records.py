@@ -9,12 +9,15 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import func
 
 from app.billing.models import CreditNote, Invoice, InvoiceAllocation, InvoiceLine, InvoiceStatus, PayLink, Receipt
-from app.billing.notices import send_invoice
+from app.billing.notices import send_invoice, told_of
 from app.billing.services import lock_invoice, lock_visit, open_invoice
+from app.billing.services.receipts import parts_of
 from app.core.errors import Conflict
 from app.core.navigation import describe_item
+from app.core.principal import may
 from app.core.views import Chart, ReadOnlyView, monthly, row_action
 from app.messaging.models import Channel
+from app.messaging.words import channel_name, message_title
 
 
 class InvoiceLineView(ReadOnlyView):
@@ -101,6 +104,12 @@ class ReceiptView(ReadOnlyView):
     search_columns = ["number", "patient", "issued_at"]
     show_template = "billing/receipt_show.html"
     charts = (monthly("month", _("Receipts by month"), Receipt.issued_at),)
+
+    def render_template(self, template: str, **context: Any) -> str:
+        """A record shows what the patient was told of it, to those who read messages."""
+        if "item" in context and may("message", "read"):
+            context |= {"told": told_of(parts_of(context["item"])), "titles": message_title, "channels": channel_name}
+        return str(super().render_template(template, **context))
 
 
 class PayLinkView(ReadOnlyView):

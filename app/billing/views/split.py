@@ -11,7 +11,9 @@ from app.billing.models import Invoice
 from app.billing.queries import get_invoice, get_receipt
 from app.billing.services.receipts import parts_of
 from app.billing.services.split_tender import Part, collect_split
+from app.billing.views.cash_forms import form_key
 from app.core.errors import AppError, Invalid, NotFound
+from app.core.ids import new_id
 from app.core.money import Money
 from app.core.page_form import read_money
 from app.core.transaction import unit_of_work
@@ -43,7 +45,7 @@ class SplitView(ActionView):
             return self._page(invoice)
         try:
             with unit_of_work():
-                taken = collect_split(invoice, _parts(invoice.currency))
+                taken = collect_split(invoice, _parts(invoice.currency), payment_id=form_key())
                 first = taken.payments[0].id
         except AppError as error:
             words = " ".join(str(text) for text in (error.fields or {}).values())
@@ -65,7 +67,7 @@ class SplitView(ActionView):
 
     def _page(self, invoice: Invoice, problem: str = "") -> str:
         rows = [(at, kind, _typed(at)) for at, kind in enumerate(ROWS)]
-        return self.render("billing/split.html", invoice=invoice, rows=rows, problem=problem)
+        return self.render("billing/split.html", invoice=invoice, rows=rows, problem=problem, key=new_id())
 
 
 def _typed(at: int) -> dict[str, str]:

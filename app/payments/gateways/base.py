@@ -181,7 +181,8 @@ class RefundRequest:
 
 @dataclass(frozen=True)
 class GatewayRefund:
-    """A refund as the gateway tells it now; `bank_reference` is what the patient's bank can look up.
+    """A refund as the gateway tells it now; `bank_reference` is what the patient's bank can look up, `failure` the code
+    of why it failed, where one is told.
 
     Without a `payment_id` it is a refund of whatever paid the order `order_id`.
     """
@@ -194,6 +195,7 @@ class GatewayRefund:
     bank_reference: str = ""
     created_at: datetime | None = None
     order_id: str | None = None
+    failure: str = ""
 
 
 @dataclass(frozen=True)

@@ -80,6 +80,7 @@ class Capture(Resource):
 
 class Refund(Resource):
     acquirer_reference_number: Text = ""
+    status_details: Reason = Reason()
 
     @property
     def capture_id(self) -> str:

@@ -188,6 +188,7 @@ def read_refund(refund: Refund, payment_id: str, money: ToMoney) -> GatewayRefun
         reference=refund.custom_id,
         bank_reference=refund.acquirer_reference_number,
         created_at=refund.create_time,
+        failure=refund.status_details.reason if refund.status in _FAILED else "",
     )
 
 

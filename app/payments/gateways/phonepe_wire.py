@@ -90,6 +90,8 @@ class Refund(_Document):
     state: str
     merchant_refund_id: Text = ""
     timestamp: int | None = None
+    error_code: Text = ""
+    detailed_error_code: Text = ""
 
 
 class Opened(_Document):
@@ -198,6 +200,7 @@ def read_refund(document: Any, asked_for: str = "") -> GatewayRefund:
         bank_reference=next(_bank_references(document), ""),
         created_at=moment_of(wire.timestamp),
         order_id=wire.original_merchant_order_id,
+        failure=wire.detailed_error_code or wire.error_code,
     )
 
 

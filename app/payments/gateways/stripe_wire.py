@@ -122,6 +122,7 @@ class Session(_Entity):
 class Refund(_Amount):
     payment_intent: str
     status: Text = ""
+    failure_reason: Text = ""
     destination_details: Words = Field(default_factory=dict)
 
 
@@ -253,6 +254,7 @@ def read_refund(entity: Any, money: ToMoney) -> GatewayRefund:
         reference=refund.reference,
         bank_reference=_word(destination, "reference") if isinstance(destination, dict) else "",
         created_at=unix_time(refund.created),
+        failure=refund.failure_reason,
     )
 
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 from sqlalchemy import Date, Index, Integer, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.formatting import money
+from app.core.formatting import day_mark, money
 from app.core.models import (
     AwareTime,
     TenantModel,
@@ -172,7 +172,7 @@ class ReconciliationRun(Stateful, TenantModel):
     error: Mapped[str] = mapped_column(String(300), nullable=False, default="")
 
     def __str__(self) -> str:
-        return f"{kind_name(self.provider)}, {self.first_on} – {self.last_on}"
+        return f"{kind_name(self.provider)}, {day_mark(self.first_on)} – {day_mark(self.last_on)}"
 
 
 class ReconciliationException(Stateful, TenantModel):

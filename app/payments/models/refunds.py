@@ -50,7 +50,9 @@ ORIGINAL = "ORIGINAL"  # back to the instrument that paid
 
 
 class Refund(Stateful, TenantModel):
-    """Money that goes back. `external`: started in the vendor's dashboard, we only learnt of it."""
+    """Money that goes back. `external`: we only learnt of it. It was started in the vendor's dashboard, or is a cheque
+    of the desk that the bank gave back.
+    """
 
     __tablename__ = "refund"
     __table_args__ = (
@@ -107,6 +109,11 @@ class Refund(Stateful, TenantModel):
     @property
     def amount(self) -> Money:
         return money_of(self, "amount")
+
+    @property
+    def came_back(self) -> bool:
+        """The bank gave it back: nobody was paid out."""
+        return self.external and self.payment.at_desk
 
     def __str__(self) -> str:
         return f"{money(self.amount)}, {label_of(self.status)}"

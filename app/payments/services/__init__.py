@@ -16,6 +16,7 @@ from app.payments.services.checkout import OpenCheckout, start_checkout
 from app.payments.services.differences import accept_fee, answer_difference, look_again
 from app.payments.services.disputes import apply_dispute_fact
 from app.payments.services.facts import apply_fact, apply_refund_fact, apply_release
+from app.payments.services.gateway import providers_for
 from app.payments.services.hold_decisions import decline_hold, release_hold
 from app.payments.services.links import checkout_url, read_token, return_url
 from app.payments.services.payments import (
@@ -70,6 +71,7 @@ __all__ = [
     "needs_second_person",
     "plan_nightly_runs",
     "plan_run",
+    "providers_for",
     "process_webhook",
     "read_token",
     "receive_webhook",

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from app.core.ids import is_id, new_id
 from app.core.money import Money
+from app.core.vocabulary import in_words
 from app.events.services import publish
 from app.payments.errors import FactRefused, NotKnownYet
 from app.payments.events import PaymentCompleted
@@ -81,6 +82,8 @@ def apply_refund_fact(payment_id: str, fact: GatewayRefund) -> Refund:
         finish(find_open(payment, OperationKind.REFUND, refund), fact.refund_id)  # its own call may never have answered
     refund.gateway_refund_id = fact.refund_id
     refund.bank_reference = fact.bank_reference[:80] or refund.bank_reference
+    if status is RefundStatus.FAILED and fact.failure:
+        refund.error_code, refund.error_text = fact.failure[:64], in_words(fact.failure)[:300]
     move_refund(refund, payment, status)
     return refund
 

@@ -41,6 +41,11 @@ def choose_account(
     return next((account for account in found if amount and _takes(account, amount, reserve)), found[0])
 
 
+def providers_for(amount: Money) -> list[str]:
+    """Where a payer can choose to pay an amount, the clinic's primary gateway in front."""
+    return list(dict.fromkeys(item.provider for item in accounts_for(CHANNEL) if _takes(item, amount, reserve=False)))
+
+
 def next_account(payment: Payment) -> ResolvedAccount | None:
     """The fallback after a payment's account, in the clinic's order, that can take the payment too."""
     found = accounts_for(CHANNEL)

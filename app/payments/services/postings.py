@@ -53,7 +53,7 @@ def book_refund_sent(refund: Refund) -> None:
 
 
 def book_refund_settled(refund: Refund, payment: Payment) -> None:
-    """The payer has it, from the desk or from the gateway."""
+    """The payer has it, from the desk or from the gateway, or the payer's bank never gave it."""
     taken_from = _paid_out_of(refund, payment)
     if taken_from is AccountCode.REFUND_CLEARING:
         book_refund_sent(refund)
@@ -61,7 +61,7 @@ def book_refund_settled(refund: Refund, payment: Payment) -> None:
         debit(AccountCode.PATIENT_CREDIT, refund.amount, payment.patient_id),
         credit(taken_from, refund.amount),
     ]
-    post(SETTLED, lines, source=_source(refund))
+    post(SETTLED, lines, source=_source(refund), memo=refund.bank_reference if refund.came_back else "")
 
 
 def book_lost_dispute(dispute: Dispute) -> None:

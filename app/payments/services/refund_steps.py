@@ -7,7 +7,7 @@ from typing import Any
 from app.core import clock
 from app.core.tenant import db
 from app.events.services import publish
-from app.payments.events import PaymentRefunded, RefundFailed
+from app.payments.events import PaymentRefunded, PaymentReturned, RefundFailed
 from app.payments.models import Payment, Refund, RefundStatus
 from app.payments.services.postings import book_refund_sent, book_refund_settled, undo_refund
 from app.payments.services.sums import settle
@@ -36,7 +36,7 @@ def move_refund(refund: Refund, payment: Payment, status: RefundStatus) -> None:
     _STEPS[status](refund, payment)
     settle(payment)
     if status is RefundStatus.SETTLED:
-        publish(PaymentRefunded(**_about(refund, payment)))
+        publish((PaymentReturned if refund.came_back else PaymentRefunded)(**_about(refund, payment)))
     elif status is RefundStatus.FAILED:
         publish(RefundFailed(**_about(refund, payment), was_settled=was_settled))
 

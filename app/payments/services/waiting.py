@@ -13,9 +13,14 @@ from app.payments.models import WebhookEvent, WebhookStatus
 
 def wake_inbox(clinic_id: str, webhook_id: str) -> None:
     """Have a stored webhook processed once it is durable."""
+    after_commit(lambda: wake_inbox_now(clinic_id, webhook_id))
+
+
+def wake_inbox_now(clinic_id: str, webhook_id: str) -> None:
+    """Have a webhook processed that is durable already."""
     from app.payments.jobs import read_inbox
 
-    after_commit(lambda: add_waiting(read_inbox, [Waiting(clinic_id, webhook_id)]))
+    add_waiting(read_inbox, [Waiting(clinic_id, webhook_id)])
 
 
 def wake_waiting(gateway: str, order_id: str) -> None:

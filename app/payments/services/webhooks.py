@@ -10,16 +10,17 @@ from datetime import timedelta
 from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import Insert, Select, bindparam, literal, select
+from sqlalchemy import Select, bindparam, literal, select
 from sqlalchemy.dialects.postgresql import insert
 
 from app.core import clock
 from app.core.errors import AppError, Conflict, NotFound, ProviderUnavailable, Unauthorized
 from app.core.ids import is_id, new_id
+from app.core.kept import Kept
 from app.core.money import InvalidAmount
 from app.core.providers import BadSignature, ProviderError, UnknownProvider
-from app.core.tenant import db, read_kept, require_clinic, tenant_scope
-from app.core.transaction import unit_of_work
+from app.core.tenant import db, execute_alone, require_clinic, tenant_scope, told_clinic
+from app.core.transaction import in_transaction, reading, unit_of_work
 from app.payments.errors import FactRefused, NotKnownYet
 from app.payments.gateways import gateway_with_code
 from app.payments.gateways.base import Gateway, GatewayNotice, NoticeKind
@@ -31,7 +32,7 @@ from app.payments.services.gateway import CHANNEL, CallInsideTransaction, call, 
 from app.payments.services.operations import orders_opened
 from app.payments.services.refusals import note_refusal
 from app.payments.services.sums import lock_first
-from app.payments.services.waiting import wake_inbox
+from app.payments.services.waiting import wake_inbox, wake_inbox_now
 from app.tenancy.models import Clinic
 from app.tenancy.providers import ResolvedAccount, account_with_id, known_accounts
 
@@ -72,8 +73,7 @@ def receive_webhook(
             note_refusal(gateway, address, len(raw))
             raise Unauthorized(_("The signature is not valid."), code="BAD_SIGNATURE")
         verified = _by_its_own_account(gateway, accounts, verified, raw, headers)
-        with unit_of_work():
-            return _store(gateway, *verified, raw, headers)
+        return _store(gateway, *verified, raw, headers)
 
 
 def process_webhook(webhook_id: str) -> None:
@@ -134,7 +134,7 @@ def _verified(gateway: str, raw: bytes, headers: Mapping[str, str]) -> tuple[lis
     """
     accounts: list[ResolvedAccount] = []
     for exact in (False, True):
-        with unit_of_work():
+        with reading():
             accounts = known_accounts(CHANNEL, gateway, exact=exact)
         verified = _verify(accounts, raw, headers)
         if verified is not None:
@@ -146,7 +146,7 @@ def _verified(gateway: str, raw: bytes, headers: Mapping[str, str]) -> tuple[lis
 
 def _verify(accounts: list[ResolvedAccount], raw: bytes, headers: Mapping[str, str]) -> Verified | None:
     """The account that the signature proves, and the notice. Raises ProviderUnavailable where none could check it."""
-    if db.session().in_transaction():
+    if in_transaction():
         raise CallInsideTransaction
     unclear: ProviderError | None = None
     for account in accounts:
@@ -185,11 +185,11 @@ def _check_account(webhook: WebhookEvent, payment: Payment) -> None:
 
 
 def _store(gateway: str, account_id: str, notice: GatewayNotice, raw: bytes, headers: Mapping[str, str]) -> str:
-    """The notice's row, new or as it came before. Raises NotFound for an archived clinic."""
-    kept = KEPT_HEADERS | gateway_with_code(gateway).webhook_headers
+    """The notice's row, new or as it came before. Commits. Raises NotFound for an archived clinic."""
+    kept, clinic_id = KEPT_HEADERS | gateway_with_code(gateway).webhook_headers, require_clinic()
     values = {
         "id": new_id(),
-        "clinic_id": require_clinic(),
+        "clinic_id": clinic_id,
         "gateway": gateway,
         "account_id": account_id,
         "event_id": _event_id(notice),
@@ -201,18 +201,22 @@ def _store(gateway: str, account_id: str, notice: GatewayNotice, raw: bytes, hea
         "headers": {name.lower(): value for name, value in headers.items() if name.lower() in kept},
         "now": clock.now(),
     }
-    stored = read_kept(_STORE, values).scalar()
+    stored = execute_alone(_STORE, values).scalar()
     if stored is None:
-        same = {name: values[name] for name in _ONE_EVENT}
-        known = db.session.scalar(select(WebhookEvent.id).filter_by(**same))
-        if known is None:
-            raise NotFound
-        return known
-    wake_inbox(require_clinic(), stored)
+        return _known({name: values[name] for name in _ONE_EVENT})
+    wake_inbox_now(clinic_id, stored)
     return str(stored)
 
 
-def _storing() -> Insert:
+def _known(event: dict[str, Any]) -> str:
+    with unit_of_work():
+        found = db.session.scalar(select(WebhookEvent.id).filter_by(**event))
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _storing() -> Kept:
     """One statement: a row for a clinic that is not archived, unless the event has one."""
     given = {
         name: bindparam(name, type_=getattr(WebhookEvent, name).type)
@@ -228,9 +232,11 @@ def _storing() -> Insert:
         "error": literal(""),
     }
     columns = {**given, **at_first}
-    row = select(*columns.values()).where(Clinic.id == given["clinic_id"], Clinic.archived.is_(False))
+    scope = told_clinic()
+    archived = select(Clinic.archived).where(Clinic.id == scope.c.clinic_id).scalar_subquery()
+    row = select(*columns.values()).select_from(scope).where(archived.is_(False))
     storing = insert(WebhookEvent).from_select(list(columns), row)
-    return storing.on_conflict_do_nothing(index_elements=_ONE_EVENT).returning(WebhookEvent.id)
+    return Kept(storing.on_conflict_do_nothing(index_elements=_ONE_EVENT).returning(WebhookEvent.id))
 
 
 _ONE_EVENT = ["clinic_id", "gateway", "account_id", "event_id"]

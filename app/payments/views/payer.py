@@ -9,11 +9,9 @@ from flask import redirect, render_template, request
 from flask_appbuilder import BaseView, expose
 from werkzeug.wrappers import Response
 
-from app.core import rate_limit
 from app.core.errors import Conflict, ProviderUnavailable
-from app.core.principal import acting_as
+from app.core.public_links import opened_by_link
 from app.core.security_headers import allow_source
-from app.core.tenant import tenant_scope
 from app.payments import services
 from app.payments.errors import PaymentUnderReview
 from app.payments.models import PaymentStatus
@@ -21,7 +19,6 @@ from app.payments.services import OpenCheckout, ReturnResult
 from app.payments.services.links import read_saved_token
 from app.payments.services.saved_methods import take_saved
 
-PAGES_PER_MINUTE = 60
 LOOK_AGAIN_SECONDS = 5
 UNDECIDED = frozenset({PaymentStatus.PENDING, PaymentStatus.UNKNOWN, PaymentStatus.AUTHORIZED})
 
@@ -34,8 +31,8 @@ class PayerView(BaseView):
 
     @expose("/checkout/<token>")
     def checkout(self, token: str) -> Any:
-        clinic_id, payment_id = _read(token)
-        with acting_as(None), tenant_scope(clinic_id):
+        clinic_id, payment_id = services.read_token(token)
+        with opened_by_link("pay", token, clinic_id):
             try:
                 return _hand_over(services.start_checkout(payment_id))
             except PaymentUnderReview:
@@ -47,9 +44,9 @@ class PayerView(BaseView):
 
     @expose("/return/<token>", methods=["GET", "POST"])
     def come_back(self, token: str) -> Any:
-        clinic_id, payment_id = _read(token)
+        clinic_id, payment_id = services.read_token(token)
         params = (request.form if request.method == "POST" else request.args).to_dict()
-        with acting_as(None), tenant_scope(clinic_id):
+        with opened_by_link("pay", token, clinic_id):
             result = services.handle_return(payment_id, params)
             if request.method == "POST":
                 return redirect(request.path, 303)  # so that reloading the page posts nothing again
@@ -58,19 +55,13 @@ class PayerView(BaseView):
     @expose("/saved/<token>")
     def saved(self, token: str) -> Any:
         """Back from the page where somebody left an instrument."""
-        rate_limit.hit("pay", token[:64], PAGES_PER_MINUTE)
         clinic_id, patient_id, account_id = read_saved_token(token)
-        with acting_as(None), tenant_scope(clinic_id):
+        with opened_by_link("pay", token, clinic_id):
             try:
                 count: int | None = take_saved(patient_id, account_id)
             except ProviderUnavailable:
                 count = None
             return render_template("payments/saved.html", count=count)
-
-
-def _read(token: str) -> tuple[str, str]:
-    rate_limit.hit("pay", token[:64], PAGES_PER_MINUTE)
-    return services.read_token(token)
 
 
 def _hand_over(checkout: OpenCheckout) -> Response | str:

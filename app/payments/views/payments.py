@@ -37,6 +37,7 @@ class PaymentAttemptView(ReadOnlyView):
         "attempted_at",
     ]
     search_columns = ["gateway_payment_id", "method", "failed"]
+    formatters_columns = {"method": kind_name}
     label_columns = {"gateway_payment_id": _("Gateway's number"), "failure_text": _("Reason")}
 
 
@@ -83,7 +84,7 @@ class PaymentView(CrudView):
         "notes": TextAreaField(_("Notes"), validators=[Length(max=2000)]),
     }
     search_columns = ["status", "provider", "method", "patient", "reference", "order_id", "created_at"]
-    formatters_columns = {"provider": kind_name}
+    formatters_columns = {"provider": kind_name, "method": kind_name}
     label_columns = {
         "order_id": _("Gateway's order"),
         "gateway_payment_id": _("Gateway's payment"),

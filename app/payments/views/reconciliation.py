@@ -11,11 +11,12 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import func
 
 from app.core.errors import AppError, NotFound
+from app.core.formatting import status_pill
 from app.core.tenant import db
 from app.core.transaction import unit_of_work
 from app.core.views import ActionView, Chart, ReadOnlyView, monthly, row_action
 from app.core.views.datamodel import find_own
-from app.core.vocabulary import kind_name, label_of
+from app.core.vocabulary import in_words, kind_name, label_of
 from app.payments.forms import AnswerForm, ReconcileForm
 from app.payments.models import (
     Dispute,
@@ -189,6 +190,7 @@ class DisputeView(ReadOnlyView):
     order_columns = ["created_at", "state", "respond_by"]
     show_columns = ["payment", "amount", "state", "reason", "phase", "respond_by", "closed_at", "gateway_dispute_id"]
     search_columns = ["state", "reason", "gateway_dispute_id", "respond_by", "created_at"]
+    formatters_columns = {"state": status_pill, "reason": in_words, "phase": in_words}
     label_columns = {
         "state": _("State"),
         "respond_by": _("Answer the gateway by"),

@@ -54,7 +54,7 @@ class RefundView(ReadOnlyView):
         "requested_by": _("Asked for by"),
         "decided_by": _("Decided by"),
         "destination": _("Paid back as"),
-        "external": _("Started at the gateway"),
+        "external": _("Not started here"),
         "decision_note": _("Note"),
         "gateway_refund_id": _("Gateway's number"),
         "bank_reference": _("Bank's reference"),
