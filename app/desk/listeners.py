@@ -15,4 +15,4 @@ def tell_of_endpoint(event: EndpointDisabled) -> None:
     endpoint = db.session.get(WebhookEndpoint, event.endpoint_id)
     if endpoint is not None and not endpoint.enabled:
         told = {"endpoint": endpoint.name, "why": endpoint.disabled_reason}
-        alert_members("webhook_endpoint_off", told, f"endpoint-off:{endpoint.id}:{event.off_at.isoformat()}")
+        alert_members("webhook_endpoint_off", lambda: told, f"endpoint-off:{endpoint.id}:{event.off_at.isoformat()}")

@@ -5,15 +5,16 @@ from __future__ import annotations
 from app.core.sockets import clinic_room, push
 from app.core.tenant import require_clinic
 from app.events.base import reacts_to
-from app.payments.events import PaymentRefunded, RefundDecided, RefundFailed, RefundRequested
+from app.payments.events import PaymentRefunded, PaymentReturned, RefundDecided, RefundFailed, RefundRequested
 from app.payments.queries import get_payment
 
 
 @reacts_to(RefundRequested)
 @reacts_to(RefundDecided)
 @reacts_to(PaymentRefunded)
+@reacts_to(PaymentReturned)
 @reacts_to(RefundFailed)
-def tell_screens(event: RefundRequested | RefundDecided | PaymentRefunded | RefundFailed) -> None:
+def tell_screens(event: RefundRequested | RefundDecided | PaymentRefunded | PaymentReturned | RefundFailed) -> None:
     """As `payment` on /live, to those who may read payments."""
     payment = get_payment(event.payment_id)
     news = {

@@ -98,11 +98,10 @@ def test_the_trail_is_walked_by_a_worker(clinic: Any, other_clinic: Any, acting:
 
 
 def test_a_dead_redis_is_told_and_breaks_nothing(clinic: Any, acting: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from redis import Redis
-
     from app.core import jobs
+    from app.core.redis_guard import guarded_redis
 
-    monkeypatch.setattr(jobs, "_connection", Redis(host="127.0.0.1", port=9))
+    monkeypatch.setattr(jobs, "_connection", guarded_redis("redis://127.0.0.1:9", 1))
     with current_app.test_request_context(), acting("CLINIC_ADMIN"), tenant_scope(clinic.id):
         found = {item.name: item.tone for item in (*well.installation(), *well.clinic_matters())}
     assert (found["Redis"], found["Dead jobs"], found["Database"]) == ("bad", "warn", "ok")

@@ -14,11 +14,13 @@ from app.core.errors import ProviderUnavailable
 from app.core.ids import new_id
 from app.core.money import Money
 from app.core.principal import Membership, Principal, acting_as
+from app.core.providers import Timeouts
 from app.core.tenant import db
 from app.core.transaction import unit_of_work
 from app.desk.queries.money import owed_by_patients, takings_of_days, takings_on
 from app.ledger.accounts import AccountCode
 from app.ledger.queries import balance
+from app.payments.gateways.razorpay import Razorpay
 from app.payments.models import Payment, Refund, WebhookEvent
 from app.payments.services import request_refund, start_checkout
 from app.scheduling.models import Appointment
@@ -135,7 +137,8 @@ def test_readers_see_the_figures_without_buttons(screen_of: Any, asked: Refund) 
     assert "/approve" not in page.text
 
 
-def test_check_now_asks_the_gateway(finance: Screen) -> None:
+def test_check_now_asks_the_gateway(finance: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Razorpay, "default_timeouts", Timeouts(connect=3, read=2))  # for the call that hangs
     with running_sandbox() as sandbox:
         sandbox.account(
             "razorpay",

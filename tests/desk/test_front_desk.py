@@ -390,6 +390,6 @@ def test_a_walk_in_waits_beside_the_booked(desk: Screen, doctor: Doctor) -> None
     token = make_token(doctor, doctor.locations[0])
     page = desk.page("/desk/")
     assert "1 waiting" in words(page)
-    assert f'hx-get="/desk/patients/{token.patient_id}"' in page.text
+    assert f'data-pane="/desk/patients/{token.patient_id}"' in page.text
     desk.send(f"/desk/queues/{doctor.id}/call-next")
     assert said(desk.send(f"/desk/queues/tokens/{token.id}/done")) == f"{token.number} is through."

@@ -65,8 +65,8 @@ class LivedDay:
                 free_at += takes[inside] if inside else 0
 
     def _waiting(self) -> bool:
-        with clock.travel(to=self.opened):
-            return bool(state_of(self.doctor.id, self.location.id).positions)
+        """Whether somebody who came was not called yet."""
+        return len(self.told) > len(self.errors)
 
     def _comes(self, minute: float) -> str:
         with clock.travel(to=self.opened + timedelta(minutes=minute)), unit_of_work():

@@ -15,7 +15,7 @@ from app.core import clock
 from app.core.ids import new_id
 from app.core.tenant import db, tenant_scope
 from app.queueing.jobs import tell_waits_again
-from app.queueing.models import QueueToken
+from app.queueing.models import PriorityClass, QueueToken
 from app.tenancy.models import Clinic
 from tests.factories.people import make_doctor, make_patient
 from tests.factories.queueing import make_arrival, make_token
@@ -50,13 +50,36 @@ def test_the_queue_page_shows_who_waits_and_calls_them(visitor: Callable[..., An
     desk = visitor("RECEPTIONIST")
     page = desk.get("/queue/").text
     assert ("Zubeida" in page, token.number in page, doctor.name in page) == (True, True, True)
-    answer = desk.post(f"/queue/{doctor.id}/call-next", data={"location": location.id})
-    assert answer.location.startswith("/queue/")
+    answer = desk.post(f"/queue/{doctor.id}/call-next", data={"at": location.id})
+    assert answer.location == "/queue/"
     assert token.status == "CALLED"
     assert "A-01: Called" in desk.get("/queue/").text
     desk.post(f"/queue/tokens/{token.id}/skip")
     assert token.status == "SKIPPED"
     assert "Nobody waits" in desk.post(f"/queue/{doctor.id}/call-next", follow_redirects=True).text
+
+
+def test_a_call_keeps_the_choice_of_location_and_takes_the_queue_that_was_pressed(
+    visitor: Callable[..., Any],
+) -> None:
+    here, there, doctor, desk = make_location(), make_location(), make_doctor(), visitor("RECEPTIONIST")
+    first, second = make_token(doctor, here), make_token(doctor, there)
+    page = desk.get("/queue/").text
+    assert f'name="location" value=""><input type="hidden" name="at" value="{there.id}"' in page
+    assert desk.post(f"/queue/{doctor.id}/call-next", data={"at": there.id}).location == "/queue/"
+    assert (first.status, second.status) == ("WAITING", "CALLED")
+    chosen = {"at": here.id, "location": here.id}
+    assert desk.post(f"/queue/{doctor.id}/call-next", data=chosen).location == f"/queue/?location={here.id}"
+
+
+def test_who_is_called_stands_above_who_waits_and_who_was_put_aside_below(visitor: Callable[..., Any]) -> None:
+    doctor, location, desk = make_doctor(), make_location(), visitor("RECEPTIONIST")
+    held, inside, waiting, emergency = (make_token(doctor, location) for _ in range(4))
+    for token, move in ((held, "hold"), (inside, "call")):
+        desk.post(f"/queue/tokens/{token.id}/{move}")
+    desk.post(f"/queue/tokens/{emergency.id}/class", data={"priority": int(PriorityClass.EMERGENCY)})
+    shown = re.findall(r'class="row-link"[^>]*>([^<]+)<', desk.get("/queue/").text)
+    assert shown == [token.number for token in (inside, emergency, waiting, held)]
 
 
 def test_a_move_that_is_not_possible_is_told(visitor: Callable[..., Any]) -> None:

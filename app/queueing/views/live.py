@@ -22,7 +22,7 @@ from app.core.transaction import unit_of_work
 from app.core.views import ActionView
 from app.core.vocabulary import label_of
 from app.people.models import Doctor
-from app.queueing.models import DoctorQueue, PriorityClass, QueueToken
+from app.queueing.models import IN_FRONT, DoctorQueue, PriorityClass, QueueToken, TokenStatus
 from app.queueing.queries import QueueState, get_token
 from app.queueing.queries.classes import CLASSES, class_words
 from app.queueing.queries.queues import patient_names, state_of, today, undoable_moves
@@ -71,6 +71,11 @@ class Queue:
     state: QueueState
     names: dict[str, str]
     undoable: Any  # the last move that can be taken back, or None
+
+    @property
+    def shown(self) -> list[Any]:
+        """Who is called or inside, then who waits as they will be called, then who was put aside."""
+        return sorted(self.state.rows, key=lambda row: (row.status not in IN_FRONT, row.status != TokenStatus.WAITING))
 
 
 def queues_of_today(location_id: str | None) -> list[Queue]:
@@ -134,7 +139,7 @@ class LiveQueueView(ActionView):
         """Call the doctor's next patient."""
         self.require()
         require("queue", "call")
-        return _do(lambda: call_next(doctor_id, request.form.get("location") or None), gettext("Nobody waits."))
+        return _do(lambda: call_next(doctor_id, request.form.get("at") or None), gettext("Nobody waits."))
 
     @expose("/tokens/<id:token_id>/<move>", methods=["POST"])
     def move(self, token_id: str, move: str) -> Response:

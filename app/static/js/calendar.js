@@ -8,6 +8,7 @@ import { element } from "./dom.js";
 import { getJson } from "./http.js";
 import { live } from "./live.js";
 import { later } from "./pieces.js";
+import { onceReleased } from "./pointer.js";
 import { toast } from "./toast.js";
 
 const MINUTE = 60_000;
@@ -16,9 +17,10 @@ const { zone, moves: mayMove, books: mayBook, source, script } = scroll.dataset;
 const dayOf = new Intl.DateTimeFormat("en-CA", { timeZone: zone, year: "numeric", month: "2-digit", day: "2-digit" });
 const timeOf = new Intl.DateTimeFormat("en-GB", { timeZone: zone, hour: "2-digit", minute: "2-digit" });
 let data = placed(JSON.parse(document.getElementById("calendar-data").textContent));
-let hands = 0; // how many reasons there are not to redraw: a visit in somebody's hand, a question
+let hands = 0; // how many reasons there are not to redraw: something is pressed, a visit in somebody's hand, a question
 let missed = false;
 let asked = 0;
+let drawn = ""; // the data that the grid shows; nothing, once a visit stands where a hand put it
 
 const again = later(reload, 250);
 const moves = new Moves({ zone, changed: reload });
@@ -39,6 +41,9 @@ showNow();
 followOthers();
 setInterval(() => grid.showNow(timeOf.format(new Date())), MINUTE);
 document.querySelector("[data-book]")?.addEventListener("click", () => dialogs.openBooking(data.columns[0]));
+scroll.addEventListener("pointerdown", whilePressed, { capture: true });
+dialogs.dialog.addEventListener("dialog:open", () => keys.leave());
+dialogs.dialog.addEventListener("close", () => keys.comeBack());
 startFilters(document.querySelector("[data-calendar-filters]"));
 
 // A choice asks for its page at once; a date that is being typed is complete when one leaves the field or presses Enter.
@@ -78,20 +83,19 @@ async function reloadAll() {
 }
 
 async function ask(part) {
-  if (hands) {
-    missed = true;
-    return null;
-  }
-  missed = false;
+  missed = hands > 0;
+  if (missed) return null;
   const address = new URL(source, location.href);
   address.search = location.search;
   address.searchParams.set("part", part);
   const mine = ++asked;
   const now = await getJson(address.href).catch(() => null);
+  if (hands) missed = true;
   return hands || mine !== asked ? null : now; // an answer that was overtaken is old
 }
 
 function take(now) {
+  if (timeless(now) === drawn) return;
   const known = new Map(data.visits.map((visit) => [visit.id, JSON.stringify(visit)]));
   grid.fresh = new Set(now.visits.filter((visit) => known.get(visit.id) !== JSON.stringify(visit)).map((visit) => visit.id));
   data = now;
@@ -110,6 +114,12 @@ function placeOf({ doctorId, on }) {
 function draw() {
   keys.beforeDrawing(data.visits);
   grid.show(data);
+  drawn = timeless(data);
+}
+
+// The line of the present moves by itself.
+function timeless(shown) {
+  return JSON.stringify({ ...shown, now: "" });
 }
 
 function hold(on) {
@@ -117,11 +127,19 @@ function hold(on) {
   if (!hands && missed) again();
 }
 
+// A visit that is drawn anew between the press and the first movement would be moved and stay as well.
+function whilePressed({ button }) {
+  if (button) return; // a context menu keeps its release to itself
+  hold(true);
+  onceReleased(() => hold(false));
+}
+
 async function onDrop(visit, slot) {
   const column = data.columns[visit.column];
   const before = { at: visit.at, locationId: visit.locationId, doctorId: column.doctorId, words: `${column.spoken}, ${visit.from}` };
   const stays = slot && slot.at === visit.at && slot.doctorId === column.doctorId;
   hold(true);
+  drawn = "";
   let moved = false;
   try {
     if (!slot) toast(say("closed"), "bad");

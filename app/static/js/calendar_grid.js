@@ -138,7 +138,8 @@ export class Grid {
     const time = element("span", { class: "visit-time" }, visit.from);
     const name = element("span", { class: "visit-name" }, visit.patient);
     const rest = element("span", { class: "visually-hidden" }, `, ${this.spoken(visit)}`);
-    return [element("span", { class: "visit-line" }, mark, time, " ", name, rest)];
+    const extra = visit.overbooked ? element("span", { class: "visit-extra", "aria-hidden": "true" }, "+1") : null;
+    return [element("span", { class: "visit-line" }, mark, time, " ", extra, name, rest)];
   }
 
   // What the eye gets from place and colour.

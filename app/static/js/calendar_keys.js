@@ -7,7 +7,9 @@ export class Keys {
     this.find = find;
     this.current = null; // the visit in the tab order
     this.focused = null; // the visit that gets the focus when it is drawn
+    this.left = null; // the visit that had it when a dialog opened
     scroll.addEventListener("keydown", (event) => this.onKey(event, move));
+    document.addEventListener("keydown", (event) => event.target === document.body && this.onKey(event, move));
     scroll.addEventListener("focusin", (event) => {
       const id = event.target.closest("[data-visit]")?.dataset.visit;
       if (id) this.choose(id);
@@ -16,8 +18,7 @@ export class Keys {
 
   // Drawing makes the visits anew: whoever was chosen stays it, and has the focus again if it was there.
   beforeDrawing(visits) {
-    const onVisit = this.scroll.contains(document.activeElement) && document.activeElement.dataset.visit;
-    this.focused = onVisit || null;
+    this.focused = this.onVisit();
     if (!visits.some((visit) => visit.id === this.current)) this.current = inOrder(visits)[0]?.id ?? null;
   }
 
@@ -26,6 +27,19 @@ export class Keys {
     if (id !== this.focused) return;
     this.focused = null;
     element.focus({ preventScroll: true });
+  }
+
+  onVisit() {
+    return (this.scroll.contains(document.activeElement) && document.activeElement.dataset.visit) || null;
+  }
+
+  // A dialog gives the focus back to what had it, but that may have been drawn anew meanwhile.
+  leave() {
+    this.left = this.onVisit();
+  }
+
+  comeBack() {
+    if (this.left && document.activeElement === document.body) this.element(this.left)?.focus({ preventScroll: true });
   }
 
   choose(id) {
