@@ -27,7 +27,7 @@ run: setup ## start everything and print the address and the demo log-ins (Ctrl-
 	@exec $(VENV) -m app.embedded run --stop-with-parent
 
 test: ## run all tests (ARGS="tests/billing -k refund" for some of them)
-	@$(BOOTSTRAP) test -n 3 --dist loadfile $(ARGS)
+	@$(BOOTSTRAP) test -n 4 --dist loadfile $(ARGS)
 
 check: setup-dev ## lint, format, types and import layers
 	$(VENV) -m ruff check .
@@ -42,7 +42,7 @@ fmt: setup-dev ## format the code and sort the imports
 bench: setup-dev ## measure speed against plain Flask on a large data set
 	@exec $(VENV) -m bench $(ARGS)
 
-chaos: setup-dev ## kill processes in the middle of the main job and check that nothing is lost
+chaos: setup-dev ## the long tests: kill processes at every point of the main job and check that nothing is lost
 	@exec $(VENV) -m pytest -m chaos $(ARGS)
 
 migration: setup-dev ## write a migration from the models: make migration m="add claims"

@@ -16,8 +16,9 @@ from app.people.models import Doctor
 from app.scheduling.models import Appointment
 from app.scheduling.queries import lock_appointment
 from app.scheduling.services import cancel_appointment, confirm_appointment
-from tests.browser.language import speak
+from tests.browser.looks import IN_LANGUAGE
 from tests.factories.billing import make_priced_doctor
+from tests.factories.cash_desk import doing, make_person
 from tests.factories.people import make_doctor, make_patient
 from tests.factories.scheduling import local, make_appointment, make_location, make_rule, tomorrow
 
@@ -62,14 +63,15 @@ def time_of(page: Page, visit: Appointment) -> Any:
     return on_screen(page, visit).locator(".visit-time")
 
 
-def drag(page: Page, visit: Appointment, to_column: int, to: str) -> None:
-    """Take the visit by hand to a time of a column and let it go."""
+def drag(page: Page, visit: Appointment, to_column: int, to: str, pressed: Callable[[], object] = bool) -> None:
+    """Take the visit by hand to a time of a column and let it go; `pressed` is called before the first movement."""
     row = page.locator(f'.fc-timegrid-slot-lane[data-time="{to}:00"]').bounding_box()
     column = page.locator(".fc-timegrid-col[data-date]").nth(to_column).bounding_box()
     here = on_screen(page, visit).bounding_box()
     assert row and column and here
     page.mouse.move(here["x"] + 20, here["y"] + 4)
     page.mouse.down()
+    pressed()
     page.mouse.move(column["x"] + 40, row["y"] + 20, steps=6)
     page.mouse.move(column["x"] + 30, row["y"] + 6, steps=3)
     page.mouse.up()
@@ -153,6 +155,56 @@ def test_what_others_do_appears_in_a_second_window(log_in: LogIn, surgery: Surge
     expect(on_screen(two, other)).to_have_count(0)
 
 
+def test_what_others_do_waits_while_a_visit_is_in_the_hand(log_in: LogIn, surgery: Surgery) -> None:
+    one, two = (open_calendar(log_in("RECEPTIONIST")) for _window in range(2))
+
+    def book_elsewhere() -> None:
+        other = make_appointment(surgery.rao, starts_at=local(tomorrow(), 11))
+        expect(on_screen(two, other)).to_be_visible()
+        one.wait_for_timeout(1000)  # the first window has been told as well, and could have drawn it
+
+    drag(one, surgery.visit, 1, "10:30", pressed=book_elsewhere)
+    expect(one.locator("#confirm")).to_be_visible()
+    expect(one.locator(".fc [data-visit]")).to_have_count(1)
+    one.keyboard.press("Escape")
+    expect(one.locator(".fc [data-visit]")).to_have_count(2)
+    expect(time_of(one, surgery.visit)).to_have_text("09:30")
+
+
+def test_a_page_that_missed_nothing_draws_nothing_anew(log_in: LogIn, surgery: Surgery) -> None:
+    page = open_calendar(log_in("RECEPTIONIST"))
+    on_screen(page, surgery.visit).evaluate("element => (element.untouched = true)")
+    with page.expect_response("**/calendar/data?*"):
+        page.evaluate("document.dispatchEvent(new CustomEvent('live:connected'))")
+    page.wait_for_timeout(500)  # in which the answer would have been drawn
+    assert on_screen(page, surgery.visit).evaluate("element => element.untouched")
+
+
+def test_a_visit_that_was_moved_and_back_before_the_page_asked_is_drawn_where_it_is(
+    log_in: LogIn, surgery: Surgery
+) -> None:
+    page = open_calendar(log_in("RECEPTIONIST"))
+    page.route("**/calendar/data?*", lambda route: route.fulfill(status=503))  # what says that it was moved is lost
+    drag(page, surgery.visit, 1, "10:30")
+    with page.expect_response("**/calendar/data?*"):
+        page.locator("#confirm").get_by_role("button", name="Move").click()
+    columns = page.locator(".fc-timegrid-col[data-date]")
+    expect(columns.nth(1).locator("[data-visit]")).to_have_count(1)
+    page.unroute("**/calendar/data?*")
+    page.keyboard.press("z")
+    expect(page.locator("[data-undo-text]")).to_contain_text("Kavya Nair is back")
+    expect(columns.nth(0).locator("[data-visit]")).to_have_count(1)
+    expect(columns.nth(1).locator("[data-visit]")).to_have_count(0)
+
+
+def test_a_context_menu_does_not_stop_what_others_do(log_in: LogIn, surgery: Surgery) -> None:
+    page = open_calendar(log_in("RECEPTIONIST"))
+    on_screen(page, surgery.visit).hover()
+    page.mouse.down(button="right")  # the menu takes the release
+    other = make_appointment(surgery.rao, starts_at=local(tomorrow(), 11))
+    expect(on_screen(page, other)).to_be_visible()
+
+
 def test_live_changes_leave_the_chosen_visit_and_the_page_in_place(log_in: LogIn, surgery: Surgery) -> None:
     page = open_calendar(log_in("RECEPTIONIST"))
     on_screen(page, surgery.visit).focus()
@@ -161,12 +213,19 @@ def test_live_changes_leave_the_chosen_visit_and_the_page_in_place(log_in: LogIn
     expect(on_screen(page, other)).to_be_visible()
     expect(on_screen(page, surgery.visit)).to_be_focused()
     expect(page.locator(".fc-col-header-cell small")).to_have_text(["1 visit", "1 visit"])
+    page.keyboard.press("m")
+    expect(page.locator("#calendar-dialog")).to_be_visible()
+    third = make_appointment(surgery.sen, starts_at=local(tomorrow(), 10))
+    expect(on_screen(page, third)).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#calendar-dialog")).to_be_hidden()
+    expect(on_screen(page, surgery.visit)).to_be_focused()
 
 
 def test_a_visit_is_moved_with_the_keyboard_alone(log_in: LogIn, surgery: Surgery) -> None:
     later = make_appointment(surgery.sen, starts_at=local(tomorrow(), 11))
     page = open_calendar(log_in("RECEPTIONIST"))
-    page.locator("[data-calendar]").focus()
+    expect(on_screen(page, surgery.visit)).to_be_visible()
     page.keyboard.press("ArrowDown")
     expect(on_screen(page, surgery.visit)).to_be_focused()
     page.keyboard.press("ArrowRight")
@@ -289,6 +348,15 @@ def test_a_date_is_asked_for_when_it_is_complete(log_in: LogIn, surgery: Surgery
     assert len(asked) == 1
 
 
+def test_a_visit_that_was_overbooked_says_so(log_in: LogIn, surgery: Surgery) -> None:
+    with doing(make_person("CLINIC_ADMIN")):
+        extra = make_appointment(surgery.rao, starts_at=local(tomorrow(), 9, 30), overbook_reason="Fever")
+    page = open_calendar(log_in("RECEPTIONIST"))
+    expect(on_screen(page, extra).locator(".visit-extra")).to_have_text("+1")
+    expect(on_screen(page, extra)).to_contain_text("overbooked")
+    expect(on_screen(page, surgery.visit).locator(".visit-extra")).to_have_count(0)
+
+
 @pytest.mark.parametrize("language", ["en", "hi"])
 @pytest.mark.parametrize("view", ["day", "week"])
 def test_the_calendar_is_accessible_and_fits(
@@ -297,13 +365,12 @@ def test_the_calendar_is_accessible_and_fits(
     with unit_of_work():
         confirm_appointment(lock_appointment(surgery.visit.id))
     make_appointment(surgery.rao, starts_at=local(tomorrow(), 10))
-    page = log_in("RECEPTIONIST")
-    speak(page, language)
-    open_calendar(page, f"&view={view}")
-    assert barriers(page) == []
+    page = open_calendar(log_in("RECEPTIONIST", language=language), f"&view={view}")
+    assert page.get_attribute("html", "lang") == language
+    assert barriers(page, IN_LANGUAGE[language]) == []
     for open_dialog in (lambda: on_screen(page, surgery.visit).click(), lambda: page.keyboard.press("b")):
         open_dialog()
         expect(page.locator("#calendar-dialog")).to_be_visible()
-        assert barriers(page) == []
+        assert barriers(page, IN_LANGUAGE[language]) == []
         page.keyboard.press("Escape")
         expect(page.locator("#calendar-dialog")).to_be_hidden()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy import select
 
@@ -17,20 +16,18 @@ from app.billing.services.day_close import close_day, day_to_close
 from app.billing.services.safe import count_safe
 from app.core.ids import new_id
 from app.core.tenant import db
-from app.core.transaction import unit_of_work
 from app.payments.models import Payment
 from app.payments.services import record_tender
+from tests.browser.looks import LIGHT_DESK_DARK_TABLET
 from tests.factories.access import PASSWORD, make_member
 from tests.factories.billing import collect, make_invoice, make_priced_visit, reload, rupees
 from tests.factories.cash_desk import counted, doing, end_drawer, make_drawer, make_person
 from tests.factories.people import make_patient
 
-LOOKS = [(False, 1280), (True, 820)]
+LogIn = Callable[..., Page]
 
 
-def enter(open_browser: Callable[..., Page], user: User, **options: Any) -> Page:
-    """A page of a person who is there already."""
-    page = open_browser(**options)
+def log_in_by_hand(page: Page, user: User) -> Page:
     page.goto("/login/?next=/console/styleguide")
     page.fill("#username", user.username)
     page.fill("#password", PASSWORD)
@@ -45,9 +42,9 @@ def count(page: Page, **pieces: int) -> None:
         page.locator(f"#count-{worth[1:]}").fill(str(number))
 
 
-def test_a_drawer_from_its_float_to_its_approved_count(in_clinic: Any, open_browser: Callable[..., Page]) -> None:
+def test_a_drawer_from_its_float_to_its_approved_count(in_clinic: Any, open_browser: LogIn, log_in: LogIn) -> None:
     asha = make_member(in_clinic.id, "RECEPTIONIST")
-    page = enter(open_browser, asha)
+    page = log_in_by_hand(open_browser(), asha)
     page.keyboard.press("g")
     page.keyboard.press("w")
     page.wait_for_url("**/drawer/")
@@ -75,7 +72,7 @@ def test_a_drawer_from_its_float_to_its_approved_count(in_clinic: Any, open_brow
     page.get_by_label("Reason for a difference").fill("Wrong change")
     page.keyboard.press("Control+Enter")
     expect(page.get_by_text("A second person must approve the difference.")).to_be_visible()
-    finance = enter(open_browser, make_member(in_clinic.id, "FINANCE_BILLING"))
+    finance = log_in("FINANCE_BILLING")
     finance.goto("/drawer-approvals/")
     finance.get_by_role("button", name=f"Approve {asha.name}").click()
     finance.get_by_role("dialog").get_by_role("button", name="Approve").click()
@@ -84,11 +81,11 @@ def test_a_drawer_from_its_float_to_its_approved_count(in_clinic: Any, open_brow
     assert db.session.scalars(select(CashDrawer.status)).all() == ["CLOSED"]
 
 
-def test_a_handover_counted_by_both(in_clinic: Any, open_browser: Callable[..., Page]) -> None:
+def test_a_handover_counted_by_both(in_clinic: Any, enter: LogIn) -> None:
     asha = make_member(in_clinic.id, "RECEPTIONIST")
     ravi = make_member(in_clinic.id, "RECEPTIONIST")
     make_drawer(make_person(user=asha), "1000")
-    giver = enter(open_browser, asha)
+    giver = enter(asha)
     giver.goto("/drawer/")
     giver.keyboard.press("h")
     giver.wait_for_url("**/hand-over")
@@ -96,7 +93,7 @@ def test_a_handover_counted_by_both(in_clinic: Any, open_browser: Callable[..., 
     giver.get_by_label("To", exact=True).select_option(label=f"{ravi.name} · Receptionist")
     giver.keyboard.press("Control+Enter")
     expect(giver.get_by_role("heading", name=f"Offered to {ravi.name}")).to_be_visible()
-    receiver = enter(open_browser, ravi)
+    receiver = enter(ravi)
     receiver.goto("/drawer/")
     receiver.get_by_role("link", name="Count and take over").click()
     count(receiver, n50000=1)
@@ -158,13 +155,13 @@ def test_a_visit_is_split_on_the_front_desk_itself(
     assert sorted(db.session.scalars(select(Payment.amount_minor))) == [30000, 50000]
 
 
-def test_a_day_is_closed_when_nothing_stands_in_the_way(in_clinic: Any, open_browser: Callable[..., Page]) -> None:
+def test_a_day_is_closed_when_nothing_stands_in_the_way(in_clinic: Any, enter: LogIn) -> None:
     finance = make_member(in_clinic.id, "FINANCE_BILLING")
     person = make_person("FINANCE_BILLING", finance)
     make_drawer(person, "1000")
     with doing(person):
         record_tender("CASH", rupees("800"), patient_id=make_patient().id)
-    page = enter(open_browser, finance)
+    page = enter(finance)
     page.goto("/day-close/")
     expect(page.get_by_text("Drawers are not closed, or differ")).to_be_visible()
     expect(page.get_by_role("button", name="Close the day")).to_be_disabled()
@@ -177,18 +174,13 @@ def test_a_day_is_closed_when_nothing_stands_in_the_way(in_clinic: Any, open_bro
     expect(page.get_by_text("₹ 800.00").first).to_be_visible()
 
 
-@pytest.mark.parametrize(("dark", "width"), LOOKS, ids=["light", "dark tablet"])
-def test_the_cash_desks_pages_are_for_everybody(
-    in_clinic: Any, open_browser: Callable[..., Page], violations: Callable[[Page], list[str]], dark: bool, width: int
-) -> None:
+def test_the_cash_desks_pages_are_for_everybody(in_clinic: Any, enter: LogIn, barriers_at: Any) -> None:
     finance, asha = make_member(in_clinic.id, "FINANCE_BILLING"), make_member(in_clinic.id, "FINANCE_BILLING")
     person, other = make_person("FINANCE_BILLING", finance), make_person("FINANCE_BILLING", asha)
     make_drawer(person, "1000")
-    page = enter(open_browser, finance, dark=dark, width=width)
+    page = enter(finance)
     invoice, paths = make_invoice("1000.00"), ["/day-close/", "/cashdrawerview/list/", "/moneymovementview/list/"]
-    with unit_of_work():
-        page.goto("/drawer/")
-    assert violations(page) == []
+    assert barriers_at(page, ["/drawer/"], LIGHT_DESK_DARK_TABLET) == []
     end_drawer(person, "500", "I do not know")
     with doing(other):
         count_safe(rupees("0"), "Nobody knows", key=new_id())
@@ -199,37 +191,25 @@ def test_the_cash_desks_pages_are_for_everybody(
         offer = offer_handover(lock_own_drawer(theirs.id), finance.id, counted("700"))
     paths += ["/drawer/", f"/drawer/{mine.id}/close", f"/drawer/{mine.id}/hand-over", f"/drawer/handover/{offer.id}"]
     paths += ["/safe/", "/bank/", "/drawer-approvals/", f"/billing/split/{invoice.id}", "/daycloserecordview/chart/"]
-    for path in paths:
-        page.goto(path)
-        assert violations(page) == [], path
+    assert barriers_at(page, paths, LIGHT_DESK_DARK_TABLET) == []
 
 
-@pytest.mark.parametrize(("dark", "width"), LOOKS, ids=["light", "dark tablet"])
-def test_a_closed_days_page_is_for_everybody(
-    in_clinic: Any, log_in: Callable[..., Page], violations: Callable[[Page], list[str]], dark: bool, width: int
-) -> None:
+def test_a_closed_days_page_is_for_everybody(in_clinic: Any, log_in: LogIn, barriers_at: Any) -> None:
     person = make_person("FINANCE_BILLING")
     make_drawer(person, "1000")
     end_drawer(person)
     with doing(person):
         done = close_day(day_to_close())
-    page = log_in("ACCOUNTANT", dark=dark, width=width)
-    page.goto(f"/day-close/{done.id}")
-    assert violations(page) == []
+    assert barriers_at(log_in("ACCOUNTANT"), [f"/day-close/{done.id}"], LIGHT_DESK_DARK_TABLET) == []
 
 
-@pytest.mark.parametrize(("dark", "width"), LOOKS, ids=["light", "dark tablet"])
-def test_the_books_are_for_everybody(
-    in_clinic: Any, log_in: Callable[..., Page], violations: Callable[[Page], list[str]], dark: bool, width: int
-) -> None:
+def test_the_books_are_for_everybody(in_clinic: Any, log_in: LogIn, barriers: Any, barriers_at: Any) -> None:
     patient = make_patient()
     collect(make_invoice("1000.00", patient=patient), "400.00")
-    page = log_in("ACCOUNTANT", dark=dark, width=width)
-    page.goto("/trial-balance/")
-    assert violations(page) == []
+    page = log_in("ACCOUNTANT")
+    assert barriers_at(page, ["/trial-balance/"], LIGHT_DESK_DARK_TABLET) == []
     page.get_by_role("link", name="Revenue").click()
     expect(page.get_by_text("Brought forward")).to_be_visible()
-    assert violations(page) == []
-    page.goto(f"/statements/patient/{patient.id}")
+    assert barriers(page, LIGHT_DESK_DARK_TABLET) == []
+    assert barriers_at(page, [f"/statements/patient/{patient.id}"], LIGHT_DESK_DARK_TABLET) == []
     expect(page.get_by_text("₹ 600.00").first).to_be_visible()
-    assert violations(page) == []

@@ -17,7 +17,7 @@ from app.people.models import Doctor
 from app.queueing.models import QueueToken
 from app.queueing.services import arrive
 from app.scheduling.models import Appointment
-from tests.browser.language import speak
+from tests.browser.looks import IN_LANGUAGE, rest
 from tests.daytime import ZONE_NAME
 from tests.desk.conftest import times_today
 from tests.factories.billing import make_priced_doctor
@@ -158,7 +158,7 @@ def test_an_answer_on_its_way_does_not_take_a_form_away(
     make_priced_doctor("900.00", first_name="Vikram", last_name="Sen")
     page = open_day(log_in("DOCTOR", {"doctor_id": doctor.id}))
     press(page, "n", "Kavya Nair")
-    page.wait_for_load_state("networkidle")
+    rest(page)
     held: list[Route] = []
     page.route("**/now", lambda route: held.append(route))
     with page.expect_request("**/now"), unit_of_work():
@@ -190,11 +190,10 @@ def test_the_doctors_page_is_accessible_and_fits(
     log_in: LogIn, barriers: Any, doctor: Doctor, visits: list[Appointment], language: str
 ) -> None:
     make_priced_doctor("900.00", first_name="Vikram", last_name="Sen")
-    page = log_in("DOCTOR", {"doctor_id": doctor.id})
-    speak(page, language)
-    open_day(page)
+    page = open_day(log_in("DOCTOR", {"doctor_id": doctor.id}, language=language))
+    assert page.get_attribute("html", "lang") == language
     press(page, "n", "Kavya Nair")
-    assert barriers(page) == []
+    assert barriers(page, IN_LANGUAGE[language]) == []
     page.keyboard.press("x")
     expect(page.locator("#act-transfer")).to_be_visible()
-    assert barriers(page) == []
+    assert barriers(page, IN_LANGUAGE[language]) == []

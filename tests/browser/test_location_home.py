@@ -13,7 +13,7 @@ from app.queueing.services import arrive
 from app.scheduling.models import Appointment
 from app.scheduling.queries import lock_appointment
 from app.scheduling.services import confirm_appointment
-from tests.browser.language import speak
+from tests.browser.looks import IN_LANGUAGE
 from tests.desk.conftest import times_today
 from tests.factories.billing import collect, make_priced_doctor
 from tests.factories.scheduling import make_appointment, make_location, make_room
@@ -60,7 +60,6 @@ def test_the_page_follows_the_house(log_in: LogIn, visits: list[Appointment]) ->
 def test_the_page_is_accessible_and_fits(
     log_in: LogIn, barriers: Any, visits: list[Appointment], language: str
 ) -> None:
-    page = log_in("LOCATION_HEAD", {"location_id": visits[0].location_id})
-    speak(page, language)
-    open_home(page)
-    assert barriers(page) == []
+    page = open_home(log_in("LOCATION_HEAD", {"location_id": visits[0].location_id}, language=language))
+    assert page.get_attribute("html", "lang") == language
+    assert barriers(page, IN_LANGUAGE[language]) == []

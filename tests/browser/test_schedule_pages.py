@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import product
 from typing import Any
 
 import pytest
@@ -17,7 +16,7 @@ from app.scheduling.models import Appointment, LeaveAction
 from app.scheduling.services.check_in_codes import check_in_code
 from app.scheduling.services.leave_plans import Decision, plan_leave
 from app.scheduling.services.offers import offer_slot
-from tests.browser.language import speak
+from tests.browser.looks import IN_LANGUAGE
 from tests.factories.access import set_settings
 from tests.factories.billing import collect, make_priced_doctor
 from tests.factories.people import make_patient
@@ -51,23 +50,13 @@ def in_leave(visits: list[Appointment]) -> str:
     return f"/leave/{leave.id}"
 
 
-def walk(page: Page, barriers: Any, paths: list[str]) -> None:
-    wrong = []
-    for path in paths:
-        answer = page.goto(path)
-        assert answer is not None and answer.status == 200, path
-        wrong += [(path, *found) for found in barriers(page)]
-    assert wrong == []
-
-
 @pytest.mark.parametrize("language", ["en", "hi"])
 def test_the_schedules_own_pages_are_for_everybody(
-    log_in: LogIn, barriers: Any, visits: list[Appointment], language: str
+    log_in: LogIn, barriers_at: Any, visits: list[Appointment], language: str
 ) -> None:
     doctor = visits[0].doctor
     waiting = make_waiting_list_entry(doctor, patient_id=make_patient().id, note="Mornings")
-    page = log_in("CLINIC_ADMIN")
-    speak(page, language)
+    page = log_in("CLINIC_ADMIN", language=language)
     paths = [
         "/visit-requests/",
         "/waitinglistentryview/list/",
@@ -80,7 +69,8 @@ def test_the_schedules_own_pages_are_for_everybody(
         f"/appointmentseriesview/show/{make_series(doctor, first_at=local(tomorrow(), 15)).id}",
         f"/calendar-feeds/{doctor.id}",
     ]
-    walk(page, barriers, [*paths, in_leave(visits)])
+    assert barriers_at(page, [*paths, in_leave(visits)], IN_LANGUAGE[language]) == []
+    assert page.get_attribute("html", "lang") == language
 
 
 @pytest.mark.parametrize("language", ["en", "hi"])
@@ -96,11 +86,14 @@ def test_pages_that_open_by_a_link_are_for_everybody(
     link = db.session.scalars(wanted).one()["link"]
     _board, token = make_waiting_board(visits[1].location)
     paths = [link[link.index("/offer/") :], f"/check-in/{check_in_code(visits[1])}", f"/waiting-room/{token}"]
-    for width, dark in product((1280, 820), (False, True)):
-        page = open_browser(locale=f"{language}-IN", width=width, dark=dark)
+    page = open_browser(locale=f"{language}-IN")
+    for (width, height), light, rules in IN_LANGUAGE[language]:
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(color_scheme=light)
         for path in paths:
             page.goto(path)
-            assert violations(page) == [], (path, width, dark)
+            assert violations(page, rules) == [], (path, width, light)
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (path, width)
         expect(page.locator("html")).to_have_attribute("data-live", "live")
         expect(page.locator(".board-next")).to_contain_text("A-01")
+    assert page.get_attribute("html", "lang") == language

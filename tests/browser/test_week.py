@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from app.scheduling.queries.week import monday_of
+from tests.browser.looks import LIGHT_DESK_DARK_TABLET, rest
 from tests.factories.people import make_doctor
 from tests.factories.scheduling import (
     local,
@@ -47,16 +48,13 @@ def blocks(page: Any) -> list[str]:
     return [str(text) for text in found]
 
 
-@pytest.mark.parametrize(("dark", "width"), [(False, 1280), (True, 820)])
-def test_the_page_and_its_dialog_are_accessible(
-    log_in: Callable[..., Any], violations: Callable[[Any], list[str]], dark: bool, width: int
-) -> None:
-    page = log_in("CLINIC_ADMIN", dark=dark, width=width)
+def test_the_page_and_its_dialog_are_accessible(log_in: Callable[..., Any], barriers: Any) -> None:
+    page = log_in("CLINIC_ADMIN")
     open_week(page, *busy_week())
-    assert violations(page) == []
+    assert barriers(page, LIGHT_DESK_DARK_TABLET) == []
     page.keyboard.press("n")
     page.wait_for_selector("#week-dialog[open]")
-    assert violations(page) == []
+    assert barriers(page, LIGHT_DESK_DARK_TABLET) == []
 
 
 def test_a_week_is_kept_by_keyboard(log_in: Callable[..., Any]) -> None:
@@ -71,7 +69,7 @@ def test_a_week_is_kept_by_keyboard(log_in: Callable[..., Any]) -> None:
     page.fill("#week-closes", "17:30")
     page.keyboard.press("Control+Enter")
     page.wait_for_selector("text=16:00–17:30")
-    page.focus("[data-week-block]")
+    rest(page).focus("[data-week-block]")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowDown")
     assert "15:00–18:00" in page.evaluate("document.activeElement.textContent")
@@ -81,7 +79,7 @@ def test_a_week_is_kept_by_keyboard(log_in: Callable[..., Any]) -> None:
     page.fill("#week-closes", "19:00")
     page.keyboard.press("Control+Enter")
     page.wait_for_selector("text=15:00–19:00")
-    page.focus("[data-week-block]")
+    rest(page).focus("[data-week-block]")
     page.keyboard.press("Delete")
     page.wait_for_selector("#confirm[open]")
     page.focus("#confirm [data-confirm-ok]")

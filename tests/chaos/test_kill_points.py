@@ -15,7 +15,7 @@ from tests.chaos.verdict import Verdict, judge, judge_clinic
 from tests.chaos.walk import Walk
 
 SEED = 20261121
-OTHERS = 4
+OTHERS = 2
 EVERY_NTH_LOSES_REDIS = 3
 
 

@@ -101,6 +101,24 @@ def test_what_is_compressed_already_is_left_as_it_is(app: Any, visitor: Any) -> 
     assert "Content-Encoding" not in visitor.get(font, headers={"Accept-Encoding": "gzip"}).headers
 
 
+def test_a_new_cookie_makes_no_browser_ask_for_a_file_again(app: Any, clinic: Any) -> None:
+    """A file that varied with the cookie, or brought one, would be fetched anew after every log-in."""
+    with app.test_request_context():
+        addresses = [
+            assets.asset_url("js/console.js"),
+            assets.npm_url("htmx.org", "dist/htmx.min.js"),
+            assets.npm_url("@fontsource-variable/noto-sans", "files/noto-sans-latin-wght-normal.woff2"),
+        ]
+    somebody = app.test_client()
+    with somebody.session_transaction() as session:
+        session.permanent = True
+        session["locale"] = "hi"
+    assert "Cookie" in somebody.get("/login/", headers={"Accept": "text/html"}).headers["Vary"]
+    for address in addresses:
+        headers = somebody.get(address).headers
+        assert "Cookie" not in headers.get("Vary", "") and "Set-Cookie" not in headers
+
+
 def test_a_package_that_is_not_listed_has_no_address(app: Any) -> None:
     with app.test_request_context(), pytest.raises(KeyError):
         assets.npm_url("axe-core", "axe.min.js")

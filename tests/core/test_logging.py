@@ -34,11 +34,11 @@ CLINIC = "0199a2b4-7c1e-7f00-8a11-2b3c4d5e6f70"
 def restored():
     """Other tests keep their own logging."""
     root = logging.getLogger()
-    before = root.handlers, root.level
+    before, configured = (root.handlers, root.level), structlog.get_config()
     yield
     clear()
     root.handlers, root.level = before
-    structlog.reset_defaults()
+    structlog.configure(**configured)
 
 
 class Lines(list[bytes]):

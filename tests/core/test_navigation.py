@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from flask import request
+from flask_babel import force_locale as in_language
 
 from app.core import navigation
+from app.core.i18n import current_language
 
 MENU = [
     {
@@ -80,6 +83,27 @@ def test_an_item_has_its_key_and_its_count(app: Any, menu: list[Any], monkeypatc
     navigation.describe_item("Front desk", shortcut="g d", badge=lambda: 12, tone="warn")
     item = groups_at(app, "/")[1].items[0]
     assert (item.shortcut, item.badge, item.tone) == ("g d", 12, "warn")
+
+
+def test_the_menu_is_put_together_once_for_all_who_see_and_read_the_same(
+    app: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+
+    def read() -> list[Any]:
+        seen.append(f"{current_language()} {request.script_root} {sorted(visible)}")
+        return list(MENU)
+
+    monkeypatch.setattr(app.appbuilder.menu, "get_data", read)
+    monkeypatch.setattr(app.appbuilder.sm, "get_user_menu_access", lambda: visible)
+    visible = {"Desk"}
+    for _again in range(2):
+        for language, root in (("en", ""), ("hi", ""), ("en", "/console")):
+            with app.test_request_context("/desk/", base_url=f"http://localhost{root}"), in_language(language):
+                assert [item.active for item in navigation.navigation()[1].items] == [True, False]
+    visible = {"Desk", "Patients"}
+    groups_at(app, "/desk/")
+    assert seen == ["en  ['Desk']", "hi  ['Desk']", "en /console ['Desk']", "en  ['Desk', 'Patients']"]
 
 
 def test_only_pages_that_exist_are_linked(app: Any) -> None:

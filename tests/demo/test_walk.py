@@ -1,4 +1,4 @@
-"""`flask demo walk` for each gateway, against the processes of `make run`; and what it says where one is away."""
+"""What `flask demo walk` says where it cannot go; it goes in tests/walk/test_demo_walk.py."""
 
 from __future__ import annotations
 
@@ -8,63 +8,10 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from app.demo.walk import GATEWAYS
 from config import get_settings
-from tests.conftest import TEMPLATE, migrate_template
-from tests.embedded_servers import clone_database, drop_database
 from tests.factories.payments import closed_port
 from tests.sandbox_server import running_sandbox
 from tests.security.conftest import production_environment
-from tests.walk.installation import Installation, open_installation, running
-
-STEPS = (
-    "log in as patient, receptionist and finance",
-    "books a video visit",
-    "an order over",
-    "is COMPLETED, told by webhook",
-    "is PAID, the visit CONFIRMED",
-    "on the patient's telephone (WhatsApp) and in the mail",
-    "asks at the desk to refund",
-    "approves",
-    "the refund is SETTLED, the payment PARTIALLY_REFUNDED",
-    "credit note",
-    "nothing is owed on either side",
-    "the trial balance balances",
-    "pays out to the bank",
-    "without an exception",
-    "All as it should be",
-)
-
-
-@pytest.fixture(scope="module")
-def installation(
-    servers: tuple[str, str], worker_id: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Installation]:
-    name = f"clinic_demo_walk_{worker_id}"
-    url = clone_database(servers[0], TEMPLATE, name, migrate_template)
-    directory = tmp_path_factory.mktemp("demo-walk")
-    with open_installation(url, directory) as opened:
-        connected = opened.zygote.call("tests.demo.clinics:found_clinics")
-        assert connected == ["Sunrise Clinic", "Lakeside Clinic"]
-        with running(opened, directory) as console:
-            yield console
-    drop_database(servers[0], name)
-
-
-@pytest.mark.parametrize("gateway", GATEWAYS)
-def test_the_walk_through_a_gateway_ends_well(installation: Installation, gateway: str) -> None:
-    code, output = installation.zygote.call("tests.demo.clinics:walk", gateway)
-    assert code == 0, output
-    assert [step for step in STEPS if step not in output] == []
-    assert ("PayPal takes no rupees" in output and "USD" in output) == (gateway == "paypal")
-    assert ("tells its payouts as a whole only" in output) == (gateway == "phonepe")
-
-
-def test_a_second_walk_on_the_same_day_fits_as_well(installation: Installation) -> None:
-    """PayPal lists a day, which grows while one looks at it."""
-    code, output = installation.zygote.call("tests.demo.clinics:walk", "paypal")
-    assert code == 0, output
-    assert "is there from an earlier walk" in output
 
 
 @pytest.fixture

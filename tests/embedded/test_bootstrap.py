@@ -140,3 +140,35 @@ def test_pins_are_exact_and_name_no_registry(project_root: Path) -> None:
         assert lines
         assert [line for line in lines if "==" not in line or "://" in line] == []
     assert '"resolved"' not in (project_root / "package-lock.json").read_text()
+
+
+def program(path: Path, text: str = "") -> Path:
+    path.write_text(f"#!/bin/sh\n{text}")
+    path.chmod(0o755)
+    return path
+
+
+def test_the_shell_is_preferred_to_the_whole_browser(area: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CHROMIUM", raising=False)
+    monkeypatch.setenv("PATH", str(area))
+    assert bootstrap.find_chromium() is None
+    whole = program(area / "chromium")
+    assert bootstrap.find_chromium() == str(whole)
+    shell = program(area / "chromium-headless-shell")
+    assert bootstrap.find_chromium() == str(shell)
+    monkeypatch.setenv("CHROMIUM", "/opt/chrome")
+    assert bootstrap.find_chromium() == "/opt/chrome"
+
+
+@pytest.mark.parametrize(("has_shell", "installed"), [(1, ["shell"]), (0, ["shell", "chromium"])])
+def test_the_whole_browser_is_installed_where_there_is_no_shell(
+    has_shell: int, installed: list[str], area: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bootstrap, "VENV", area)
+    monkeypatch.setenv("PATH", f"{area}:{os.environ['PATH']}")
+    refuse = "" if has_shell else 'case "$*" in *shell*) exit 100;; esac\n'
+    program(area / "apt-get", f'echo "$*" >> {area}/calls\n{refuse}')
+    bootstrap.apt_install([])
+    calls = (area / "calls").read_text().splitlines()
+    assert calls[0] == "-q update"
+    assert [line.split()[-1].removeprefix("chromium-headless-") for line in calls[1:]] == installed

@@ -12,16 +12,18 @@ from app.core.transaction import unit_of_work
 from app.people.models import Doctor, Patient
 from app.scheduling.models import Appointment
 from tests.factories.catalog import make_price, make_service, make_tax
+from tests.factories.commits import one_commit
 from tests.factories.people import make_patient
 from tests.factories.scheduling import make_appointment, make_open_doctor
 
 
 def make_priced_doctor(amount: str = "800.00", *, percent: str | None = None, **overrides: Any) -> Doctor:
     """A doctor whose visits cost `amount`, with GST of `percent` on top."""
-    doctor = make_open_doctor(**{"types": ["IN_PERSON", "VIDEO_CALL"], **overrides})
-    tax = make_tax(percent=Decimal(percent)) if percent else None
-    service = make_service(name="Consultation", tax_rate_id=tax.id if tax else None)
-    make_price(service, amount, doctor_id=doctor.id)
+    with one_commit():
+        doctor = make_open_doctor(**{"types": ["IN_PERSON", "VIDEO_CALL"], **overrides})
+        tax = make_tax(percent=Decimal(percent)) if percent else None
+        service = make_service(name="Consultation", tax_rate_id=tax.id if tax else None)
+        make_price(service, amount, doctor_id=doctor.id)
     return doctor
 
 
@@ -38,9 +40,9 @@ def make_invoice(
     **columns: Any,
 ) -> Invoice:
     """An open invoice with a line per amount in rupees; `opened=False` leaves the draft."""
-    patient_id = (patient or make_patient()).id
     wanted = lines or [NewLine(f"Item {at}", rupees(amount)) for at, amount in enumerate(amounts or ("500.00",), 1)]
-    with unit_of_work():
+    with one_commit():
+        patient_id = (patient or make_patient()).id
         invoice = draft_invoice(patient_id, wanted, **columns)
         if opened:
             open_invoice(invoice)

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _earlier_files_are_history(request: pytest.FixtureRequest) -> None:
+    """What goes through all clinics and all open work does not walk through those of every file before this one."""
+    factories = sys.modules.get("tests.factories.access")
+    if factories is None or not factories.made_clinics:
+        return
+    with request.getfixturevalue("app").app_context():
+        from tests.factories.history import archive, end_open_work
+
+        archive(factories.made_clinics)
+        end_open_work()
+    factories.made_clinics.clear()
 
 
 @pytest.fixture
@@ -41,12 +56,12 @@ def in_clinic(clinic: Any) -> Iterator[Any]:
 @pytest.fixture
 def client_as(app: Any, clinic: Any) -> Callable[..., Any]:
     """`client_as("RECEPTIONIST")`: a test client with that role's bearer token, by default in the first clinic."""
-    from tests.factories.access import bearer, make_member
+    from tests.factories.access import authorization, make_visitor
 
     def make(role: str, *, clinic_id: str | None = None, **links: Any) -> Any:
-        user = make_member(clinic_id or clinic.id, role, **links)
+        user, session_id = make_visitor(clinic_id or clinic.id, role, **links)
         client = app.test_client()
-        client.environ_base["HTTP_AUTHORIZATION"] = bearer(user, clinic_id or clinic.id)["Authorization"]
+        client.environ_base["HTTP_AUTHORIZATION"] = authorization(user, session_id)["Authorization"]
         client.user = user
         return client
 
@@ -59,14 +74,14 @@ def console_as(app: Any, clinic: Any) -> Callable[..., Any]:
     import re
 
     from app.access.edge import SESSION_COOKIE_KEY
-    from tests.factories.access import make_member, make_session
+    from tests.factories.access import make_visitor
 
     def make(role: str, *, clinic_id: str | None = None, **links: Any) -> Any:
-        user = make_member(clinic_id or clinic.id, role, **links)
+        user, session_id = make_visitor(clinic_id or clinic.id, role, **links)
         client = app.test_client()
         client.environ_base["HTTP_ACCEPT"] = "text/html"
         with client.session_transaction() as session:
-            session[SESSION_COOKIE_KEY] = make_session(user, clinic_id or clinic.id)
+            session[SESSION_COOKIE_KEY] = session_id
         token = re.search(r'name="csrf_token" value="([^"]+)"', client.get("/doctorview/list/").text)
         assert token
         client.environ_base["HTTP_X_CSRFTOKEN"] = token[1]

@@ -8,13 +8,13 @@ from typing import Any
 from app.core.ids import new_id
 from app.core.money import Money
 from app.core.tenant import db
-from app.core.transaction import unit_of_work
 from app.payments.gateways import GATEWAYS
 from app.payments.gateways.base import GatewayPayment, GatewayRefund, PaymentState, RefundState
 from app.payments.models import Payment
 from app.payments.services import create_payment, record_tender
 from app.tenancy.models import ProviderAccount
 from app.tenancy.providers import save_account
+from tests.factories.commits import one_commit
 from tests.factories.people import make_patient
 
 KEY_ID = "rzp_test_Console1"
@@ -30,7 +30,7 @@ def rupees(amount: str) -> Money:
 def make_gateway_account(base_url: str | None = None, **overrides: Any) -> str:
     """A Razorpay account of the clinic; its id."""
     credentials = {**CREDENTIALS, **overrides.pop("credentials", {})}
-    with unit_of_work():
+    with one_commit():
         row = ProviderAccount(channel="payment", provider="razorpay")
         columns = {"label": "Main", "priority": 0, "enabled": True, **overrides}
         return save_account(row, GATEWAYS, credentials=credentials, base_url=base_url, **columns).id
@@ -38,16 +38,16 @@ def make_gateway_account(base_url: str | None = None, **overrides: Any) -> str:
 
 def make_payment(amount: Money | None = None, *, order_id: str | None = None, **overrides: Any) -> Payment:
     """A payment that waits at the gateway; with `order_id` its order is open."""
-    values = {"patient_id": overrides.pop("patient_id", None) or make_patient().id, **overrides}
-    with unit_of_work():
+    with one_commit():
+        values = {"patient_id": overrides.pop("patient_id", None) or make_patient().id, **overrides}
         payment = create_payment(rupees("800") if amount is None else amount, **values)
         payment.order_id = order_id
     return payment
 
 
 def make_tender(kind: str = "CASH", amount: Money | None = None, **overrides: Any) -> Payment:
-    values = {"patient_id": overrides.pop("patient_id", None) or make_patient().id, **overrides}
-    with unit_of_work():
+    with one_commit():
+        values = {"patient_id": overrides.pop("patient_id", None) or make_patient().id, **overrides}
         return record_tender(kind, rupees("800") if amount is None else amount, **values)
 
 

@@ -6,9 +6,9 @@ from itertools import count
 from typing import Any
 
 from app.core.tenant import db
-from app.core.transaction import unit_of_work
 from app.people.models import Doctor, Patient, Speciality
 from app.people.services import add_doctor, register_patient
+from tests.factories.commits import one_commit
 
 _numbers = count(1)
 FIRST_NAMES = ("Asha", "Ravi", "Meera", "Arjun", "Kavya", "Imran", "Nisha", "Joseph")
@@ -16,7 +16,7 @@ LAST_NAMES = ("Nair", "Sharma", "Iyer", "Khan", "Fernandes", "Patel", "Das", "Re
 
 
 def make_speciality(**overrides: Any) -> Speciality:
-    with unit_of_work():
+    with one_commit():
         speciality = Speciality(**{"name": f"Speciality {next(_numbers)}", **overrides})
         db.session.add(speciality)
     return speciality
@@ -33,22 +33,25 @@ def make_doctor(
         "types": ["IN_PERSON", "VIDEO_CALL"],
         **overrides,
     }
-    with unit_of_work():
+    with one_commit():
         return add_doctor(
             Doctor(**values), speciality_ids=[item.id for item in specialities], location_ids=location_ids
         )
 
 
 def make_patient(**overrides: Any) -> Patient:
-    """A patient with a telephone number of their own (+91 98450 00001 and on)."""
+    """A grown-up who is not old, with a telephone number of their own (+91 98450 00001 and on).
+
+    Age has a say in a queue: whoever comes first must not depend on how many patients earlier tests made.
+    """
     number = next(_numbers)
     values = {
         "first_name": FIRST_NAMES[number % 8],
         "last_name": LAST_NAMES[number // 8 % 8],
         "phone": f"+919845{number:06d}",
         "gender": "female" if number % 2 else "male",
-        "date_of_birth": f"{1950 + number % 60}-03-{number % 28 + 1:02d}",
+        "date_of_birth": f"{1970 + number % 30}-03-{number % 28 + 1:02d}",
         **overrides,
     }
-    with unit_of_work():
+    with one_commit():
         return register_patient(**values)

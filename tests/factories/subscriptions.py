@@ -22,6 +22,7 @@ from app.payments.models import PaymentMethod
 from app.people.models import Patient
 from app.scheduling.models import Appointment
 from tests.factories.billing import rupees
+from tests.factories.commits import one_commit
 from tests.factories.people import make_patient
 from tests.factories.scheduling import local, make_appointment, tomorrow
 
@@ -31,15 +32,15 @@ _numbers, _slots = count(1), count(1)
 def make_plan(price: str = "1000.00", **overrides: Any) -> Plan:
     """A monthly plan of five visits of any kind, without a trial."""
     values = {"name": f"Plan {next(_numbers)}", "period": "MONTH", "quota": 5, **overrides}
-    with unit_of_work():
+    with one_commit():
         return create_plan(price=rupees(price), **values)
 
 
 def make_subscription(plan: Plan | None = None, *, paid: bool = True, **overrides: Any) -> Subscription:
     """A subscription whose first period is paid at the desk, unless `paid=False`."""
-    plan = plan or make_plan()
-    patient_id = overrides.pop("patient_id", None) or make_patient().id
-    with unit_of_work():
+    with one_commit():
+        plan = plan or make_plan()
+        patient_id = overrides.pop("patient_id", None) or make_patient().id
         subscription = subscribe(patient_id, plan, **overrides)
     if paid:
         pay_pending(subscription)

@@ -87,6 +87,13 @@ def test_first_names_come_before_last_names_each_in_alphabetical_order(people: d
     assert found(people, "a") == ["asha_rao", "asha", "digits", "jose"]
 
 
+def test_who_is_called_as_it_was_typed_comes_first(in_clinic: Any) -> None:
+    for first_name, last_name in (("Anna Maria", "Zed"), ("Anna", "Zed"), ("Zoe", "Anna")):
+        make_patient(first_name=first_name, last_name=last_name)
+    rows, _cursor = patient_page("anna z", 10, None)
+    assert [row.first_name for row in rows] == ["Anna", "Zoe", "Anna Maria"]
+
+
 def test_record_numbers_are_found_from_their_beginning_or_by_their_digits(people: dict[str, Patient]) -> None:
     asha = people["asha"]
     assert asha.mrn == "000001"
@@ -127,7 +134,7 @@ def test_another_clinics_patients_are_not_found(people: dict[str, Patient], othe
     assert sorted(found(people, "asha nair")) == ["asha"]
 
 
-@pytest.mark.parametrize("typed", ["", "a", "a s", "n", "98450"])
+@pytest.mark.parametrize("typed", ["", "a", "a s", "asha nair", "n", "98450"])
 @pytest.mark.parametrize("limit", [1, 2, 3])
 def test_pages_show_everybody_once_in_one_order(in_clinic: Any, typed: str, limit: int) -> None:
     for number in range(4):

@@ -38,7 +38,7 @@ def test_retries_end_and_can_be_resent(merchant: TestMerchant, sandbox: RunningS
 
 
 def test_no_answer_in_time_counts_as_refused(clinic: Server) -> None:
-    with running_sandbox(webhook_timeout=0.2) as sandbox:
+    with running_sandbox(webhook_timeout=1) as sandbox:
         clinic.will(silence, answer(200))
         sandbox.pay(TestMerchant(sandbox, webhook_url=clinic.url).order()["id"], "failure")
         wait_until(lambda: sandbox.webhooks()[0]["status"] == "delivered")

@@ -231,6 +231,21 @@ def test_roles(visitor: Callable[..., Any]) -> None:
     assert visitor("CLINIC_ADMIN").get("/leavevisitview/list/").status_code == 200
 
 
+def test_who_may_only_look_is_not_asked_for_a_time(doctor: Doctor, visitor: Callable[..., Any]) -> None:
+    desk = visitor("RECEPTIONIST")
+    assert "Nothing here yet" in desk.get("/leave/").text
+    with unit_of_work():
+        leave, _run = plan_leave(doctor.id, NINE, NOON, [], reason="Conference")
+    page = desk.get("/leave/").text
+    assert f"/leave/{leave.id}" in page
+    assert "Look for visits" not in page
+    assert "Look for visits" in visitor("DOCTOR", doctor_id=doctor.id).get("/leave/").text
+    assert desk.post("/leave/", data={"doctor": doctor.id, "starts_at": NINE, "ends_at": NOON}).status_code in (
+        403,
+        422,
+    )
+
+
 def test_the_api_previews_plans_and_tells(doctor: Doctor, caller: Callable[..., Any]) -> None:
     (visit,) = booked(doctor, 9)
     me = caller("DOCTOR", doctor_id=doctor.id)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,17 +12,24 @@ from tests.conftest import TEMPLATE, migrate_template
 from tests.embedded_servers import clone_database, drop_database
 from tests.walk.installation import Installation, open_installation, running
 
+_opened = ExitStack()
+
 
 @pytest.fixture(scope="session")
-def installation(
-    servers: tuple[str, str], worker_id: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Installation]:
+def installation(servers: tuple[str, str], worker_id: str, tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    """Runs until the last test of this directory: its scheduler and workers take time of whatever comes later."""
     name = f"clinic_walk_{worker_id}"
     url = clone_database(servers[0], TEMPLATE, name, migrate_template)
+    _opened.callback(drop_database, servers[0], name)
     directory = tmp_path_factory.mktemp("walk")
-    with open_installation(url, directory) as opened, running(opened, directory) as console:
-        yield console
-    drop_database(servers[0], name)
+    opened = _opened.enter_context(open_installation(url, directory))
+    return _opened.enter_context(running(opened, directory))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    if nextitem is None or not nextitem.path.is_relative_to(Path(__file__).parent):
+        _opened.close()
 
 
 @pytest.fixture(scope="module")

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from contextlib import suppress
 from typing import IO, Any
 
 import pytest
 from redis import Redis
-from rq import Worker
+from rq import Queue, Worker
 from rq.cron import CronScheduler
+from rq.exceptions import StopRequested
 from rq.worker import WorkerStatus
 
 from tests.core.redis_process import RedisProcess
+from tests.forked import Forked
 from tests.waiting import wait_until
+from worker import HeavyWorker, LightWorker
 
 WORKER, CRON = ("work", "event"), ("cron",)
 SECONDS = 60
@@ -32,34 +33,38 @@ def redis() -> Iterator[RedisProcess]:
     process.close()
 
 
-@pytest.fixture
-def start(settings: Any, project_root: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    running: list[subprocess.Popen[str]] = []
+class Started(Forked):
+    """A worker or scheduler, and what it says."""
 
-    def begin(arguments: tuple[str, ...], redis_url: str) -> subprocess.Popen[str]:
-        running.append(
-            subprocess.Popen(
-                [sys.executable, "worker.py", *arguments],
-                cwd=project_root,
-                env={**os.environ, "REDIS_URL": redis_url, "PYTHONUNBUFFERED": "1"},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-            )
-        )
+    def __init__(self, command: tuple[str, ...], environment: dict[str, str]) -> None:
+        reading, writing = os.pipe()
+        super().__init__(command, environment, writing)
+        os.close(writing)
+        self.stdout = os.fdopen(reading)
+
+    def communicate(self, timeout: float) -> str:
+        """What it says until its end, which must come in time."""
+        self.wait(timeout)
+        return self.stdout.read()
+
+
+@pytest.fixture
+def start(settings: Any) -> Iterator[Callable[..., Started]]:
+    running: list[Started] = []
+
+    def begin(arguments: tuple[str, ...], redis_url: str) -> Started:
+        running.append(Started(("worker.py", *arguments), {**os.environ, "REDIS_URL": redis_url}))
         return running[-1]
 
     yield begin
     for process in running:
         process.kill()
         process.wait()
-        if process.stdout:
-            process.stdout.close()
+        process.stdout.close()
 
 
-def said(output: IO[str] | None, words: str) -> str:
+def said(output: IO[str], words: str) -> str:
     """All lines up to the one with these words; all there are where none has them."""
-    assert output is not None
     lines = []
     for line in output:
         lines.append(line)
@@ -85,7 +90,7 @@ def test_it_waits_for_redis_in_words(redis: RedisProcess, start: Any, arguments:
     before += said(process.stdout, "answers; work begins")
     wait_until(lambda: at_work(arguments, redis.url), seconds=SECONDS)
     process.send_signal(signal.SIGTERM)
-    rest, _ = process.communicate(timeout=SECONDS)
+    rest = process.communicate(timeout=SECONDS)
     assert process.returncode == 0
     assert "Traceback" not in before + rest
     assert (before + rest).count("does not answer") == 1
@@ -96,7 +101,7 @@ def test_it_can_be_stopped_while_it_waits(redis: RedisProcess, start: Any, stop:
     process = start(WORKER, redis.url)
     before = said(process.stdout, "does not answer")
     process.send_signal(stop)
-    rest, _ = process.communicate(timeout=SECONDS)
+    rest = process.communicate(timeout=SECONDS)
     assert process.returncode == status
     assert "Traceback" not in before + rest
 
@@ -107,11 +112,23 @@ def test_a_wrong_password_is_said_and_not_repeated(redis: RedisProcess, start: A
     with Redis.from_url(redis.url) as connection:
         connection.config_set("requirepass", "of-somebody-else")
     process = start(arguments, f"unix://:guessed@{redis.socket}")
-    output, _ = process.communicate(timeout=SECONDS)
+    output = process.communicate(timeout=SECONDS)
     assert process.returncode == 2
     assert f"Redis at {redis.socket} refuses the user or password of REDIS_URL" in output
     assert "Traceback" not in output
     assert "guessed" not in output
+
+
+def test_a_stop_that_was_swallowed_is_remembered(settings: Any) -> None:
+    with Redis.from_url(settings.redis_url) as connection:
+        for kind in (LightWorker, HeavyWorker):
+            worker = kind([Queue("event-queue", connection=connection)], connection=connection)
+            with suppress(StopRequested):  # as logging does
+                worker._shutdown()
+            with pytest.raises(StopRequested):
+                worker.heartbeat()
+            worker.set_state(WorkerStatus.BUSY)
+            worker.heartbeat()  # a job at work is let finish
 
 
 def test_a_worker_that_cannot_take_its_leave_of_redis_says_so_in_a_line(redis: RedisProcess, start: Any) -> None:
@@ -122,7 +139,7 @@ def test_a_worker_that_cannot_take_its_leave_of_redis_says_so_in_a_line(redis: R
     redis.kill()
     said(process.stdout, "could not connect to Redis")
     process.send_signal(signal.SIGTERM)
-    output, _ = process.communicate(timeout=SECONDS)
+    output = process.communicate(timeout=SECONDS)
     assert process.returncode == 1
     assert f"Redis at {redis.socket} went away" in output
 
@@ -138,6 +155,6 @@ def test_the_scheduler_outlives_redis(redis: RedisProcess, start: Any) -> None:
     redis.kill()
     output += said(process.stdout, "does not answer; work begins once it does")
     process.send_signal(signal.SIGTERM)
-    rest, _ = process.communicate(timeout=SECONDS)
+    rest = process.communicate(timeout=SECONDS)
     assert process.returncode == 0
     assert "Traceback" not in output + rest
