@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker, Worker
 from rq.cron import CronScheduler
 from rq.exceptions import StopRequested
+from rq.worker import WorkerStatus
 
 from app import create_app
 from app.core.jobs import HEAVY_QUEUES, LIGHT_QUEUES, QUEUES, note_ended, scheduled_jobs, waiting_connection
@@ -29,8 +30,22 @@ log = logging.getLogger("worker")
 PRELOADED = ("app.billing.documents.invoice", "app.billing.documents.receipt")
 
 
-class FreshContext:
-    """Each job has an application context of its own: what `g` keeps (a clinic's settings, its zone) is one job's."""
+class OurWays:
+    """Each job has an application context of its own: what `g` keeps (a clinic's settings, its zone) is one job's.
+
+    A request to stop is remembered. RQ raises it where the worker happens to be, and logging keeps to itself what is
+    raised while it writes: a worker that just said that Redis is away would never have heard of it.
+    """
+
+    def _shutdown(self) -> None:
+        self._stop_requested = True
+        super()._shutdown()  # type: ignore[misc]
+
+    def heartbeat(self, *args: Any, **kwargs: Any) -> None:
+        """Before each look for a job, too."""
+        if self._stop_requested and self.get_state() != WorkerStatus.BUSY:  # type: ignore[attr-defined]
+            raise StopRequested
+        super().heartbeat(*args, **kwargs)  # type: ignore[misc]
 
     def perform_job(self, job: Any, queue: Any) -> Any:
         started = time.perf_counter()
@@ -40,11 +55,11 @@ class FreshContext:
         return ok
 
 
-class LightWorker(FreshContext, SimpleWorker):
+class LightWorker(OurWays, SimpleWorker):
     """For short jobs, in this process."""
 
 
-class HeavyWorker(FreshContext, Worker):
+class HeavyWorker(OurWays, Worker):
     """For heavy jobs, each in a fork."""
 
 

@@ -33,6 +33,7 @@ from app.core.commands import in_words
 from app.core.connections import prepare_engine
 from app.core.database_wait import use_greenlets
 from app.core.form_fields import use_in_model_forms
+from app.core.late_rules import LateRule
 from app.core.loader import load_declarations, load_edges
 from app.core.logging import configure_logging
 from app.core.principal import find_principal, install_role_table, may
@@ -62,6 +63,7 @@ def build(slices: tuple[str, ...], overrides: dict[str, Any], *, edges: bool = T
     app.config.update(flask_config(settings), **overrides)
     app.session_interface = BrowserSessions(app)
     app.url_map.converters["id"] = IdConverter
+    app.url_rule_class = LateRule
     if settings.proxy_hops:
         app.wsgi_app = ProxyFix(app.wsgi_app, *([settings.proxy_hops] * 4))  # type: ignore[method-assign]
     for module in load_declarations(slices):

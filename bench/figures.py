@@ -18,6 +18,7 @@ class Effort:
     requests: int = 200
     warm_up_requests: int = 3
     warm_up_seconds: float = 1.0
+    page_rounds: int = 2
 
 
 @dataclass(frozen=True)

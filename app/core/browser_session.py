@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Flask, Request
+from flask import Flask, Request, Response, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
+
+FILES = "assets"  # app/core/assets.py
 
 
 class BrowserSessions(SecureCookieSessionInterface):
@@ -21,3 +23,8 @@ class BrowserSessions(SecureCookieSessionInterface):
         if self.get_cookie_name(app) not in request.cookies:
             return self.session_class()
         return super().open_session(app, request)
+
+    def save_session(self, app: Flask, session: Any, response: Response) -> None:
+        """Not with a file: it is the same for everybody, and a browser would ask for it anew with every new cookie."""
+        if request.blueprint != FILES:
+            super().save_session(app, session, response)

@@ -12,6 +12,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from time import perf_counter
 from typing import Any, ClassVar, Literal
@@ -30,6 +31,15 @@ Source = Callable[[], Iterable[Metric]]
 
 _sources: list[Source] = []
 _declared: list[_Declared] = []
+
+
+@cache
+def _process_id() -> int:
+    """The client asks at each count; the system's answer costs more than the count."""
+    return os.getpid()
+
+
+os.register_at_fork(after_in_child=_process_id.cache_clear)
 
 
 class _Declared:
@@ -117,7 +127,7 @@ def use_directory(directory: Path) -> None:
         raise RuntimeError("a metric was used before the metrics directory was set")
     directory.mkdir(parents=True, exist_ok=True)
     os.environ[DIRECTORY_VARIABLE] = str(directory)
-    values.ValueClass = values.MultiProcessValue()
+    values.ValueClass = values.MultiProcessValue(_process_id)
 
 
 def clear_directory(directory: Path) -> None:

@@ -44,11 +44,13 @@ def hash_of(token: str) -> str:
 
 
 @contextmanager
-def opened_by_link(kind: str, token: str, clinic_id: str | None = None) -> Iterator[None]:
+def opened_by_link(
+    kind: str, token: str, clinic_id: str | None = None, *, per_minute: int = PAGES_PER_MINUTE
+) -> Iterator[None]:
     """In the clinic that the link names, as nobody: whoever happens to be logged in here acts for somebody else.
 
     Raises NotFound for what is no link of ours, and for too many pages of one link in a minute what rate_limit does.
     """
-    rate_limit.hit(kind, token[:64], PAGES_PER_MINUTE)
+    rate_limit.hit(kind, token[:64], per_minute)
     with acting_as(None), tenant_scope(clinic_id or clinic_of_token(token)):
         yield

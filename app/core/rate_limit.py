@@ -15,6 +15,7 @@ WINDOW_SECONDS = 60
 MOST_KEPT_HERE = 10_000
 
 _here: dict[str, int] = {}
+_full: set[str] = set()
 _lock = Lock()
 
 
@@ -47,6 +48,21 @@ def _count_here(key: str) -> int:
             _here.clear()
         _here[key] = _here.get(key, 0) + 1
         return _here[key]
+
+
+def count_refused(kind: str, who: str, limit: int) -> None:
+    """Count a refusal; whoever has more than `limit` in a minute is turned away by `turn_away` for the rest of it."""
+    if count(kind, who) > limit:
+        with _lock:
+            if len(_full) >= MOST_KEPT_HERE:
+                _full.clear()
+            _full.add(counter_key(kind, who))
+
+
+def turn_away(kind: str, who: str) -> None:
+    """Raises TooManyRequests where this process knows of too many refusals. Costs whoever is never refused nothing."""
+    if _full and counter_key(kind, who) in _full:
+        raise TooManyRequests(seconds_left())
 
 
 def hit(kind: str, who: str, limit: int) -> None:

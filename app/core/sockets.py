@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 from socketio import RedisManager
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.core.batches import Batches
 from app.core.errors import AppError
 from app.core.guests import Guest, comes_as_guest, find_guest, still_welcome, subscribe_guest
 from app.core.principal import Principal, acting_as
@@ -86,6 +87,7 @@ class LiveManager(RedisManager):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._order = PushOrder(self._deliver, self._later)
+        self._published = Batches(self._publish_all)
 
     def _handle_emit(self, message: Any) -> None:
         self._order.take(message)
@@ -101,8 +103,11 @@ class LiveManager(RedisManager):
         self.server.start_background_task(wait)
 
     def _publish(self, data: Any) -> None:
+        self._published.add([self.json.dumps(data)])
+
+    def _publish_all(self, messages: list[str]) -> None:
         try:
-            ask(("PUBLISH", self.channel, self.json.dumps(data)))
+            ask(*(("PUBLISH", self.channel, message) for message in messages))
         except RedisError:
             log.warning("a push reached the clients of this process only")
 

@@ -234,6 +234,7 @@ BOOKINGS: dict[str, Any] = {
     "safe.to-bank": _("Cash taken to the bank"),
     "safe.from-bank": _("Cash fetched from the bank"),
     "tender.cleared": _("Card, UPI or cheque at the bank"),
+    "cheque.charge": _("Bank's charge for a cheque that came back"),
     "patient.merged": _("Balance of a record merged into another"),
     "patient.unmerged": _("Balance given back to a record that stands alone again"),
 }
@@ -241,26 +242,27 @@ BOOKINGS: dict[str, Any] = {
 
 def booking_name(kind: str) -> str:
     """The kind of a journal entry in words."""
-    return str(BOOKINGS.get(kind) or _in_words(kind.replace(".", " ").replace("-", " ")))
+    return str(BOOKINGS.get(kind) or in_words(kind.replace(".", " ").replace("-", " ")))
 
 
 def label_of(status: str) -> str:
     """The word of a status; one that is not in the table becomes its own words ('ON_LEAVE' -> 'On leave')."""
     known = STATUSES.get(status.upper())
-    return str(known[1]) if known else _in_words(status)
+    return str(known[1]) if known else in_words(status)
 
 
 def role_name(role: str) -> Any:
     """Translated when it is shown, so that choices may be made while the application starts."""
-    return ROLES.get(role) or _in_words(role)
+    return ROLES.get(role) or in_words(role)
 
 
 def kind_name(kind: str) -> Any:
     """An appointment type, a gender or a tender in words, translated when it is shown."""
-    return KINDS.get(kind) or _in_words(kind)
+    return KINDS.get(kind) or in_words(kind)
 
 
-def _in_words(code: str) -> str:
+def in_words(code: str) -> str:
+    """A code that is in no table: 'PRODUCT_NOT_RECEIVED' -> 'Product not received'."""
     return code.replace("_", " ").capitalize()
 
 

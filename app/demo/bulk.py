@@ -10,6 +10,7 @@ from sqlalchemy import insert
 from app.core.tenant import db, require_clinic
 
 BATCH = 1000
+WITH_NULLS = {"render_nulls": True}  # without them, a value more or less is another statement, too
 
 
 class Rows:
@@ -17,17 +18,20 @@ class Rows:
 
     def __init__(self) -> None:
         self._clinic_id = require_clinic()
-        self._rows: dict[Any, list[dict[str, Any]]] = defaultdict(list)
+        self._rows: dict[Any, dict[frozenset[str], list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
 
     def add(self, model: Any, **values: Any) -> None:
-        self._rows[model].append({"clinic_id": self._clinic_id, **values})
+        self._rows[model][frozenset(values)].append({"clinic_id": self._clinic_id, **values})
 
     def write(self) -> int:
-        """How many rows were written."""
+        """How many rows were written. Those with values for the same columns go together: each change of columns would
+        begin another statement.
+        """
         written = 0
-        for model, rows in self._rows.items():
-            for start in range(0, len(rows), BATCH):
-                db.session.execute(insert(model), rows[start : start + BATCH])
-            written += len(rows)
+        for model, alike in self._rows.items():
+            for rows in alike.values():
+                for start in range(0, len(rows), BATCH):
+                    db.session.execute(insert(model), rows[start : start + BATCH], execution_options=WITH_NULLS)
+                written += len(rows)
         self._rows.clear()
         return written

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any
 
 import requests
 
 from app.demo.cast import DemoClinic
+from app.messaging.routing import EVENT_OF
 from config import Settings
 
 SECONDS = 5
@@ -68,11 +70,18 @@ def _twilio(demo: DemoClinic, hook: str) -> list[DemoAccount]:
     """One account there serves both channels; what people write goes to the SMS address."""
     sid, token = f"AC{demo.subdomain.encode().hex():0<32}"[:34], f"{demo.subdomain}-demo-auth-token"
     ours = {"account_sid": sid, "auth_token": token, "sender": SENDER}
+    whatsapp = {**ours, "content_sids": _content_sids(demo)}
     there = {"provider": "twilio", "accountSid": sid, "authToken": token, "friendlyName": demo.name, "webhookUrl": hook}
     return [
         DemoAccount("sms", "twilio_sms", "/twilio", 0, ours, there),
-        DemoAccount("whatsapp", "twilio_whatsapp", "/twilio", 1, ours, there),
+        DemoAccount("whatsapp", "twilio_whatsapp", "/twilio", 1, whatsapp, there),
     ]
+
+
+def _content_sids(demo: DemoClinic) -> str:
+    """A content template of its own for each message that patients get, as WhatsApp would have approved it."""
+    sids = ((name, sha256(f"{demo.subdomain}:{name}".encode()).hexdigest()[:32]) for name in EVENT_OF)
+    return "\n".join(f"{name} HX{sid}" for name, sid in sids)
 
 
 def _fcm(settings: Settings, demo: DemoClinic) -> DemoAccount:

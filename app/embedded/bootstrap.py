@@ -25,7 +25,8 @@ LOG_NAME = "setup.log"
 NEEDED_MEGABYTES = 1500
 NODE_FILES = ("package.json", "package-lock.json", ".npmrc")
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
-CHROMIUM_NAMES = ("chromium", "chromium-browser")
+# The shell first: the same engine without what draws a window, which opens a page in half the time.
+CHROMIUM_NAMES = ("chromium-headless-shell", "chromium", "chromium-browser")
 
 NETWORK_SIGNS = (
     "name resolution",
@@ -230,9 +231,14 @@ def install_chromium() -> bool:
 
 
 def apt_install(prefix: list[str]) -> None:
+    """The shell; the whole browser where the machine's release has none."""
     apt = [*prefix, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q"]
+    install = [*apt, "install", "-y", "--no-install-recommends"]
     run([*apt, "update"], "read Debian's package lists")
-    run([*apt, "install", "-y", "--no-install-recommends", "chromium"], "install Chromium")
+    try:
+        run([*install, CHROMIUM_NAMES[0]], "install Chromium")
+    except SetupFailed:
+        run([*install, "chromium"], "install Chromium")
 
 
 def administrator_prefix() -> list[str] | None:
@@ -246,7 +252,8 @@ def print_without_browser() -> None:
     line = "!" * 100
     print(
         f"{line}\n! No Chromium was found and none could be installed: EVERY BROWSER TEST (tests/browser) IS SKIPPED."
-        f"\n! Install it (Debian: apt-get install chromium) or name one: CHROMIUM=/path/to/chrome make test\n{line}"
+        f"\n! Install it (Debian: apt-get install {CHROMIUM_NAMES[0]}) or name one:"
+        f" CHROMIUM=/path/to/chrome make test\n{line}"
     )
 
 

@@ -37,3 +37,8 @@ KINDS: dict[str, Kind] = {}
 def declare_kind(kind: Kind) -> Kind:
     KINDS[kind.name] = kind
     return kind
+
+
+def kind_title(name: str) -> str:
+    """What a kind of work is called; its code where it is gone."""
+    return str(KINDS[name].title) if name in KINDS else name

@@ -83,7 +83,9 @@ class JobRun(Stateful, TenantModel):
         return self.status not in UNFINISHED
 
     def __str__(self) -> str:
-        return plain(moment(self.created_at))
+        from app.jobs.kinds import kind_title
+
+        return f"{kind_title(self.kind)}, {plain(moment(self.created_at))}"
 
 
 class JobProblem(TenantModel):

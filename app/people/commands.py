@@ -109,7 +109,7 @@ def _report_file(place: Path, *, demanded: bool) -> Iterator[tuple[Path, Any]]:
 
 def _write(writer: Any, reports: Iterable[RowReport]) -> None:
     for item in reports:
-        writer.writerow([item.row, _cell(item.source_id), item.outcome, item.mrn, " ".join(item.reasons)])
+        writer.writerow([item.row, _cell(item.source_id), item.outcome, item.mrn, item.why])
 
 
 def _cell(text: str) -> str:

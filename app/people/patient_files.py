@@ -48,9 +48,9 @@ def _rows_to_import(run: JobRun) -> Iterator[CsvRow]:
 
 def _import(run: JobRun, rows: Sequence[CsvRow]) -> list[str]:
     reports = import_batch(rows)
-    lines = [[item.row, item.source_id, item.outcome, item.mrn, " ".join(item.reasons)] for item in reports]
+    lines = [[item.row, item.source_id, item.outcome, item.mrn, item.why] for item in reports]
     keep_part(run, _csv(lines))
-    return [" ".join(item.reasons) if item.outcome in _LEFT_OUT else "" for item in reports]
+    return [item.why if item.outcome in _LEFT_OUT else "" for item in reports]
 
 
 def _finish_import(run: JobRun) -> None:

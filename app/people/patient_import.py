@@ -41,6 +41,11 @@ class RowReport:
     mrn: str = ""
     reasons: tuple[str, ...] = ()
 
+    @property
+    def why(self) -> str:
+        """The reasons as one sentence each."""
+        return " ".join(reason if reason.endswith((".", "।")) else f"{reason}." for reason in self.reasons)
+
 
 @dataclass(slots=True)
 class Candidate:

@@ -50,8 +50,9 @@ class SandboxServer:
             self.sandbox.webhooks, self.sandbox.timers, self.sandbox.run_timer, settings.webhook_timeout
         )
         self._mail = MailServer(self.sandbox, mail)
+        self.application = create_sandbox(self.sandbox)
         self._http = make_server(
-            HOST, self.port, create_sandbox(self.sandbox), threaded=True, request_handler=QuietHandler, fd=http.fileno()
+            HOST, self.port, self.application, threaded=True, request_handler=QuietHandler, fd=http.fileno()
         )
         http.close()
         self._thread = threading.Thread(

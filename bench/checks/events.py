@@ -8,10 +8,12 @@ from typing import Any
 
 from rq import Queue
 
+from bench import client
 from bench.figures import Effort, Figure, percentile, side_by_side
 from bench.installation import Installation
 from bench.orders import nothing_left_to_do
-from bench.processes import program
+from bench.processes import program, web
+from bench.told import TOLD, UNTOLD
 
 LONGEST_MS, LEAST_A_SECOND, SMALLEST_SHARE, DEAREST_MS = 100, 300, 0.5, 1.0
 EVENTS_A_REQUEST = 15  # of the usual effort: 3,000 in a round
@@ -32,7 +34,7 @@ def events(installation: Installation, effort: Effort) -> list[Figure]:
         _ring(clinic_id)
         _bare_jobs(10)
         waits = [_ring(clinic_id) for _ in range(effort.requests)]
-        cost = _cost_of_publishing(clinic_id, effort.requests)
+        cost = _cost_of_publishing(installation, effort.requests)
         ratio, mine, other = side_by_side(lambda: _hum(clinic_id, many), lambda: _bare_jobs(many), effort.rounds)
     usual = f"median {percentile(waits, 0.5):.1f} ms, one at a time, until the listener's commit is told"
     return [
@@ -106,27 +108,15 @@ def _bare_jobs(many: int) -> float:
     return many / (time.perf_counter() - started)
 
 
-def _cost_of_publishing(clinic_id: str, times: int) -> float:
-    """Seconds, of a change that is told less the same change that is not."""
-    from app.core.ids import new_id
-    from app.core.tenant import db, tenant_scope
-    from app.core.transaction import unit_of_work
-    from app.events.services import publish
-    from app.tenancy.models import Location
-    from bench.bell import BellHummed
-
-    def change(*, told: bool) -> float:
-        started = time.perf_counter()
-        with unit_of_work():
-            location_id = new_id()
-            db.session.add(Location(id=location_id, name=f"Bell {location_id}", active=False))
-            if told:
-                publish(BellHummed(bell_id=location_id))
-        return time.perf_counter() - started
-
-    with tenant_scope(clinic_id):
-        pairs = [(change(told=True), change(told=False)) for _ in range(times)]
-    return percentile([a for a, _ in pairs], 0.5) - percentile([b for _, b in pairs], 0.5)
+def _cost_of_publishing(installation: Installation, times: int) -> float:
+    """Seconds, of a request that makes a change and tells of it less one that only makes it."""
+    log = installation.directory / "told.log"
+    headers = installation.house.logins["RECEPTIONIST"].bearer()
+    told, untold = (client.request("POST", path, headers) for path in (TOLD, UNTOLD))
+    with web("bench.told:create_app()", installation.environment, log) as running:
+        client.timed(running.port, [told, untold] * 20)
+        took = client.timed(running.port, [told, untold] * times)
+    return percentile(took[::2], 0.5) - percentile(took[1::2], 0.5)
 
 
 def _wait_until(met: Callable[[], Any]) -> None:

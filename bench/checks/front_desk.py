@@ -65,7 +65,7 @@ def _note(sizes: dict[str, int], answer: Any) -> None:
 
 def _paint(page: Any) -> float:
     page.goto("/desk/", wait_until="load")
-    page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length > 0")
+    page.wait_for_function("() => performance.getEntriesByName('first-contentful-paint').length > 0")
     return float(page.evaluate(PAINTED))
 
 

@@ -31,7 +31,7 @@ def _of_web(installation: Installation, effort: Effort) -> Figure:
     pages = [client.request("GET", path, cookie) for path in console_paths(installation)]
     with console(installation.environment, installation.directory) as running:
         at_start = running.memory()
-        client.timed(running.port, pages * 2)
+        client.timed(running.port, pages * effort.page_rounds)
         client.run(running.port, lambda _: bearer, clients=effort.clients, seconds=effort.seconds)
         found = running.memory()
     detail = f"{at_start:.0f} MB before the first request; {len(pages)} pages and the API's list under load after it"

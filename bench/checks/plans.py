@@ -15,6 +15,8 @@ from bench.figures import Effort, Figure
 from bench.installation import Installation
 
 WHOLE_TABLE = re.compile(rf"Seq Scan on ({'|'.join(LOADED)})\b")
+# Kind of cursor, which says how parameters are written; SQL; values.
+Asked = tuple[Any, str, Any]
 TYPED = ("mee", "meera iy", "9800012345", "000123", "1985-03-02")
 
 
@@ -34,8 +36,8 @@ def plans_of(installation: Installation) -> dict[str, str]:
     for name, ask in _questions(installation.house.doctor_ids[0]).items():
         with tenant_scope(installation.house.clinic_id), _recorded() as statements:
             ask()
-            for number, (statement, values) in enumerate(list(statements), 1):
-                found[f"{name} {number}"] = _explain(statement, values)
+            for number, asked in enumerate(list(statements), 1):
+                found[f"{name} {number}"] = _explain(*asked)
     return found
 
 
@@ -62,15 +64,15 @@ def _questions(doctor_id: str) -> dict[str, Callable[[], Any]]:
 
 
 @contextmanager
-def _recorded() -> Iterator[list[tuple[str, Any]]]:
+def _recorded() -> Iterator[list[Asked]]:
     """The selects that the block sends over the application's engine."""
     from app.core.tenant import db
 
-    statements: list[tuple[str, Any]] = []
+    statements: list[Asked] = []
 
-    def note(_connection: Any, _cursor: Any, statement: str, values: Any, *_rest: Any) -> None:
+    def note(_connection: Any, cursor: Any, statement: str, values: Any, *_rest: Any) -> None:
         if re.match(r"\s*(select|with)\b", statement, re.IGNORECASE):
-            statements.append((statement, values))
+            statements.append((type(cursor), statement, values))
 
     event.listen(db.engine, "before_cursor_execute", note)
     try:
@@ -79,7 +81,9 @@ def _recorded() -> Iterator[list[tuple[str, Any]]]:
         event.remove(db.engine, "before_cursor_execute", note)
 
 
-def _explain(statement: str, values: Any) -> str:
+def _explain(cursor_type: Any, statement: str, values: Any) -> str:
+    from app.core.kept import driver_of
     from app.core.tenant import db
 
-    return "\n".join(row[0] for row in db.session.connection().exec_driver_sql(f"explain {statement}", values))
+    with cursor_type(driver_of(db.session.connection())) as cursor:
+        return "\n".join(row[0] for row in cursor.execute(f"explain {statement}", values))

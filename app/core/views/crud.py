@@ -145,7 +145,7 @@ class CrudView(Exporting, ModelView):
 
     def _list(self, **kwargs: Any) -> dict[str, Any]:
         name = type(self).__name__
-        order = _orders([self]).get(name, ("", ""))
+        order = orders_asked_of([self]).get(name, ("", ""))
         filters = self._request_filters()
         widgets = self._get_list_widget(
             filters=filters,
@@ -208,7 +208,11 @@ class CrudView(Exporting, ModelView):
         for view in self._related_views:
             sizes.setdefault(type(view).__name__, 10)
         return self._get_related_views_widgets(
-            item, orders=_orders(self._related_views), pages=arguments.pages(), page_sizes=sizes, widgets=widgets
+            item,
+            orders=orders_asked_of(self._related_views),
+            pages=arguments.pages(),
+            page_sizes=sizes,
+            widgets=widgets,
         )
 
     # ---- add, edit, delete ----
@@ -352,7 +356,7 @@ def _page_size(wanted: int | None, usual: int) -> int:
     return min(wanted, LARGEST_PAGE) if wanted and wanted > 0 else usual
 
 
-def _orders(views: Any) -> dict[str, tuple[str, str]]:
+def orders_asked_of(views: Any) -> dict[str, tuple[str, str]]:
     """The order that the address asks of each list, where the list can be ordered so."""
     asked = get_order_args()
     known = {type(view).__name__: view.order_columns for view in views}

@@ -74,14 +74,20 @@ def _dead_jobs() -> list[dict[str, Any]]:
 
 def _show_dead(queue: str, job: RqJob) -> dict[str, Any]:
     result = job.latest_result()
-    last_line = (result.exc_string or "").strip().rpartition("\n")[2] if result else ""
     return {
         "id": job.id,
         "queue": queue,
         "name": (job.func_name or "").rpartition(".")[2],
         "ended_at": aware(job.ended_at),
-        "error": last_line.partition(":")[0][:120],
+        "error": exception_name(result.exc_string or "") if result else "",
     }
+
+
+def exception_name(trace: str) -> str:
+    """What ended a traceback, without its text, which may name a person: the first line that is not indented."""
+    last = trace.rpartition("Traceback (most recent call last):")[2]
+    found = next((line for line in last.splitlines() if line and not line[0].isspace()), "")
+    return found.partition(":")[0][:120]
 
 
 def _dead_job(job_id: str) -> RqJob:

@@ -15,14 +15,9 @@ from app.core.principal import require
 from app.core.tenant import db
 from app.core.transaction import unit_of_work
 from app.core.views import ActionView, Chart, ReadOnlyView, row_action
-from app.jobs.kinds import KINDS
+from app.jobs.kinds import KINDS, kind_title
 from app.jobs.models import JobProblem, JobRun
 from app.jobs.services import cancel_run, get_run
-
-
-def kind_title(name: str) -> str:
-    """What a kind of work is called; its code where it is gone."""
-    return str(KINDS[name].title) if name in KINDS else name
 
 
 class JobProblemView(ReadOnlyView):

@@ -105,7 +105,10 @@ def arms_of(search: SearchQuery, settings: ClinicSettings) -> tuple[Arm, ...]:
     strict = Arm(and_(_names(names), *others), whole=True)
     if len(names) < 2:
         return (strict,)
-    return strict, Arm(and_(or_(*map(_begins_a_name, names)), *others), whole=True, words=tuple(names))
+    # Who is called as it was typed comes first, and most times fills the page by one look into an index.
+    literal = [] if others else [Arm(_starts(column, " ".join(names)), column) for column in NAME_COLUMNS]
+    last_resort = Arm(and_(or_(*map(_begins_a_name, names)), *others), whole=True, words=tuple(names))
+    return *_disjoint([*literal, strict]), last_resort
 
 
 def _is_name(group: tuple[Term, ...]) -> bool:
