@@ -25,6 +25,7 @@ from app.queueing.services import arrive
 from app.scheduling.models import Appointment, SlotHold
 from app.scheduling.queries import lock_appointment
 from app.scheduling.services import hold_slot
+from tests.browser.held import HeldAnswer
 from tests.desk.conftest import times_today
 from tests.factories.access import make_user
 from tests.factories.billing import collect, make_priced_doctor
@@ -134,6 +135,42 @@ def test_what_changed_before_the_page_could_hear_it_is_caught_up(
     expect(page.locator("html")).to_have_attribute("data-live", "live")
     expect(page.locator("#queue")).to_contain_text("A-02")
     expect(page.locator("#pane")).to_contain_text("Checked in")
+
+
+def test_an_answer_does_not_bring_back_a_visit_that_somebody_has_left(log_in: LogIn, visits: list[Appointment]) -> None:
+    page = open_live(log_in("RECEPTIONIST"), f"/desk/?visit={visits[0].id}")
+    answer = HeldAnswer(page, "**/check-in")
+    page.keyboard.press("i")
+    answer.wait_for_it()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("[data-visit-pane]")).to_have_attribute("data-visit-pane", visits[2].id)
+    page.keyboard.press("u")
+    page.keyboard.type("UTR-4711")
+    answer.let_go()
+    expect(page.locator("[data-toasts]")).to_contain_text("Checked in as A-02")
+    expect(page.locator(f'#visit-rows tr[data-visit="{visits[0].id}"]')).to_contain_text("Checked in")
+    assert page.input_value("#upi-reference") == "UTR-4711"
+    expect(chosen_row(page)).to_have_attribute("data-visit", visits[2].id)
+
+
+@pytest.mark.parametrize(("online", "words"), [(True, "at most 800.00"), (False, "No connection")])
+def test_what_fails_after_somebody_went_on_is_said(
+    log_in: LogIn, visits: list[Appointment], online: bool, words: str
+) -> None:
+    page = open_live(log_in("RECEPTIONIST"), f"/desk/?visit={visits[2].id}")
+    held: list[Route] = []
+    page.route("**/collect", lambda route: held.append(route))
+    page.keyboard.press("u")
+    page.fill("#upi-reference", "UTR-4711")
+    page.fill("#act-upi [name=amount]", "99999.00")
+    page.keyboard.press("Enter")
+    wait_until(lambda: page.evaluate("1") and bool(held))
+    page.locator(f"#visit-{visits[0].id}").click()
+    expect(page.locator("[data-visit-pane]")).to_have_attribute("data-visit-pane", visits[0].id)
+    held[0].continue_() if online else held[0].abort("internetdisconnected")
+    expect(page.locator("[data-toasts]")).to_contain_text(words)
+    expect(page.locator("#problem")).to_be_empty()
 
 
 def test_live_changes_move_nothing_on_the_page(log_in: LogIn, visits: list[Appointment]) -> None:

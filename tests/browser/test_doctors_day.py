@@ -17,6 +17,7 @@ from app.people.models import Doctor
 from app.queueing.models import QueueToken
 from app.queueing.services import arrive
 from app.scheduling.models import Appointment
+from tests.browser.held import HeldAnswer
 from tests.browser.looks import IN_LANGUAGE, rest
 from tests.daytime import ZONE_NAME
 from tests.desk.conftest import times_today
@@ -173,6 +174,25 @@ def test_an_answer_on_its_way_does_not_take_a_form_away(
     assert page.input_value("#transfer-note") == "Half a sen"
     page.keyboard.press("Escape")
     expect(page.locator(".next-list")).to_contain_text("A-04")
+
+
+def test_nothing_comes_before_the_answer_to_what_was_pressed(
+    log_in: LogIn, doctor: Doctor, visits: list[Appointment]
+) -> None:
+    """The page may hear of its own call over the socket first; a form begun on such a card would go with the answer."""
+    make_priced_doctor("900.00", first_name="Vikram", last_name="Sen")
+    page = rest(open_day(log_in("DOCTOR", {"doctor_id": doctor.id})))
+    answer = HeldAnswer(page, "**/call-next")
+    with page.expect_event("requestfinished", lambda request: request.url.endswith("/now")):
+        page.keyboard.press("n")
+    page.evaluate("() => new Promise(drawn => setTimeout(drawn))")
+    expect(page.locator(".now-card")).to_contain_text("Nobody is in the room")
+    with page.expect_event("requestfinished", lambda request: request.url.endswith("/now")):  # put off until then
+        answer.let_go()
+        press(page, "x", "Kavya Nair")
+        page.keyboard.press("Tab")
+        page.keyboard.type("Second opinion")
+    assert page.input_value("#transfer-note") == "Second opinion"
 
 
 def test_the_week_leads_to_the_calendar(log_in: LogIn, doctor: Doctor, visits: list[Appointment]) -> None:

@@ -1,4 +1,5 @@
 // Changes made by others arrive over the socket; the page then asks for its own pieces again, with its own permission.
+import { deedIn, onceAnswered } from "./deeds.js";
 import { isActing, keepWork } from "./desk_acts.js";
 import { isLoading, show } from "./desk_pane.js";
 import { live } from "./live.js";
@@ -9,6 +10,7 @@ export function startFollowing(desk, pane) {
   const lists = later(() => refresh("#visit-rows", "#queue"));
   const whole = later(() => {
     if (isLoading(pane)) pane.addEventListener("htmx:afterRequest", whole, { once: true }); // perhaps something else by then
+    else if (deedIn(pane)) onceAnswered(deedIn(pane), whole);
     else if (isBusy(pane)) stale = true;
     else reload(pane);
   });
@@ -37,7 +39,7 @@ export function startFollowing(desk, pane) {
     connected = true;
   });
   document.addEventListener("desk:changed", lists);
-  keepWork(pane, isWorking, (path) => path === address(pane), () => (stale = true));
+  keepWork(pane, (place) => deedIn(place) || isWorking(place), (path) => path === address(pane), whole);
   pane.addEventListener("desk:act-closed", () => stale && ((stale = false), reload(pane)));
   markChanges((changed) => {
     if (catchingUp && changed.has(shown(pane)?.dataset.visitPane)) whole();

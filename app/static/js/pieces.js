@@ -1,4 +1,5 @@
 // Pieces of a page that htmx fetches: a form is sent once, its answer says what happened, its error stays beside it.
+import { deedIn, hasLeft, onceAnswered, sayOnly, startDeeds } from "./deeds.js";
 import { isPressed, onceReleased } from "./pointer.js";
 import { text } from "./texts.js";
 import { toast } from "./toast.js";
@@ -7,6 +8,7 @@ let leaving = false;
 
 export function startPieces() {
   window.htmx.config.defaultSettleDelay = 0; // a new form works from the moment it is seen, also for the fastest key
+  startDeeds();
   document.addEventListener("htmx:beforeRequest", setBusy(true));
   document.addEventListener("htmx:afterRequest", setBusy(false));
   document.addEventListener("htmx:beforeSwap", decide);
@@ -43,6 +45,9 @@ function decide(event) {
     event.detail.shouldSwap = false;
     if (!leaving) location.reload(); // once, however many pieces were asked for
     leaving = true;
+  } else if (hasLeft(requestConfig)) {
+    event.detail.shouldSwap = event.detail.isError = false;
+    sayOnly(xhr);
   } else if (xhr.status < 400) {
     if (requestConfig.verb === "get") return waitForConsent(event); // and says nothing about an earlier error
     for (const place of document.querySelectorAll("[data-problem]")) place.replaceChildren();
@@ -52,16 +57,19 @@ function decide(event) {
   }
 }
 
-// A list that refreshes by itself must not take away the form that somebody is just being asked about, nor what they press.
+// A list that refreshes by itself must not take away the form that somebody is just being asked about, nor what they press, nor come
+// before the answer to what they have sent: the next step would be begun on what that answer takes away.
 function waitForConsent(event) {
   const dialog = document.getElementById("confirm");
   const place = event.detail.target;
+  const again = () => refresh(place);
   if (dialog?.open) {
     event.detail.shouldSwap = false;
-    dialog.addEventListener("close", () => setTimeout(() => refresh(place)), { once: true });
-  } else if (place.matches("[hx-trigger=refresh]") && isPressed(place)) {
+    dialog.addEventListener("close", () => setTimeout(again), { once: true });
+  } else if (place.matches("[hx-trigger=refresh]") && (isPressed(place) || deedIn(place))) {
     event.detail.shouldSwap = false;
-    onceReleased(() => refresh(place));
+    if (deedIn(place)) onceAnswered(deedIn(place), again);
+    else onceReleased(again);
   }
 }
 
