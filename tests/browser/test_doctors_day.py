@@ -189,7 +189,9 @@ def test_nothing_comes_before_the_answer_to_what_was_pressed(
     expect(page.locator(".now-card")).to_contain_text("Nobody is in the room")
     with page.expect_event("requestfinished", lambda request: request.url.endswith("/now")):  # put off until then
         answer.let_go()
-        press(page, "x", "Kavya Nair")
+        expect(page.locator(".now-card")).to_contain_text("Kavya Nair")
+        page.keyboard.press("x")
+        expect(page.get_by_label("Send on to")).to_be_focused()
         page.keyboard.press("Tab")
         page.keyboard.type("Second opinion")
     assert page.input_value("#transfer-note") == "Second opinion"
