@@ -197,6 +197,26 @@ def test_nothing_comes_before_the_answer_to_what_was_pressed(
     assert page.input_value("#transfer-note") == "Second opinion"
 
 
+def test_an_old_answer_is_not_drawn_over_what_was_done_since(
+    log_in: LogIn, doctor: Doctor, visits: list[Appointment]
+) -> None:
+    """It was read before the call and came after it; until it is put right the call's own keys would be lost."""
+    page = rest(open_day(log_in("DOCTOR", {"doctor_id": doctor.id})))
+    old = HeldAnswer(page, "**/now")
+    page.evaluate("htmx.trigger('#now', 'refresh')")
+    old.wait_for_it()
+    press(page, "n", "Kavya Nair")
+    page.evaluate(
+        """() => { const now = document.getElementById('now'); window.names = [];
+        new MutationObserver(() => window.names.push(now.querySelector('.now-name').textContent))
+          .observe(now, {childList: true}) }"""
+    )
+    with page.expect_event("requestfinished", lambda request: request.url.endswith("/now")):  # asked again
+        old.let_go()
+    rest(page)
+    assert set(page.evaluate("window.names")) == {"Kavya Nair"}
+
+
 def test_the_week_leads_to_the_calendar(log_in: LogIn, doctor: Doctor, visits: list[Appointment]) -> None:
     tomorrow = clock.today(ZONE_NAME) + timedelta(days=1)
     page = open_day(log_in("DOCTOR", {"doctor_id": doctor.id}))

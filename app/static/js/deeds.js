@@ -4,12 +4,20 @@ import { text } from "./texts.js";
 import { toast } from "./toast.js";
 
 const underWay = new Set();
+const sentAfter = new WeakMap(); // a question, and how many deeds were answered before it was asked
+let answered = 0;
 
 export function startDeeds() {
-  document.addEventListener("htmx:beforeSend", ({ detail }) => detail.requestConfig.verb !== "get" && follow(detail));
+  document.addEventListener("htmx:beforeSend", ({ detail }) => {
+    if (detail.requestConfig.verb === "get") sentAfter.set(detail.xhr, answered);
+    else follow(detail);
+  });
 }
 
 export const deedIn = (place) => [...underWay].find(({ form, target }) => target === place || place.contains(form));
+
+// Whether it tells how things were before something that has been done since: it may have been on its way for longer.
+export const isOutdated = (xhr) => sentAfter.get(xhr) < answered;
 
 // After the answer, a failure too, has been drawn.
 export function onceAnswered(deed, action) {
@@ -20,6 +28,7 @@ function follow({ xhr, target, requestConfig }) {
   const deed = { xhr, target, form: requestConfig.elt };
   underWay.add(deed);
   xhr.addEventListener("loadend", () => {
+    answered += 1;
     underWay.delete(deed);
     if (!xhr.status && !deed.form.isConnected) toast(text("offline"), "bad"); // htmx tells it to the form, which is gone
   });

@@ -42,8 +42,8 @@ export function isActing(pane) {
 // An answer that was on its way when somebody began to type does not take their work away.
 export function keepWork(pane, isWorking, isRefresh, whenKept = () => {}) {
   pane.addEventListener("htmx:beforeSwap", (event) => {
-    const { target, requestConfig } = event.detail;
-    if (target !== pane || requestConfig.verb !== "get" || !isRefresh(requestConfig.path) || !isWorking(pane)) return;
+    const { target, requestConfig, xhr } = event.detail;
+    if (target !== pane || requestConfig.verb !== "get" || !isRefresh(requestConfig.path) || !isWorking(pane, xhr)) return;
     event.detail.shouldSwap = false;
     whenKept();
   });

@@ -1,5 +1,5 @@
 // Changes made by others arrive over the socket; the page then asks for its own pieces again, with its own permission.
-import { deedIn, onceAnswered } from "./deeds.js";
+import { deedIn, isOutdated, onceAnswered } from "./deeds.js";
 import { isActing, keepWork } from "./desk_acts.js";
 import { isLoading, show } from "./desk_pane.js";
 import { live } from "./live.js";
@@ -39,7 +39,7 @@ export function startFollowing(desk, pane) {
     connected = true;
   });
   document.addEventListener("desk:changed", lists);
-  keepWork(pane, (place) => deedIn(place) || isWorking(place), (path) => path === address(pane), whole);
+  keepWork(pane, (place, xhr) => deedIn(place) || isOutdated(xhr) || isWorking(place), (path) => path === address(pane), whole);
   pane.addEventListener("desk:act-closed", () => stale && ((stale = false), reload(pane)));
   markChanges((changed) => {
     if (catchingUp && changed.has(shown(pane)?.dataset.visitPane)) whole();

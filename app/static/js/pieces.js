@@ -1,5 +1,5 @@
 // Pieces of a page that htmx fetches: a form is sent once, its answer says what happened, its error stays beside it.
-import { deedIn, hasLeft, onceAnswered, sayOnly, startDeeds } from "./deeds.js";
+import { deedIn, hasLeft, isOutdated, onceAnswered, sayOnly, startDeeds } from "./deeds.js";
 import { isPressed, onceReleased } from "./pointer.js";
 import { text } from "./texts.js";
 import { toast } from "./toast.js";
@@ -49,7 +49,7 @@ function decide(event) {
     event.detail.shouldSwap = event.detail.isError = false;
     sayOnly(xhr);
   } else if (xhr.status < 400) {
-    if (requestConfig.verb === "get") return waitForConsent(event); // and says nothing about an earlier error
+    if (requestConfig.verb === "get") return drawOrPutOff(event); // and says nothing about an earlier error
     for (const place of document.querySelectorAll("[data-problem]")) place.replaceChildren();
   } else {
     event.detail.shouldSwap = Boolean(xhr.getResponseHeader("HX-Retarget"));
@@ -57,20 +57,24 @@ function decide(event) {
   }
 }
 
-// A list that refreshes by itself must not take away the form that somebody is just being asked about, nor what they press, nor come
-// before the answer to what they have sent: the next step would be begun on what that answer takes away.
-function waitForConsent(event) {
+// A list that refreshes by itself must not take away the form that somebody is just being asked about, nor what they press. Neither
+// may it come before the answer to what they have sent, nor tell after it how things were before: the next key would be lost.
+function drawOrPutOff(event) {
+  const { target: place, xhr } = event.detail;
+  const putOff = whatToWaitFor(place, xhr);
+  if (!putOff) return;
+  event.detail.shouldSwap = false;
+  putOff(() => refresh(place));
+}
+
+function whatToWaitFor(place, xhr) {
   const dialog = document.getElementById("confirm");
-  const place = event.detail.target;
-  const again = () => refresh(place);
-  if (dialog?.open) {
-    event.detail.shouldSwap = false;
-    dialog.addEventListener("close", () => setTimeout(again), { once: true });
-  } else if (place.matches("[hx-trigger=refresh]") && (isPressed(place) || deedIn(place))) {
-    event.detail.shouldSwap = false;
-    if (deedIn(place)) onceAnswered(deedIn(place), again);
-    else onceReleased(again);
-  }
+  if (dialog?.open) return (again) => dialog.addEventListener("close", () => setTimeout(again), { once: true });
+  if (!place.matches("[hx-trigger=refresh]")) return null;
+  if (isPressed(place)) return onceReleased;
+  const deed = deedIn(place);
+  if (deed) return (again) => onceAnswered(deed, again);
+  return isOutdated(xhr) ? setTimeout : null;
 }
 
 function markFields(place) {
