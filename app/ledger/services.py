@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from flask_babel import gettext as _
-from sqlalchemy import select, text
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Table, select, text
 from sqlalchemy.orm import Session
 
 from app.core import clock
@@ -20,7 +19,7 @@ from app.core.kept import Kept
 from app.core.money import Money
 from app.core.series import taking
 from app.core.tenant import db, require_clinic
-from app.core.together import take_in
+from app.core.together import as_json, recordset, take_in
 from app.core.transaction import before_commit
 from app.ledger.accounts import STANDARD_CHART, AccountCode
 from app.ledger.models import JournalEntry, JournalLine, LedgerAccount
@@ -207,13 +206,27 @@ def find_entry(kind: str, source: tuple[str, str], source_key: str = "") -> Jour
 
 def open_accounts(clinic_id: str | None = None) -> None:
     """Give a clinic (the one in scope) the accounts of the standard chart that it lacks."""
-    clinic_id = clinic_id or require_clinic()
+    same = {"clinic_id": clinic_id or require_clinic(), "active": True, **dict.fromkeys(_TIMES, clock.now())}
     rows = [
-        {"id": new_id(), "clinic_id": clinic_id, "code": code.value, "name": name, "kind": kind.value, "active": True}
+        {"id": new_id(), "code": code.value, "name": name, "kind": kind.value, **same}
         for code, kind, name, _label in STANDARD_CHART
     ]
-    statement = insert(LedgerAccount).values(rows)
-    db.session.execute(statement.on_conflict_do_nothing(index_elements=["clinic_id", "code"]))
+    session = db.session()
+    session.flush()
+    _OPEN.execute(session.connection(), {"rows": as_json(rows)})
+
+
+_TIMES = ("created_at", "updated_at")
+_ACCOUNT = ("id", "clinic_id", "code", "name", "kind", "active", *_TIMES)
+_ACCOUNT_NAMES = ", ".join(_ACCOUNT)
+# As one value: SQLAlchemy composes a list of VALUES anew each time, which takes longer than to insert them.
+_OPEN = Kept(
+    text(
+        f"insert into ledger_account ({_ACCOUNT_NAMES})"  # noqa: S608 - names of our own columns
+        f" select {_ACCOUNT_NAMES} from {recordset(cast(Table, LedgerAccount.__table__), _ACCOUNT)}"
+        " on conflict (clinic_id, code) do nothing"
+    )
+)
 
 
 def lock_account(code: AccountCode) -> str:

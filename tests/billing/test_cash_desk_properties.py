@@ -22,7 +22,7 @@ from app.billing.services.cash_desk_drawers import (
 from app.billing.services.cash_desk_handovers import accept_handover, decline_handover, offer_handover
 from app.billing.services.cash_desk_movements import cash_in, find_own_drawer
 from app.billing.services.day_close import close_day, day_to_close, state_of_day, totals_of
-from app.billing.services.day_totals import ledger_cash_of
+from app.billing.services.day_totals import day_totals, ledger_cash_of
 from app.core import clock
 from app.core.errors import AppError
 from app.core.money import Money
@@ -158,13 +158,13 @@ class CashDesk:
             if drawer.status == "CLOSED":
                 assert not expected
             in_use += expected
-        today = day_to_close()
-        for day in (today, *self.seen):
-            assert all(line.agrees for line in state_of_day(day).totals), day
+        assert all(line.agrees for line in state_of_day(day_to_close()).totals)
+        closes = {close.business_on: close for close in db.session.scalars(select(DayClose))}
+        assert closes.keys() == self.seen.keys()
         for day, (number, totals) in self.seen.items():
-            kept = db.session.scalars(select(DayClose).where(DayClose.business_on == day)).one()
-            assert (kept.number, totals_of(kept)) == (number, totals)
-            assert state_of_day(day).totals == totals
+            assert (closes[day].number, totals_of(closes[day])) == (number, totals)
+            assert day_totals(day) == totals, day
+            assert all(line.agrees for line in totals), day
         nobodys = select(func.sum(MoneyMovement.amount_minor)).where(
             MoneyMovement.channel == "CASH", MoneyMovement.drawer_id.is_(None)
         )
