@@ -24,6 +24,7 @@ pytest_plugins = [
     "tests.chromium",
     "tests.published_events",
     "tests.longest_first",
+    "tests.compiled_once",
 ]
 
 # Compiled code is kept even where the machine says not to: hundreds of processes of a run load the whole application,
