@@ -1,33 +1,35 @@
 """How a connection of ours begins, idles and reads ids, with as few round trips as the two walls allow.
 
 A request that reads one list spends more time on the way to the database and back than in it. So BEGIN and the
-clinic of the second wall (app/core/row_security.py) travel together, a connection that was just used is not asked
-whether it lives, and ids arrive as the text that we hand on.
+clinic of the second wall (app/core/row_security.py) travel with the first statement, a connection that was just used is
+not asked whether it lives, and ids arrive as the text that we hand on.
 """
 
 from __future__ import annotations
 
 import time
-from contextvars import ContextVar
 from typing import Any
 
 from psycopg import Error as DriverError
-from psycopg import RawCursor
 from psycopg.pq import TransactionStatus
 from psycopg.types.string import TextLoader
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.orm import Session
 
-from app.core.kept import Kept, driver_of, refusal
-from app.core.tenant import SCOPE_AT_BEGIN, current_scope, set_clinic_statement
+from app.core import wire
+from app.core.kept import Kept, begin_now, driver_beneath, driver_of, refusal, send_now
+from app.core.tenant import SCOPE_AT_BEGIN, clinic_setting, current_scope
+from app.core.wire import Message
 
 # A server that restarts is away for longer than this.
 TRUSTED_SECONDS = 1.0
 _RETURNED_AT = "returned_at"
 _MAY_HAVE_WRITTEN = "may_have_written"
 _WITH_COMMIT = "with_commit"
-_with_begin: ContextVar[tuple[str, ...]] = ContextVar("with_begin", default=())
+_BEGIN, _BEGIN_SNAPSHOT = Message(b"begin"), Message(b"begin isolation level repeatable read")
+_SET_CLINIC = b"select set_config('app.clinic_id', $1, true)"
+_COMMIT = Message(b"commit")
 
 
 def prepare_engine(engine: Engine, role: str) -> None:
@@ -37,6 +39,7 @@ def prepare_engine(engine: Engine, role: str) -> None:
     def _enter(connection: Any, _record: Any) -> None:
         connection.autocommit = True  # psycopg leaves BEGIN to us
         connection.adapters.register_loader("uuid", TextLoader)
+        wire.open_line(connection)
         with connection.cursor() as cursor:
             cursor.execute(f"set role {role}")
 
@@ -59,6 +62,8 @@ def prepare_engine(engine: Engine, role: str) -> None:
     def _note_write(
         connection: Any, _cursor: Any, _statement: Any, _values: Any, context: Any, _executemany: bool
     ) -> None:
+        if not isinstance(context, Kept):
+            begin_now(connection)
         if not getattr(getattr(context.compiled, "statement", None), "is_select", False):
             connection.connection.record_info[_MAY_HAVE_WRITTEN] = True
 
@@ -68,30 +73,27 @@ def prepare_engine(engine: Engine, role: str) -> None:
 
 
 def _begin(connection: Any) -> None:
-    """BEGIN and the clinic in scope as one message; what it sets ends with the transaction."""
-    scope, more = current_scope(), _with_begin.get()
-    begin = "begin isolation level repeatable read" if scope.snapshot else "begin"
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "; ".join((begin, *([] if scope.system else [set_clinic_statement(scope)]), *more)), prepare=False
-        )
-    _with_begin.set(())
+    """BEGIN and the clinic in scope go with the first statement; what they set ends with the transaction."""
+    scope = current_scope()
+    begin = _BEGIN_SNAPSHOT if scope.snapshot else _BEGIN
+    setting = () if scope.system else (Message(_SET_CLINIC, [clinic_setting(scope)]),)
+    wire.send_later(connection.driver_connection, (begin, *setting))
     connection.info[SCOPE_AT_BEGIN] = scope
     connection.record_info.update({_MAY_HAVE_WRITTEN: False, _WITH_COMMIT: []})
 
 
-def execute_with_begin(session: Session, *statements: str) -> None:
-    """Send SQL without parameters, whose rows nobody needs, as one message; with BEGIN where nothing was asked yet.
+def execute_with_begin(session: Session, *messages: Message) -> None:
+    """Send statements whose rows nobody needs together with BEGIN and the first statement, which hears of them; where
+    something was sent already, at once.
 
     Each statement sees what was committed until it began.
     """
-    _with_begin.set(statements)
-    try:
-        connection = session.connection()
-        if _with_begin.get():
-            execute_in_turn(connection, *statements)
-    finally:
-        _with_begin.set(())
+    connection = session.connection()
+    driver = driver_beneath(connection)
+    if wire.has_begun(driver):
+        send_now(connection, *messages)
+    else:
+        wire.send_later(driver, messages)
 
 
 def execute_with_commit(connection: Connection, statement: Kept, values: dict[str, Any]) -> None:
@@ -123,19 +125,25 @@ def execute_in_turn(connection: Connection, *statements: str) -> list[Any]:
 def _commit(connection: Any) -> None:
     waiting = connection.record_info.get(_WITH_COMMIT)
     if not waiting:
-        connection.commit()
+        _end(connection)
         return
-    driver = connection.driver_connection
-    with driver.pipeline(), RawCursor(driver) as cursor:
-        for sender, statement, values in waiting:
-            statement.send(sender, cursor, values)
-        cursor.execute(b"commit")
+    messages = [statement.message(sender, values) for sender, statement, values in waiting]
+    wire.send(connection.driver_connection, [*messages, _COMMIT])
 
 
 def _roll_back(connection: Any) -> None:
     """After ROLLBACK psycopg forgets all prepared statements: what only selected ends by COMMIT."""
     failed = connection.dbapi_connection.info.transaction_status == TransactionStatus.INERROR
     if failed or connection.record_info.get(_MAY_HAVE_WRITTEN, True):
+        wire.never_send(connection.driver_connection)
         connection.rollback()
     else:
-        connection.commit()
+        _end(connection)
+
+
+def _end(connection: Any) -> None:
+    """By COMMIT, where anything was sent."""
+    driver = connection.driver_connection
+    wire.never_send(driver)
+    if driver.info.transaction_status != TransactionStatus.IDLE:
+        wire.send(driver, [_COMMIT])

@@ -12,7 +12,7 @@ from operator import itemgetter
 from typing import Any
 
 from psycopg import Error as DriverError
-from psycopg import RawCursor
+from psycopg.pq.abc import PGresult
 from sqlalchemy import Connection, Executable, IteratorResult
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.engine.result import SimpleResultMetaData
@@ -20,10 +20,11 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.selectable import ReturnsRows
 
-# What RawCursor reads: $1, $2, ... once for each name.
-_DIALECT = PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
+from app.core import wire
+from app.core.wire import Message
 
-_CURSOR = "cursor"
+# What libpq reads: $1, $2, ... once for each name.
+_DIALECT = PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
 
 Process = Callable[[Any], Any]
 Find = Callable[[dict[str, Any]], Any]
@@ -38,19 +39,15 @@ class Kept:
 
     def execute(self, connection: Connection, values: dict[str, Any]) -> IteratorResult[Any]:
         """All of its rows. Raises DBAPIError, and KeyError for a value that is missing."""
-        cursor = _cursor_of(connection)
-        self.send(connection, cursor, values)
-        return IteratorResult(self._names, iter(self._rows(cursor)))
+        (result,) = send_now(connection, self.message(connection, values))
+        return IteratorResult(self._names, iter(self._rows(connection, result)))
 
-    def send(self, connection: Connection, cursor: RawCursor[Any], values: dict[str, Any]) -> None:
-        """Execute it by a cursor of the caller's. Raises DBAPIError, in a pipeline later."""
+    def message(self, connection: Connection, values: dict[str, Any]) -> Message:
+        """For whoever sends it; the engine's listeners hear of it now."""
         given = self._given(values)
         for listener in connection.dispatch.before_cursor_execute:
-            listener(connection, cursor, self.sql, given, self, False)
-        try:
-            cursor.execute(self._sent, given)
-        except DriverError as error:
-            raise refusal(connection, self.sql, error) from error
+            listener(connection, None, self.sql, given, self, False)
+        return Message(self._sent, given)
 
     @cached_property
     def compiled(self) -> SQLCompiler:
@@ -83,12 +80,12 @@ class Kept:
     def _names(self) -> SimpleResultMetaData:
         return SimpleResultMetaData([column.key for column in self._columns])
 
-    def _rows(self, cursor: RawCursor[Any]) -> Sequence[Any]:
+    def _rows(self, connection: Connection, result: PGresult) -> Sequence[Any]:
         if not self._columns:
             return ()
         if self._processes is None:
-            self._processes = _processes(self._columns, cursor)
-        rows = cursor.fetchall()
+            self._processes = _processes(self._columns, result)
+        rows = wire.rows_of(driver_beneath(connection), result)
         return [self._processed(row) for row in rows] if self._processes else rows
 
     def _processed(self, row: Sequence[Any]) -> tuple[Any, ...]:
@@ -98,11 +95,11 @@ class Kept:
         return tuple(values)
 
 
-def _processes(columns: Sequence[Any], cursor: RawCursor[Any]) -> list[tuple[int, Process]]:
+def _processes(columns: Sequence[Any], result: PGresult) -> list[tuple[int, Process]]:
     """The places whose values the driver does not bring as SQLAlchemy's types have them."""
     found = [
-        column.type.dialect_impl(_DIALECT).result_processor(_DIALECT, brought.type_code)
-        for column, brought in zip(columns, cursor.description or (), strict=True)
+        column.type.dialect_impl(_DIALECT).result_processor(_DIALECT, result.ftype(place))
+        for place, column in enumerate(columns)
     ]
     return [(place, process) for place, process in enumerate(found) if process is not None]
 
@@ -121,23 +118,37 @@ def _found(bind: Any) -> Find:
     return lambda _values: bind.value
 
 
-def _cursor_of(connection: Connection) -> RawCursor[Any]:
-    """One for all statements of a driver's connection; what it learnt about types it keeps while one follows itself."""
-    info = connection.info
-    if _CURSOR not in info:
-        info[_CURSOR] = RawCursor(driver_of(connection))
-    cursor: RawCursor[Any] = info[_CURSOR]
-    return cursor
+def send_now(connection: Connection, *messages: Message) -> list[PGresult]:
+    """Send them, after what waits for them. Raises DBAPIError; who is stopped while waiting loses the connection."""
+    try:
+        return wire.send(driver_beneath(connection), messages)
+    except DriverError as error:
+        raise refusal(connection, "; ".join(message.sql.decode() for message in messages), error) from error
+    except BaseException:
+        connection.invalidate()
+        raise
 
 
 def driver_of(connection: Connection) -> Any:
-    """psycopg's own connection beneath ours."""
+    """psycopg's own connection beneath ours, in the present transaction."""
+    begin_now(connection)
+    return driver_beneath(connection)
+
+
+def begin_now(connection: Connection) -> None:
+    """Send what waits for the first statement, before one that goes another way. Raises DBAPIError."""
+    if not wire.has_begun(driver_beneath(connection)):
+        send_now(connection)
+
+
+def driver_beneath(connection: Connection) -> Any:
+    """The same, wherever it is."""
     return connection.connection.driver_connection
 
 
 def refusal(connection: Connection, sql: str, error: Any) -> DBAPIError:
     """The driver's error as SQLAlchemy tells it; a connection that was lost is taken out of the pool."""
-    lost = connection.dialect.is_disconnect(error, None, None)
+    lost = connection.dialect.is_disconnect(error, driver_beneath(connection), None)
     if lost:
         connection.invalidate(error)
     told: Any = DBAPIError.instance(

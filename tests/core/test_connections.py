@@ -15,6 +15,7 @@ from app.core.ids import new_id
 from app.core.kept import Kept
 from app.core.tenant import Scope, db, enter_scope, leave_scope, tenant_scope
 from app.core.transaction import unit_of_work
+from app.core.wire import Message
 from app.people.models import Patient
 from app.tenancy.models import Clinic
 
@@ -184,7 +185,7 @@ def test_what_goes_with_the_beginning_is_done_once_and_ends_with_the_transaction
     with tenant_scope(clinic.id):
         if begun:
             assert db.session.scalar(CLINIC_KNOWN) == clinic.id
-        execute_with_begin(db.session(), LOCK, "savepoint here")
+        execute_with_begin(db.session(), Message(LOCK.encode()), Message(b"savepoint here"))
         assert (db.session.scalar(HELD), db.session.scalar(CLINIC_KNOWN)) == (1, clinic.id)
         db.session.connection().exec_driver_sql("rollback to savepoint here")
         db.session.rollback()
@@ -202,7 +203,8 @@ def test_a_refused_message_is_an_error_like_any_other(clinic: Any) -> None:
             execute_in_turn(db.session.connection(), "select 1", "select 1 / 0")
         db.session.rollback()
         with pytest.raises(DataError, match="division by zero"):
-            execute_with_begin(db.session(), "select 1 / 0")
+            execute_with_begin(db.session(), Message(b"select 1 / 0"))
+            db.session.scalar(CLINIC_KNOWN)
         db.session.rollback()
         assert db.session.scalar(CLINIC_KNOWN) == clinic.id
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from psycopg.pq import TransactionStatus
 from sqlalchemy import (
     ARRAY,
     CTE,
@@ -23,16 +24,17 @@ from sqlalchemy import (
     values,
 )
 from sqlalchemy.dialects.postgresql import JSONB, TSTZRANGE, Range
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError, ProgrammingError
 
 from app.core.ids import new_id
-from app.core.kept import Kept, driver_of
+from app.core.kept import Kept, driver_beneath, driver_of
 from app.core.tenant import db, execute_alone, read_kept, require_clinic, scoped, tenant_scope, told_clinic
 from app.core.transaction import unit_of_work
 from app.tenancy.models import Location
 from tests.statements import recorded_statements
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+KNOWN = Kept(select(func.current_setting("app.clinic_id", true()).label("known")))
 LOCATION_NAMED = scoped(select(Location.id, Location.name).where(Location.name == bindparam("name")))
 
 
@@ -148,3 +150,76 @@ def test_the_scope_of_one_statement_ends_with_it(clinic: Any) -> None:
         scope = told_clinic()
         assert execute_alone(Kept(select(scope.c.clinic_id)), {}).scalar() == require_clinic()
         assert execute_alone(Kept(setting), {}).scalar() in ("", None)
+
+
+def status_of(connection: Any) -> TransactionStatus:
+    """Without sending what waits for the first statement."""
+    return driver_beneath(connection).info.transaction_status
+
+
+def test_a_transaction_begins_with_its_first_statement(clinic: Any) -> None:
+    with tenant_scope(clinic.id):
+        for end in (db.session.commit, db.session.rollback):
+            connection = db.session.connection()
+            assert status_of(connection) == TransactionStatus.IDLE
+            end()
+        connection = db.session.connection()
+        assert KNOWN.execute(connection, {}).scalar() == clinic.id
+        assert status_of(connection) == TransactionStatus.INTRANS
+
+
+def test_a_value_that_cannot_be_sent_leaves_the_beginning_for_what_comes_next(clinic: Any) -> None:
+    with tenant_scope(clinic.id):
+        with pytest.raises(DataError, match="NUL"):
+            read_kept(LOCATION_NAMED, {"name": "Annexe\x00"})
+        assert KNOWN.execute(db.session.connection(), {}).scalar() == clinic.id
+        assert status_of(db.session.connection()) == TransactionStatus.INTRANS
+
+
+def test_statements_are_prepared_once_and_anew_after_the_driver_dropped_them(clinic: Any) -> None:
+    asked = Kept(select(literal(7401).label("kept_again")))
+    prepared = text("select count(*) from pg_prepared_statements where statement like :pattern")
+    pattern = {"pattern": "%kept_again%"}
+    with tenant_scope(clinic.id):
+        for _ in range(3):
+            assert asked.execute(db.session.connection(), {}).scalar() == 7401
+        for _ in range(10):
+            assert db.session.scalar(prepared, pattern) == 1  # which the driver prepares for its part
+        db.session.execute(text("create temp table dropped_with_it (id int)"))
+        db.session.rollback()
+        assert db.session.scalar(prepared, pattern) == 0
+        for _ in range(2):
+            assert asked.execute(db.session.connection(), {}).scalar() == 7401
+            db.session.rollback()
+
+
+def test_a_statement_that_cannot_be_prepared_fails_each_time_and_harms_no_other(clinic: Any) -> None:
+    wrong, right = Kept(text("select nothing_like_it")), Kept(select(literal(1).label("one")))
+    with tenant_scope(clinic.id):
+        for _ in range(2):
+            with pytest.raises(ProgrammingError, match="nothing_like_it"):
+                wrong.execute(db.session.connection(), {})
+            db.session.rollback()
+            assert right.execute(db.session.connection(), {}).scalar() == 1
+
+
+def test_a_snapshot_begins_with_a_statement_that_nobody_prepared_yet(clinic: Any) -> None:
+    level = Kept(select(func.current_setting("transaction_isolation").label("level")))
+    with tenant_scope(clinic.id, snapshot=True):
+        assert level.execute(db.session.connection(), {}).scalar() == "repeatable read"
+
+
+def test_who_is_stopped_while_waiting_leaves_no_answer_to_the_next(
+    clinic: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Stopped(BaseException):
+        """As a job that took too long is."""
+
+    def stop(*_arguments: Any, **_options: Any) -> None:
+        raise Stopped
+
+    with tenant_scope(clinic.id):
+        with pytest.raises(Stopped), unit_of_work() as session, monkeypatch.context() as patched:
+            patched.setattr(type(driver_of(session.connection())), "wait", stop)
+            KNOWN.execute(session.connection(), {})
+        assert KNOWN.execute(db.session.connection(), {}).scalar() == clinic.id

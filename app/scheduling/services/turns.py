@@ -8,8 +8,8 @@ look hold. Always in this order: the visit's own row, the doctor, the room; a ro
 from __future__ import annotations
 
 from app.core.connections import execute_with_begin
-from app.core.ids import is_id
 from app.core.tenant import db
+from app.core.wire import Message
 
 NEW_VISIT = "new_visit"
 
@@ -21,7 +21,7 @@ def take_turn(doctor_id: str) -> None:
 
 def take_turn_to_add(doctor_id: str) -> None:
     """`take_turn`, with the savepoint NEW_VISIT: until the visit is written, nothing else may be."""
-    _send(_lock("doctor", doctor_id), f"savepoint {NEW_VISIT}")
+    _send(_lock("doctor", doctor_id), Message(f"savepoint {NEW_VISIT}".encode()))
 
 
 def take_turn_in_room(room_id: str) -> None:
@@ -29,14 +29,11 @@ def take_turn_in_room(room_id: str) -> None:
     _send(_lock("room", room_id))
 
 
-def _lock(kind: str, row_id: str) -> str:
-    """Raises ValueError for no id."""
-    if not is_id(row_id):
-        raise ValueError(f"the {kind} is not an id")
-    return f"select pg_advisory_xact_lock(hashtextextended('{kind} {row_id}', 0))"  # noqa: S608 - an id of hex digits
+def _lock(kind: str, row_id: str) -> Message:
+    return Message(b"select pg_advisory_xact_lock(hashtextextended($1, 0))", [f"{kind} {row_id}"])
 
 
-def _send(*statements: str) -> None:
+def _send(*messages: Message) -> None:
     session = db.session()
     session.flush()
-    execute_with_begin(session, *statements)
+    execute_with_begin(session, *messages)
