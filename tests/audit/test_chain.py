@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Engine, event, select, text
 from sqlalchemy.exc import ProgrammingError
 
+from app.audit import commands
 from app.audit.chain import verify
 from app.audit.models import AuditEntry
 from app.audit.services import record
@@ -149,13 +150,20 @@ def test_the_application_cannot_change_the_trail(clinic: Any, trail: list[str]) 
         db.session.execute(text("update audit_entry set username = 'x'"))
 
 
-def test_the_command_tells_and_exits_1(app: Any, clinic: Any, trail: list[str]) -> None:
+def test_the_command_tells_and_exits_1(
+    app: Any, clinic: Any, other_clinic: Any, trail: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = [one for one in commands._clinics() if one[0] in (clinic.id, other_clinic.id)]
+    assert len(ours) == 2
+    # The trails of every test before this one would be walked as well.
+    monkeypatch.setattr(commands, "_clinics", lambda: ours)
     held = app.test_cli_runner().invoke(args=["audit", "verify"])
     assert f"{clinic.name}: 5 entries, holds" in held.output
     tamper("update audit_entry set reason = 'x' where id = :id", id=trail[0])
     broken = app.test_cli_runner().invoke(args=["audit", "verify"])
     assert broken.exit_code == 1
     assert "entry 1 was changed" in broken.output
+    assert f"{other_clinic.name}: 1 entries, holds" in broken.output
 
 
 def test_entries_of_a_transaction_are_written_together(clinic: Any) -> None:
