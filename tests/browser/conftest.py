@@ -11,6 +11,7 @@ import pytest
 from werkzeug.middleware.shared_data import SharedDataMiddleware
 from werkzeug.serving import make_server
 
+from tests.browser.held import Holding
 from tests.browser.looks import AXE_RULES, EVERY_LOOK, Look, rest
 
 # What passed is not told, and what did not is named by its own markup.
@@ -26,12 +27,17 @@ PATIENCE_MS = 30_000  # a machine that is busy with tests is slow; what was meas
 
 
 @pytest.fixture(scope="session")
-def server(app: Any, project_root: Path) -> Iterator[str]:
+def holding(app: Any) -> Holding:
+    return Holding(app)
+
+
+@pytest.fixture(scope="session")
+def server(holding: Holding, project_root: Path) -> Iterator[str]:
     """The application behind a threaded server on a free port; its address.
 
     Axe comes from there too: what a browser has loaded and compiled once it need not load and compile for each page.
     """
-    whole = SharedDataMiddleware(app, {AXE: str(project_root / "node_modules/axe-core/axe.min.js")})
+    whole = SharedDataMiddleware(holding, {AXE: str(project_root / "node_modules/axe-core/axe.min.js")})
     running = make_server("127.0.0.1", 0, whole, threaded=True)
     thread = threading.Thread(target=running.serve_forever, daemon=True)
     thread.start()

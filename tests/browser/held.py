@@ -2,27 +2,50 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import APIResponse, Page, Route
+from collections.abc import Callable, Iterable
+from threading import Event
+from typing import Any
 
 from tests.waiting import wait_until
 
+LONGEST = 60  # seconds
+
 
 class HeldAnswer:
-    """Holds the answer to the next request to `address` until `let_go()`."""
+    """To the next request whose path ends with `path`."""
 
-    def __init__(self, page: Page, address: str) -> None:
-        self._page = page
-        self._held: tuple[Route, APIResponse] | None = None
-        page.route(address, self._hold, times=1)
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._done, self._may_go = Event(), Event()
 
-    def _hold(self, route: Route) -> None:
-        self._held = (route, route.fetch())
+    def keep(self) -> None:
+        self._done.set()
+        assert self._may_go.wait(LONGEST)
 
     def wait_for_it(self) -> None:
-        wait_until(lambda: self._page.evaluate("1") and self._held is not None)
+        wait_until(self._done.is_set)
 
     def let_go(self) -> None:
         self.wait_for_it()
-        assert self._held is not None
-        route, answer = self._held
-        route.fulfill(response=answer)
+        self._may_go.set()
+
+
+class Holding:
+    """Around an application: `hold("/call-next")` keeps one answer back, in the server, where no request slips by."""
+
+    def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
+        self._app = app
+        self._wanted: list[HeldAnswer] = []
+
+    def hold(self, path: str) -> HeldAnswer:
+        answer = HeldAnswer(path)
+        self._wanted.append(answer)
+        return answer
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        wanted = next((answer for answer in self._wanted if environ["PATH_INFO"].endswith(answer.path)), None)
+        answered = self._app(environ, start_response)
+        if wanted:
+            self._wanted.remove(wanted)
+            wanted.keep()
+        return answered

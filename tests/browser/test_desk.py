@@ -25,7 +25,7 @@ from app.queueing.services import arrive
 from app.scheduling.models import Appointment, SlotHold
 from app.scheduling.queries import lock_appointment
 from app.scheduling.services import hold_slot
-from tests.browser.held import HeldAnswer
+from tests.browser.held import Holding
 from tests.desk.conftest import times_today
 from tests.factories.access import make_user
 from tests.factories.billing import collect, make_priced_doctor
@@ -137,9 +137,11 @@ def test_what_changed_before_the_page_could_hear_it_is_caught_up(
     expect(page.locator("#pane")).to_contain_text("Checked in")
 
 
-def test_an_answer_does_not_bring_back_a_visit_that_somebody_has_left(log_in: LogIn, visits: list[Appointment]) -> None:
+def test_an_answer_does_not_bring_back_a_visit_that_somebody_has_left(
+    log_in: LogIn, holding: Holding, visits: list[Appointment]
+) -> None:
     page = open_live(log_in("RECEPTIONIST"), f"/desk/?visit={visits[0].id}")
-    answer = HeldAnswer(page, "**/check-in")
+    answer = holding.hold("/check-in")
     page.keyboard.press("i")
     answer.wait_for_it()
     page.keyboard.press("ArrowDown")

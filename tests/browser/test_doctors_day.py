@@ -17,7 +17,7 @@ from app.people.models import Doctor
 from app.queueing.models import QueueToken
 from app.queueing.services import arrive
 from app.scheduling.models import Appointment
-from tests.browser.held import HeldAnswer
+from tests.browser.held import Holding
 from tests.browser.looks import IN_LANGUAGE, rest
 from tests.daytime import ZONE_NAME
 from tests.desk.conftest import times_today
@@ -177,12 +177,12 @@ def test_an_answer_on_its_way_does_not_take_a_form_away(
 
 
 def test_nothing_comes_before_the_answer_to_what_was_pressed(
-    log_in: LogIn, doctor: Doctor, visits: list[Appointment]
+    log_in: LogIn, holding: Holding, doctor: Doctor, visits: list[Appointment]
 ) -> None:
     """The page may hear of its own call over the socket first; a form begun on such a card would go with the answer."""
     make_priced_doctor("900.00", first_name="Vikram", last_name="Sen")
     page = rest(open_day(log_in("DOCTOR", {"doctor_id": doctor.id})))
-    answer = HeldAnswer(page, "**/call-next")
+    answer = holding.hold("/call-next")
     with page.expect_event("requestfinished", lambda request: request.url.endswith("/now")):
         page.keyboard.press("n")
     page.evaluate("() => new Promise(drawn => setTimeout(drawn))")
@@ -198,11 +198,11 @@ def test_nothing_comes_before_the_answer_to_what_was_pressed(
 
 
 def test_an_old_answer_is_not_drawn_over_what_was_done_since(
-    log_in: LogIn, doctor: Doctor, visits: list[Appointment]
+    log_in: LogIn, holding: Holding, doctor: Doctor, visits: list[Appointment]
 ) -> None:
     """It was read before the call and came after it; until it is put right the call's own keys would be lost."""
     page = rest(open_day(log_in("DOCTOR", {"doctor_id": doctor.id})))
-    old = HeldAnswer(page, "**/now")
+    old = holding.hold("/now")
     page.evaluate("htmx.trigger('#now', 'refresh')")
     old.wait_for_it()
     press(page, "n", "Kavya Nair")

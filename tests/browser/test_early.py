@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from tests.factories.billing import make_priced_visit
+
 SCRIPT = "**/js/console.js"
 
 
@@ -50,6 +52,27 @@ def test_keys_wait_for_the_scripts_and_type_on_where_they_lead(slow: Slow) -> No
     expect(finder).to_be_focused()
     expect(finder).to_have_value("meera n?")
     expect(page.locator("#shortcuts")).to_be_hidden()
+
+
+def test_a_whole_form_is_filled_in_and_sent_ahead_of_the_scripts(slow: Slow, in_clinic: Any) -> None:
+    """Tab, Enter and the rest belong to the field that the first key leads to."""
+    visit = make_priced_visit("800.00")
+    page = slow.open(f"/desk/?visit={visit.id}")
+    for keys in ("s", *"350", "Backspace", "Backspace", *"00", "Tab", *"500", "Tab", "Shift+Tab", "Enter"):
+        page.keyboard.press(keys)
+    slow.arrive()
+    expect(page.locator("#problem")).to_contain_text("The parts make ₹ 300.00, but ₹ 800.00 is due.")
+    expect(page.locator("[data-split-change]")).to_have_text("₹ 200.00")
+
+
+def test_escape_takes_back_what_an_early_key_opened(slow: Slow, in_clinic: Any) -> None:
+    visit = make_priced_visit("800.00")
+    page = slow.open(f"/desk/?visit={visit.id}")
+    for keys in ("s", *"30", "Escape"):
+        page.keyboard.press(keys)
+    slow.arrive()
+    expect(page.locator("#act-split")).to_be_hidden()
+    expect(page.get_by_role("button", name="Split")).to_be_focused()
 
 
 def test_a_form_that_asks_first_asks_although_it_was_pressed_too_early(slow: Slow) -> None:
