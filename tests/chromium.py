@@ -13,7 +13,14 @@ from app.embedded.bootstrap import find_chromium
 CHROMIUM = find_chromium()
 UNWANTED = os.environ.get("CLINIC_NO_BROWSER") == "1"
 # V8's optimising compilers cost more than they save on pages that live for a second: a quarter of all processor time.
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--js-flags=--no-opt --no-maglev"]
+# A process for each page would start, and compile every script, anew: a tenth.
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--renderer-process-limit=1",
+    "--js-flags=--no-opt --no-maglev",
+]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -35,14 +35,14 @@ def ownership(paths: list[Path]) -> dict[Path, tuple[int, int, int]]:
     return {path: (stat.S_IMODE(it.st_mode), it.st_uid, it.st_gid) for path, it in found.items()}
 
 
-def test_makes_the_database_and_keeps_it_over_a_restart(area: Path, start: Start) -> None:
-    first = start(area / "data")
+def test_makes_the_database_and_keeps_it_over_a_restart(area: Path, start_anew: Start) -> None:
+    first = start_anew(area / "data")
     with connect(first) as connection:
         connection.execute("create table kept (value text)")
         connection.execute("insert into kept values ('ü ₹ नमस्ते')")
     first.stop()
 
-    with connect(start(area / "data")) as connection:
+    with connect(start_anew(area / "data")) as connection:
         assert connection.execute("select value, upper('ü') from kept").fetchone() == ("ü ₹ नमस्ते", "Ü")
         assert connection.execute("show server_version_num").fetchone() >= ("180000",)
         assert connection.execute("show fsync").fetchone() == ("on",)
@@ -81,7 +81,7 @@ def test_stopping_leaves_no_process(area: Path, start: Start) -> None:
 
 
 @pytest.mark.parametrize("mode", [0o700, 0o755])
-def test_no_directory_outside_its_own_changes(area: Path, start: Start, mode: int) -> None:
+def test_no_directory_outside_its_own_changes(area: Path, start_anew: Start, mode: int) -> None:
     """The wheel's own start opens every parent to the world when root calls it."""
     above = area / "above"
     above.mkdir()
@@ -89,7 +89,7 @@ def test_no_directory_outside_its_own_changes(area: Path, start: Start, mode: in
     outside = parents(above) + parents(find_programs(Home(area, None)))
     before = ownership(outside)
 
-    start(above / "data").stop()
+    start_anew(above / "data").stop()
 
     assert ownership(outside) == before
 
@@ -131,12 +131,12 @@ def test_a_deleted_data_directory_starts_afresh(area: Path, start: Start) -> Non
         assert connection.execute("select to_regclass('old')").fetchone() == (None,)
 
 
-def test_an_interrupted_first_start_does_not_count(area: Path, start: Start) -> None:
+def test_an_interrupted_first_start_does_not_count(area: Path, start_anew: Start) -> None:
     home = find_home(open_data_directory(area / "data"))
     unfinished = home.private("postgres.new")
     (unfinished / "PG_VERSION").write_text("18\n")
 
-    with connect(start(area / "data")) as connection:
+    with connect(start_anew(area / "data")) as connection:
         assert connection.execute("select 1").fetchone() == (1,)
 
 

@@ -39,8 +39,9 @@ def connect(url: str) -> psycopg.Connection:
     return psycopg.connect(url.replace("+psycopg", "", 1), autocommit=True)
 
 
-def test_a_template_is_prepared_once_and_cloned(holder: tuple[subprocess.Popen[bytes], Path]) -> None:
-    server = _wait_for_state(holder[1])["DATABASE_URL"]
+def test_a_template_is_prepared_once_and_cloned(servers: Servers, worker_id: str) -> None:
+    """On the run's own server, where the names are this test's alone."""
+    server, template, one, two = servers[0], *(f"throwaway_{name}_{worker_id}" for name in ("template", "one", "two"))
     prepared = []
 
     def migrate(url: str) -> None:
@@ -48,14 +49,15 @@ def test_a_template_is_prepared_once_and_cloned(holder: tuple[subprocess.Popen[b
         with connect(url) as connection:
             connection.execute("create table clinic (id int)")
 
-    urls = [clone_database(server, "template", name, migrate) for name in ("one", "two")]
+    urls = [clone_database(server, template, name, migrate) for name in (one, two)]
 
-    with connect(urls[0]) as one, connect(urls[1]) as two:
-        one.execute("insert into clinic values (1)")
-        assert two.execute("select count(*) from clinic").fetchone() == (0,)
+    with connect(urls[0]) as first, connect(urls[1]) as second:
+        first.execute("insert into clinic values (1)")
+        assert second.execute("select count(*) from clinic").fetchone() == (0,)
     assert len(prepared) == 1
-    drop_database(server, "one")
-    with pytest.raises(psycopg.OperationalError, match='database "one" does not exist'):
+    for name in (one, two, template):
+        drop_database(server, name)
+    with pytest.raises(psycopg.OperationalError, match=f'database "{one}" does not exist'):
         connect(urls[0])
 
 
