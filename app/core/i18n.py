@@ -14,13 +14,13 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from babel import localedata
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from flask import Flask, current_app, has_request_context, request, session
-from flask_babel import force_locale, get_locale, refresh
+from flask import Flask, current_app, g, has_request_context, request, session
+from flask_babel import Domain, force_locale, get_locale, refresh
 
 from config import get_settings
 
@@ -38,6 +38,21 @@ class ClinicLocale(NamedTuple):
     time_zone: str
 
 
+class FoundOnce(Domain):
+    """Keeps the catalogue at hand until the language changes: Flask-Babel looks for it again for each word."""
+
+    def get_translations(self) -> Any:
+        kept = getattr(g, "_flask_babel", None) if g else None
+        locale = getattr(kept, "babel_locale", None)
+        known = getattr(kept, "known_catalogue", None)
+        if known is not None and known[0] is locale:
+            return known[1]
+        found = super().get_translations()
+        if g:
+            g._flask_babel.known_catalogue = (g._flask_babel.babel_locale, found)
+        return found
+
+
 def prepare(app: Flask, cache_dir: Path | None = None) -> None:
     """Compile the catalogues (into DATA_DIR/cache) and set what Flask-AppBuilder's Babel reads while it is bound."""
     app.config["LANGUAGES"] = LANGUAGES
@@ -53,6 +68,8 @@ def init_app(app: Flask, clinic_locale: Callable[[], ClinicLocale | None] = lamb
     babel = app.extensions["babel"]
     babel.locale_selector = lambda: select_locale(_answer(clinic_locale))
     babel.timezone_selector = lambda: _zone(_answer(clinic_locale))
+    with app.app_context():
+        babel.instance.domain_instance = FoundOnce(domain=babel.instance.domain)
     app.jinja_env.globals.update(languages=LANGUAGES, current_language=current_language)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from babel.messages.pofile import read_po
 from flask import Flask, session
-from flask_babel import Babel, get_locale, get_timezone, gettext
+from flask_babel import Babel, Domain, force_locale, get_locale, get_timezone, gettext, refresh
 
 from app.core import i18n
 
@@ -44,6 +44,30 @@ def test_ones_own_choice_then_the_browsers_then_the_clinics(
         if chosen:
             session["locale"] = chosen
         assert str(get_locale()) == locale
+
+
+def test_a_language_that_changes_within_a_request_changes_its_words(tmp_path: Path) -> None:
+    with make_app(tmp_path, lambda: None).test_request_context("/"):
+        words = [gettext("Not found")]
+        with force_locale("hi_IN"):
+            words.append(gettext("Not found"))
+        words.append(gettext("Not found"))
+        session["locale"] = "hi"
+        words.append(gettext("Not found"))
+        refresh()
+        words.append(gettext("Not found"))
+        assert words == ["Not found", "नहीं मिला", "Not found", "Not found", "नहीं मिला"]
+
+
+def test_the_catalogue_is_looked_for_once_in_a_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[str] = []
+    search = Domain.get_translations
+    monkeypatch.setattr(Domain, "get_translations", lambda self: looked.append("") or search(self))
+    application = make_app(tmp_path, lambda: None)
+    for _request in range(2):
+        with application.test_request_context("/", headers={"Accept-Language": "hi"}):
+            assert {gettext("Not found") for _ in range(3)} == {"नहीं मिला"}
+    assert len(looked) == 2
 
 
 def test_times_are_in_the_clinics_zone(tmp_path: Path) -> None:
