@@ -1,4 +1,7 @@
-"""The console as `make run` starts it: web, workers and scheduler as processes, beside a provider sandbox."""
+"""The console's processes as `make run` has them: web, workers and scheduler, beside a provider sandbox.
+
+The web server starts as it does there; workers and scheduler are forked from a process that has loaded their modules.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +22,14 @@ from redis.exceptions import RedisError
 from rq import Worker
 
 from tests.core.redis_process import RedisProcess
+from tests.forked import Forked
 from tests.sandbox_server import RunningSandbox, running_sandbox
 from tests.waiting import wait_until
 from tests.walk.zygote import ROOT, Zygote
 
 START_SECONDS = 90
 STOP_SECONDS = 20
+WEB = ("-m", "gunicorn", "--config", "gunicorn.conf.py", "app:create_app()")
 WORKERS = (("worker.py", "work"), ("worker.py", "work", "--forking"))
 CRON = ("worker.py", "cron")
 
@@ -37,7 +42,8 @@ class Installation:
     redis: RedisProcess
     zygote: Zygote
     address: str
-    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    web: subprocess.Popen[bytes] | None = None
+    workers: list[Forked] = field(default_factory=list)
 
     def house(self, webhook_address: str | None = None) -> dict[str, Any]:
         """A clinic whose vendors send their webhooks to the console, or elsewhere."""
@@ -79,10 +85,13 @@ class Installation:
         found: dict[str, Any] = self.zygote.call("tests.walk.books:clinic_facts", house["clinic_id"])
         return found
 
+    @property
+    def processes(self) -> list[subprocess.Popen[bytes] | Forked]:
+        return [*([self.web] if self.web else []), *self.workers]
+
     def signal_workers(self, number: signal.Signals) -> None:
-        for process in self.processes:
-            if "worker.py" in process.args:  # type: ignore[operator]
-                process.send_signal(number)
+        for worker in self.workers:
+            worker.send_signal(number)
 
 
 @contextmanager
@@ -119,16 +128,18 @@ def running(installation: Installation, directory: Path) -> Iterator[Installatio
         "HOST": "127.0.0.1",
         "WEB_CONCURRENCY": "1",
     }
-    web = ("-m", "gunicorn", "--config", "gunicorn.conf.py", "app:create_app()")
     try:
-        for command in (web, *WORKERS, CRON):
-            log = directory / f"{command[0].strip('-')}{len(installation.processes)}.log"
-            installation.processes.append(_start(command, environment, log))
+        installation.web = _start(WEB, environment, directory / "web.log")
+        for command in (*WORKERS, CRON):
+            with (directory / f"{command[1]}{len(installation.workers)}.log").open("ab") as log:
+                installation.workers.append(Forked(command, environment, log.fileno()))
         wait_until(lambda: _answers(installation.address), START_SECONDS)
         wait_until(lambda: _workers(installation.redis.url) >= len(WORKERS), START_SECONDS)
         yield installation
     finally:
         _stop(installation.processes)
+        installation.web = None
+        installation.workers.clear()
 
 
 def _start(command: Sequence[str], environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
@@ -138,16 +149,15 @@ def _start(command: Sequence[str], environment: Mapping[str, str], log: Path) ->
         )
 
 
-def _stop(processes: list[subprocess.Popen[bytes]]) -> None:
+def _stop(processes: Sequence[subprocess.Popen[bytes] | Forked]) -> None:
     """All at once. SIGINT: gunicorn then waits for no open connection."""
     for process in processes:
         process.send_signal(signal.SIGCONT)
         process.send_signal(signal.SIGINT)
-    while processes:
-        process = processes.pop()
+    for process in processes:
         try:
             process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
+        except (subprocess.TimeoutExpired, AssertionError):
             process.kill()
             process.wait()
 
