@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
+from psycopg import RawCursor
 from sqlalchemy import event
 
 from bench.data import LOADED
@@ -72,7 +73,7 @@ def _recorded() -> Iterator[list[Asked]]:
 
     def note(_connection: Any, cursor: Any, statement: str, values: Any, *_rest: Any) -> None:
         if re.match(r"\s*(select|with)\b", statement, re.IGNORECASE):
-            statements.append((type(cursor), statement, values))
+            statements.append((type(cursor) if cursor else RawCursor, statement, values))  # none: sent past cursors
 
     event.listen(db.engine, "before_cursor_execute", note)
     try:
