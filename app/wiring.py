@@ -38,7 +38,7 @@ from app.core.loader import load_declarations, load_edges
 from app.core.logging import configure_logging
 from app.core.principal import find_principal, install_role_table, may
 from app.core.row_security import APP_ROLE, SYSTEM_ROLE
-from app.core.sockets import LiveManager, LiveNamespace, PlainFrames
+from app.core.sockets import SOCKETS_PATH, LiveManager, LiveNamespace, SocketsBeside
 from app.core.tenant import SYSTEM_BIND, current_clinic_id, db, require_clinic
 from app.core.views import records
 from app.core.views.hooks import ConsoleHooks, install_hooks
@@ -158,7 +158,7 @@ def _bind_extensions(app: Flask, slices: tuple[str, ...]) -> None:
 def _bind_sockets(app: Flask) -> None:
     from app.access.edge import authenticate_socket, socket_still_valid
 
-    settings = get_settings()
+    settings, pages = get_settings(), app.wsgi_app
     socketio = SocketIO(
         app,
         async_mode=app.config.get("SOCKETIO_ASYNC_MODE"),
@@ -167,10 +167,10 @@ def _bind_sockets(app: Flask) -> None:
         ping_interval=PING_SECONDS,
         ping_timeout=PING_SECONDS,
         cors_allowed_origins=None,
-        path="socket.io",
+        path=SOCKETS_PATH.strip("/"),
     )
     socketio.on_namespace(LiveNamespace(authenticate_socket, socket_still_valid))
-    app.wsgi_app = PlainFrames(app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = SocketsBeside(pages, app.wsgi_app)  # type: ignore[method-assign]
 
 
 def _currency() -> str:

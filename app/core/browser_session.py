@@ -25,6 +25,9 @@ class BrowserSessions(SecureCookieSessionInterface):
         return super().open_session(app, request)
 
     def save_session(self, app: Flask, session: Any, response: Response) -> None:
-        """Not with a file: it is the same for everybody, and a browser would ask for it anew with every new cookie."""
-        if request.blueprint != FILES:
+        """Not with a file: it is the same for everybody, and a browser would ask for it anew with every new cookie. Nor
+        where there was none and is none: whether anybody looked for one does not change what was answered.
+        """
+        nothing = not session and not session.modified and self.get_cookie_name(app) not in request.cookies
+        if request.blueprint != FILES and not nothing:
             super().save_session(app, session, response)

@@ -33,9 +33,7 @@ def wait_in_greenlet(
     """
     if timeout is not None:
         return waiting.wait_poll(steps, descriptor, interval, timeout)
-    from gevent import get_hub
-
-    hub = get_hub()
+    hub = _finds_hub()()
     try:
         wanted = next(steps)
         while True:
@@ -57,6 +55,13 @@ def _can_write(descriptor: int) -> bool:
     poll = _poll()()
     poll.register(descriptor, POLLOUT)
     return bool(poll.poll(0))
+
+
+@cache
+def _finds_hub() -> Any:
+    from gevent import get_hub
+
+    return get_hub
 
 
 @cache

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import orjson
 from flask import Flask, current_app, request
 from flask_socketio import ConnectionRefusedError, Namespace, emit, join_room
 from redis.exceptions import RedisError
@@ -29,6 +30,7 @@ from app.core.transaction import after_commit, unit_of_work
 log = logging.getLogger(__name__)
 
 LIVE = "/live"
+SOCKETS_PATH = "/socket.io/"
 LOOK_AGAIN_SECONDS = 2
 SUBSCRIBE = "subscribe"
 
@@ -65,17 +67,21 @@ def push(name: str, data: dict[str, Any], *rooms: str) -> None:
     after_commit(lambda: socketio.emit(name, data, to=list(rooms), namespace=LIVE))
 
 
-class PlainFrames:
-    """Takes no client's offer to compress frames: a push would be compressed once per socket, and a thousand of them
+class SocketsBeside:
+    """Leads to Socket.IO's server what is meant for it, everything else past it: it makes a class for each request.
+
+    It takes no client's offer to compress frames: a push would be compressed once per socket, and a thousand of them
     would hold a thousand compressors. Our frames fit in a packet as they are.
     """
 
-    def __init__(self, application: Any) -> None:
-        self._application = application
+    def __init__(self, pages: Any, sockets: Any) -> None:
+        self._pages, self._sockets = pages, sockets
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        if not environ["PATH_INFO"].startswith(SOCKETS_PATH):
+            return self._pages(environ, start_response)
         environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
-        return self._application(environ, start_response)
+        return self._sockets(environ, start_response)
 
 
 class LiveManager(RedisManager):
@@ -103,9 +109,9 @@ class LiveManager(RedisManager):
         self.server.start_background_task(wait)
 
     def _publish(self, data: Any) -> None:
-        self._published.add([self.json.dumps(data)])
+        self._published.add([orjson.dumps(data)])
 
-    def _publish_all(self, messages: list[str]) -> None:
+    def _publish_all(self, messages: list[bytes]) -> None:
         try:
             ask(*(("PUBLISH", self.channel, message) for message in messages))
         except RedisError:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache, lru_cache
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import orjson
 from sqlalchemy import Table, inspect, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import Range
-from sqlalchemy.orm import Session, make_transient_to_detached
+from sqlalchemy.orm import Session, class_mapper, make_transient_to_detached
 from sqlalchemy.orm.attributes import set_committed_value
 
 from app.core.kept import Kept
 from app.core.models import Base
 from app.core.tenant import db
 
+Row = TypeVar("Row", bound=Base)
 Told = Callable[[Session, Base], None]
 _told: list[Told] = []
 
@@ -25,6 +26,24 @@ def tell_of_inserts(function: Told) -> Told:
     """Call `function(session, row)` for each row that goes in this way: no flush hook hears of it."""
     _told.append(function)
     return function
+
+
+def new_row(model: type[Row], **values: Any) -> Row:
+    """A row with the values of columns, for what inserts here: set one by one, each would cost what a flush has to know
+    of it. Raises TypeError for what is no column.
+    """
+    manager, names = _made_by(model)
+    if not names.issuperset(values):
+        raise TypeError(f"{model.__name__} has no {', '.join(sorted(values.keys() - names))}")
+    row = manager.new_instance()
+    row.__dict__.update(values)
+    return cast(Row, row)
+
+
+@cache
+def _made_by(model: Any) -> tuple[Any, frozenset[str]]:
+    mapper = class_mapper(model)
+    return mapper.class_manager, frozenset(item.key for item in mapper.column_attrs)
 
 
 def insert_together(*rows: Base) -> None:

@@ -18,7 +18,7 @@ from app.core.ids import new_id
 from app.core.kept import Kept
 from app.core.principal import find_principal
 from app.core.tenant import db, require_clinic
-from app.core.together import as_json, recordset, take_in
+from app.core.together import as_json, new_row, recordset, take_in
 from app.core.transaction import after_commit
 from app.core.waking import Waiting
 from app.events.base import LISTENERS, OBSERVERS, REACTIONS, Event, Listener, Priority, matches
@@ -137,7 +137,8 @@ def event_record(event: Event, clinic_id: str | None = None, **details: Any) -> 
     """The row of an event, for whoever writes it together with the change it tells of, and then calls announce()."""
     payload = event.payload()
     actor = find_principal()
-    return EventRecord(
+    return new_row(
+        EventRecord,
         id=new_id(),
         clinic_id=clinic_id or require_clinic(),
         type=event.type,

@@ -13,6 +13,7 @@ from app.core.ids import new_id
 from app.core.principal import find_principal, may, own_patient_id, require
 from app.core.state import WrongState
 from app.core.tenant import db, read_kept, require_clinic, scoped
+from app.core.together import new_row
 from app.events.models import EventRecord
 from app.events.services import announce, event_record, publish
 from app.people.models import AppointmentType, Patient
@@ -57,7 +58,8 @@ def book_appointment(
     _check(patient)
     place = Place(doctor_id, type, starts_at, location_id, diary)
     principal = find_principal()
-    appointment = Appointment(
+    appointment = new_row(
+        Appointment,
         id=new_id(),
         clinic_id=require_clinic(),
         patient_id=patient_id,

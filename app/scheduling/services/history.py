@@ -8,6 +8,7 @@ from typing import Any
 from app.core.principal import find_principal
 from app.core.sockets import clinic_room, push
 from app.core.tenant import db
+from app.core.together import new_row
 from app.scheduling.models import Appointment, AppointmentChange, AppointmentStatus, ChangeKind
 
 
@@ -39,7 +40,8 @@ def change_of(
 ) -> AppointmentChange:
     """A line of the visit's history."""
     principal = find_principal()
-    return AppointmentChange(
+    return new_row(
+        AppointmentChange,
         appointment_id=appointment.id,
         kind=kind,
         from_status=from_status,
