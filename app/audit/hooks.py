@@ -79,8 +79,9 @@ def _changes(row: Any, action: str) -> dict[str, Any]:
     changes: dict[str, Any] = {}
     model: Any = type(row)
     if action == "created":
-        held = {key: getattr(row, key) for key in _told_columns(model)}
-        told = {key: value for key, value in held.items() if value is not None}
+        held: dict[str, Any] = inspect(row).dict
+        values = ((key, held[key] if key in held else getattr(row, key)) for key in _told_columns(model))
+        told = {key: value for key, value in values if value is not None}
         return {key: ["***", "***"] if key in secret else [None, _plain(value)] for key, value in told.items()}
     touched = inspect(row).committed_state if action == "updated" else None
     for key in _told_columns(model):

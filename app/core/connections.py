@@ -132,9 +132,13 @@ def _commit(connection: Any) -> None:
 
 
 def _roll_back(connection: Any) -> None:
-    """After ROLLBACK psycopg forgets all prepared statements: what only selected ends by COMMIT."""
-    failed = connection.dbapi_connection.info.transaction_status == TransactionStatus.INERROR
-    if failed or connection.record_info.get(_MAY_HAVE_WRITTEN, True):
+    """After ROLLBACK psycopg forgets all prepared statements: what only selected ends by COMMIT. The pool asks for one
+    also after a commit.
+    """
+    status = connection.dbapi_connection.info.transaction_status
+    if status == TransactionStatus.IDLE:
+        wire.never_send(connection.driver_connection)
+    elif status == TransactionStatus.INERROR or connection.record_info.get(_MAY_HAVE_WRITTEN, True):
         wire.never_send(connection.driver_connection)
         connection.rollback()
     else:

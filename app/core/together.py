@@ -11,7 +11,6 @@ from sqlalchemy import Table, inspect, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session, class_mapper, make_transient_to_detached
-from sqlalchemy.orm.attributes import set_committed_value
 
 from app.core.kept import Kept
 from app.core.models import Base
@@ -133,7 +132,7 @@ def _values(row: Base) -> dict[str, Any]:
     model: Any = type(row)
     for key, default in _columns(model):
         if key not in held:
-            set_committed_value(row, key, default() if default else None)
+            held[key] = default() if default else None
         if default or held[key] is not None:
             found[key] = held[key]
     return found
