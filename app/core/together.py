@@ -31,7 +31,7 @@ def new_row(model: type[Row], **values: Any) -> Row:
     """A row with the values of columns, for what inserts here: set one by one, each would cost what a flush has to know
     of it. Raises TypeError for what is no column.
     """
-    manager, names = _made_by(model)
+    manager, names = _made_by(cast(Any, model))
     if not names.issuperset(values):
         raise TypeError(f"{model.__name__} has no {', '.join(sorted(values.keys() - names))}")
     row = manager.new_instance()
