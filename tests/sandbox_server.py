@@ -102,8 +102,11 @@ class RunningSandbox:
 
 @contextmanager
 def running_sandbox(data_dir: Path | None = None, **settings: Any) -> Iterator[RunningSandbox]:
-    """Keeps its state in memory unless it is given a directory; webhooks are tried again within a second."""
-    chosen = {"port": 0, "smtp_port": 0, "retry_seconds": QUICK_RETRIES, "data_dir": data_dir, **settings}
+    """Keeps its state in memory unless it is given a directory. Webhooks are tried again within a second where they are
+    refused; a busy machine's slow answer is waited for, or what a test counts would come twice.
+    """
+    kept = {"data_dir": data_dir, "retry_seconds": QUICK_RETRIES, "webhook_timeout": ANSWER_SECONDS}
+    chosen = {"port": 0, "smtp_port": 0, **kept, **settings}
     server = SandboxServer(SandboxSettings(**chosen))
     server.start()
     try:
