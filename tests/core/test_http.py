@@ -25,7 +25,8 @@ from tests.scripted_server import (
     truncated,
 )
 
-SHORT = Timeouts(connect=0.3, read=0.3)
+SHORT = Timeouts(connect=1, read=1)
+PATIENT = Timeouts(connect=30, read=30)
 
 
 @pytest.fixture
@@ -212,14 +213,15 @@ def test_errors_hold_no_address_with_ids(server: Server, client: HttpClient) -> 
     assert error.__cause__ is None and error.__suppress_context__
 
 
-def test_threads_do_not_share_a_connection(server: Server, client: HttpClient) -> None:
+def test_threads_do_not_share_a_connection(server: Server) -> None:
+    client = HttpClient(server.url, timeouts=PATIENT)
     server.will(answer(200, {"ok": 1}))
     statuses: list[int] = []
     threads = [threading.Thread(target=lambda: statuses.append(client.get("/x").status)) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(5)
+        thread.join(PATIENT.read)
     assert statuses == [200] * 8
 
 

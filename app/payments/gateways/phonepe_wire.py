@@ -176,8 +176,9 @@ def _reason(attempt: Attempt) -> str:
     return text if isinstance(text, str) else ""
 
 
-def _moment(attempt: Attempt) -> tuple[int, str]:
-    return attempt.timestamp or 0, attempt.transaction_id
+def _moment(attempt: Attempt) -> int:
+    """Of two in the same millisecond the later one is listed later: a sort keeps that."""
+    return attempt.timestamp or 0
 
 
 def moment_of(milliseconds: object) -> datetime | None:

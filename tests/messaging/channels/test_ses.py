@@ -48,7 +48,7 @@ def server() -> Iterator[Server]:
 
 
 def channel(url: str | None = None, **values: Any) -> Ses:
-    return Ses.open({**ACCOUNT, **values}, base_url=url, timeouts=Timeouts(0.5, 0.5))
+    return Ses.open({**ACCOUNT, **values}, base_url=url, timeouts=Timeouts(1, 1))
 
 
 def refusal(status: int, name: str, text: str = "No.") -> Behaviour:

@@ -21,7 +21,7 @@ from tests.messaging.channels.mail_server import HANG_UP, SILENCE, MailServer, m
 from tests.scripted_server import RefusingPort, deaf_port
 
 LONGEST_ENCODED_WORD = 75  # RFC 2047
-SHORT = Timeouts(connect=0.5, read=0.3)
+SHORT = Timeouts(connect=1, read=1)
 PDF = Attachment("Invoice 7.pdf", "application/pdf", b"%PDF-1.7 \x00\xff")
 MESSAGE = OutgoingMessage(
     delivery_id="0198c1f0-0000-7000-8000-000000000001",

@@ -40,11 +40,11 @@ def server() -> Iterator[Server]:
 
 
 def sms(url: str | None = None, **values: Any) -> TwilioSms:
-    return TwilioSms.open({**ACCOUNT, **values}, base_url=url, timeouts=Timeouts(0.5, 0.3))
+    return TwilioSms.open({**ACCOUNT, **values}, base_url=url, timeouts=Timeouts(1, 1))
 
 
 def whatsapp(url: str | None = None, **values: Any) -> TwilioWhatsApp:
-    return TwilioWhatsApp.open({**ACCOUNT, **values}, base_url=url, timeouts=Timeouts(0.5, 0.3))
+    return TwilioWhatsApp.open({**ACCOUNT, **values}, base_url=url, timeouts=Timeouts(1, 1))
 
 
 def refusal(status: int, code: int | None, **headers: str) -> Behaviour:

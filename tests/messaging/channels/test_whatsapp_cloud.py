@@ -38,7 +38,7 @@ def whatsapp(server: Server) -> WhatsAppCloud:
 
 
 def open_channel(url: str | None = None, **values: Any) -> WhatsAppCloud:
-    return WhatsAppCloud.open({**ACCOUNT, **values}, base_url=url, timeouts=Timeouts(0.5, 0.3))
+    return WhatsAppCloud.open({**ACCOUNT, **values}, base_url=url, timeouts=Timeouts(1, 1))
 
 
 def refusal(status: int, code: int, **error: Any) -> Behaviour:

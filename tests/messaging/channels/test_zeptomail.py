@@ -38,7 +38,7 @@ def server() -> Iterator[Server]:
 
 
 def channel(url: str | None = None, **values: Any) -> ZeptoMail:
-    return ZeptoMail.open({**ACCOUNT, **values}, base_url=url, timeouts=Timeouts(0.5, 0.5))
+    return ZeptoMail.open({**ACCOUNT, **values}, base_url=url, timeouts=Timeouts(1, 1))
 
 
 def refusal(status: int, code: str, sub_code: str = "", target: str = "") -> Behaviour:

@@ -169,4 +169,4 @@ def refusal(status: int, issue: str, **more: Any) -> Behaviour:
 
 def open_gateway(url: str, root: str | None = None, **changes: Any) -> PayPal:
     credentials = PayPalCredentials.load({**KEYS, "webhook_root": root, **changes})
-    return PayPal(credentials, base_url=url, timeouts=Timeouts(0.5, 0.3))
+    return PayPal(credentials, base_url=url, timeouts=Timeouts(1, 1))

@@ -70,7 +70,7 @@ def refusal(status: int, **error: Any) -> Behaviour:
 
 
 def open_gateway(url: str) -> Razorpay:
-    return Razorpay(RazorpayCredentials.load(KEYS), base_url=url, timeouts=Timeouts(0.5, 0.3))
+    return Razorpay(RazorpayCredentials.load(KEYS), base_url=url, timeouts=Timeouts(1, 1))
 
 
 def failure_of(call: Any) -> ProviderError:

@@ -78,4 +78,4 @@ def refusal(status: int, **error: Any) -> Behaviour:
 
 
 def open_gateway(url: str, **more: str) -> Stripe:
-    return Stripe(StripeCredentials.load({**KEYS, **more}), base_url=url, timeouts=Timeouts(0.5, 0.3))
+    return Stripe(StripeCredentials.load({**KEYS, **more}), base_url=url, timeouts=Timeouts(1, 1))

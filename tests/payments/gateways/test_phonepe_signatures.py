@@ -317,6 +317,13 @@ def test_a_notice_is_known_by_event_subject_and_state() -> None:
     assert len(set(attempts)) == 2
 
 
+def test_two_failures_in_one_millisecond_are_two_notices() -> None:
+    first, second = (attempt(transactionId=name, state="FAILED") for name in ("OM9", "OM1"))
+    told = [notice("checkout.transaction.attempt.failed", order(*tried)) for tried in ([first], [first, second])]
+    assert [each.payment_id for each in told] == ["OM9", "OM1"]
+    assert told[0].event_id != told[1].event_id
+
+
 def test_a_forged_hint_does_not_keep_out_the_true_one() -> None:
     account = with_user()
     true = body("checkout.order.completed", order(attempt(), state="COMPLETED"))
