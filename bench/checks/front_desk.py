@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import gzip
-import os
-import shutil
 from collections.abc import Callable
 from typing import Any
 
+from app.embedded.bootstrap import find_chromium
 from bench.figures import Effort, Figure, percentile
 from bench.installation import Installation
 from bench.processes import console
 
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 LOADS, PRESSES, WARM_UP = 12, 20, 2
 MOST_PAINT_MS, MOST_FELT_MS, MOST_SCRIPT_KB = 400, 150, 250
@@ -34,8 +32,10 @@ FELT = """(selector) => { window.felt = new Promise((done) => {
 
 
 def front_desk(installation: Installation, effort: Effort) -> list[Figure]:
-    """Needs Chromium; without one nothing is measured and nothing is said."""
-    if CHROMIUM is None:
+    """Needs Chromium, as the tests do; without one nothing is measured."""
+    chromium = find_chromium()
+    if chromium is None:
+        print("  NOT MEASURED IN A BROWSER: Chromium is not installed")
         return []
     from playwright.sync_api import sync_playwright
 
@@ -43,7 +43,7 @@ def front_desk(installation: Installation, effort: Effort) -> list[Figure]:
     with (
         console(installation.environment, installation.directory) as running,
         sync_playwright() as playwright,
-        playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS) as browser,
+        playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS) as browser,
     ):
         name, value = cookie["Cookie"].split("=", 1)
         address = f"http://127.0.0.1:{running.port}"
