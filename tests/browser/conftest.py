@@ -33,17 +33,23 @@ PATIENCE_MS = 30_000  # a machine that is busy with tests is slow; what was meas
 
 
 @pytest.fixture(scope="session")
-def holding(app: Any) -> Holding:
+def answers(app: Any) -> Holding:
     return Holding(app)
 
 
+@pytest.fixture
+def holding(answers: Holding) -> Iterator[Holding]:
+    yield answers
+    answers.forget()
+
+
 @pytest.fixture(scope="session")
-def server(holding: Holding, project_root: Path) -> Iterator[str]:
+def server(answers: Holding, project_root: Path) -> Iterator[str]:
     """The application behind a threaded server on a free port; its address.
 
     Axe comes from there too: what a browser has loaded and compiled once it need not load and compile for each page.
     """
-    whole = SharedDataMiddleware(holding, {AXE: str(project_root / "node_modules/axe-core/axe.min.js")})
+    whole = SharedDataMiddleware(answers, {AXE: str(project_root / "node_modules/axe-core/axe.min.js")})
     running = make_server("127.0.0.1", 0, whole, threaded=True)
     thread = threading.Thread(target=running.serve_forever, daemon=True)
     thread.start()

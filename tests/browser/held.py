@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from threading import Event
+from threading import Event, Lock
 from typing import Any
 
 from tests.waiting import wait_until
@@ -35,6 +35,7 @@ class Holding:
 
     def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
         self._app = app
+        self._lock = Lock()
         self._wanted: list[HeldAnswer] = []
 
     def hold(self, path: str) -> HeldAnswer:
@@ -42,10 +43,20 @@ class Holding:
         self._wanted.append(answer)
         return answer
 
+    def forget(self) -> None:
+        """What a test wanted and did not get must not meet the next one."""
+        self._wanted.clear()
+
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        wanted = next((answer for answer in self._wanted if environ["PATH_INFO"].endswith(answer.path)), None)
+        wanted = self._take(environ["PATH_INFO"])
         answered = self._app(environ, start_response)
         if wanted:
-            self._wanted.remove(wanted)
             wanted.keep()
         return answered
+
+    def _take(self, path: str) -> HeldAnswer | None:
+        with self._lock:
+            found = next((answer for answer in self._wanted if path.endswith(answer.path)), None)
+            if found:
+                self._wanted.remove(found)
+        return found

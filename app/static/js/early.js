@@ -54,7 +54,7 @@
     if (key.length === 1) document.execCommand("insertText", false, key);
     else if (key === "Backspace") document.execCommand("delete");
     else if (key === "Enter" && field.matches("textarea")) document.execCommand("insertText", false, "\n");
-    else if (key === "Enter" && field.matches("input")) field.form?.querySelector("[type=submit]")?.click();
+    else if (key === "Enter" && field.matches("input")) field.form?.requestSubmit([...field.form.elements].find((item) => item.type === "submit"));
   }
 
   for (const kind of Object.keys(holds)) window.addEventListener(kind, hold, true);
