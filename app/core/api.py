@@ -5,7 +5,6 @@ Base class of bodies and queries, one transaction per changing request, and the 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import wraps
@@ -21,12 +20,12 @@ from pydantic.alias_generators import to_camel
 from app.core import idempotency, principal
 from app.core.errors import AppError, BadRequest, Invalid
 from app.core.ids import is_id
+from app.core.storable import UNSTORABLE
 from app.core.transaction import unit_of_work
 from app.core.value_words import fields_of
 
 BODY_LIMIT = 256 * 1024
 MOST_LEVELS = 32
-UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 class PayloadTooLarge(AppError):

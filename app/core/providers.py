@@ -16,7 +16,9 @@ from enum import StrEnum
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from app.core.credentials import MASK, CredentialModel
+from app.core.storable import storable
 
+LONGEST_CODE, LONGEST_MESSAGE = 60, 500
 N_ = str  # marks a text for extraction; the screen that shows it translates it
 
 
@@ -56,8 +58,8 @@ class ProviderError(Exception):
     ) -> None:
         super().__init__(f"{outcome}: {code}")
         self.outcome = outcome
-        self.code = code
-        self.message = message
+        self.code = storable(code, LONGEST_CODE)
+        self.message = storable(message, LONGEST_MESSAGE)
         self.retry_after = retry_after
         self.most_tries = most_tries
 

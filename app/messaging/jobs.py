@@ -6,6 +6,7 @@ behind ten thousand others in a queue, and no job says anything about a message.
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from typing import Any
 
@@ -22,6 +23,8 @@ from app.messaging.models import Channel, Message, MessageStatus
 from app.messaging.notice_jobs import forget_old_notices, process_provider_notice, sweep_provider_notices
 
 __all__ = ["forget_old_notices", "process_provider_notice", "sweep_provider_notices"]
+
+log = logging.getLogger(__name__)
 
 # So few that a worker soon looks for more urgent work between two batches, so many that calls go side by side.
 BATCH = 50
@@ -155,7 +158,16 @@ def gather_digests() -> int:
     """Make one mail of each person's unimportant ones whose time has come."""
     with all_tenants():
         found = waiting_digests()
-    for clinic_id, recipient in found:
-        with tenant_scope(clinic_id), unit_of_work():
-            gather(recipient)
-    return len(found)
+    return sum(_gather(clinic_id, recipient) for clinic_id, recipient in found)
+
+
+def _gather(clinic_id: str, recipient: str) -> int:
+    """One that fails waits for the next time, and does not hold up the others."""
+    with tenant_scope(clinic_id):
+        try:
+            with unit_of_work():
+                gather(recipient)
+                return 1
+        except Exception:
+            log.exception("a digest could not be made")
+            return 0

@@ -16,10 +16,13 @@ from flask_babel import gettext as _
 from jinja2 import StrictUndefined, Template, TemplateError, UndefinedError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from app.core.storable import UNSTORABLE
+
 LONGEST_SOURCE = 10_000
 LONGEST_VARIABLE = 20_000
 LONGEST_OUTPUT = 100_000
 DEEPEST = 40
+LARGEST_NUMBER = 10**15
 FILTERS = ("upper", "lower", "capitalize", "title", "trim", "default")
 ALLOWED: tuple[type[nodes.Node], ...] = (
     nodes.Template,
@@ -71,10 +74,13 @@ def fill(source: str, variables: Mapping[str, Any]) -> str:
     """The text with its variables. Raises RefusedTemplate, also for a variable that is missing."""
     try:
         text = _compiled(source).render(**{name: str(value)[:LONGEST_VARIABLE] for name, value in variables.items()})
-    except (TemplateError, TypeError, ValueError) as error:
+    except RefusedTemplate:
+        raise
+    except Exception as error:  # whatever goes wrong in a clinic's text is wrong with the text
         raise RefusedTemplate(_in_words(error)) from None
     if len(text) > LONGEST_OUTPUT:
         raise RefusedTemplate(_("The text becomes too long."))
+    _check_storable(text)
     return text
 
 
@@ -88,10 +94,13 @@ def _compiled(source: str) -> Template:
 def _parsed(source: str) -> nodes.Template:
     if len(source) > LONGEST_SOURCE:
         raise RefusedTemplate(_("The text is too long."))
+    _check_storable(source)
     try:
         return _jinja.parse(source)
     except TemplateError as error:
         raise RefusedTemplate(_in_words(error)) from None
+    except ValueError:  # thousands of digits
+        raise RefusedTemplate(_("A number here is too large.")) from None
     except RecursionError:
         raise RefusedTemplate(_("The text is nested too deeply.")) from None
 
@@ -103,10 +112,25 @@ def _check_nodes(node: nodes.Node, depth: int) -> None:
         raise RefusedTemplate(_("Only variables, if and a few filters can be used, not: %(what)s.", what=_name(node)))
     if isinstance(node, nodes.Filter):
         _check_filter(node)
+    if isinstance(node, nodes.Const):
+        _check_const(node.value)
     if isinstance(node, nodes.Name) and node.name.startswith("_"):
         raise RefusedTemplate(_("There is no %(name)s here.", name=node.name))
     for child in node.iter_child_nodes():
         _check_nodes(child, depth + 1)
+
+
+def _check_const(value: Any) -> None:
+    """Jinja writes 1e999 into its Python as `inf`, which is a name there; escapes can spell what nothing can hold."""
+    if isinstance(value, str):
+        _check_storable(value)
+    elif isinstance(value, int | float) and not abs(value) < LARGEST_NUMBER:
+        raise RefusedTemplate(_("A number here is too large."))
+
+
+def _check_storable(text: str) -> None:
+    if UNSTORABLE.search(text):
+        raise RefusedTemplate(_("This contains characters that cannot be stored."))
 
 
 def _check_filter(node: nodes.Filter) -> None:

@@ -67,6 +67,7 @@ WHYS = (
     _("Every provider of this channel fails at present."),
     _("The provider gave no clear answer: it may have been sent."),
     _("A worker stopped while sending: it may have been sent."),
+    _("A fault of ours: it could not be made ready to leave."),
     _("The clinic has switched this off."),
     _("It left with others in one mail."),
     _("no message of ours is known for it"),

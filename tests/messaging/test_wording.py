@@ -63,6 +63,13 @@ REFUSED = {
     "nested ifs": "{% if patient %}" * 60 + "{% endif %}" * 60,
     "broken": "{{ patient",
     "autoescape": "{% autoescape false %}x{% endautoescape %}",
+    "infinity": "{% if patient == 'Nobody' and 1e999 %}x{% endif %}",
+    "infinity shown": "{{ 1e999 }}",
+    "digits": "{{ " + "9" * 5000 + " }}",
+    "hexadecimal digits": "{{ 0x" + "f" * 5000 + " }}",
+    "NUL": "a\x00b",
+    "NUL spelt": r"{% if patient == 'Nobody' %}{{ '\0' }}{% endif %}",
+    "half a character": r"{{ patient|default('\ud800') }}",
 }
 
 

@@ -12,6 +12,9 @@ from typing import ClassVar, NoReturn, TypeVar
 
 from app.core.credentials import CredentialModel
 from app.core.providers import BadSignature, Outcome, Provider, ProviderError
+from app.core.storable import storable
+
+LONGEST_ID, LONGEST_ANSWER = 200, 500
 
 
 class RecipientFact(StrEnum):
@@ -90,10 +93,17 @@ class OutgoingMessage:
 
 @dataclass(frozen=True)
 class SendReceipt:
-    """Accepted, which is not delivered. `answer` is the provider's own wording, made safe."""
+    """Accepted, which is not delivered. `answer` is the provider's own wording, made safe.
+
+    What a provider says must not keep its message from being told as sent: both are cut to what can be stored.
+    """
 
     provider_message_id: str
     answer: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "provider_message_id", storable(self.provider_message_id, LONGEST_ID))
+        object.__setattr__(self, "answer", storable(self.answer, LONGEST_ANSWER))
 
 
 @dataclass(frozen=True)

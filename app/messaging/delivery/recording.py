@@ -74,8 +74,8 @@ def _finish_attempts(answers: Sequence[Answer]) -> None:
 def _end_of(outcome: Ended) -> dict[str, str | None]:
     if isinstance(outcome, SendReceipt):
         sent_as = outcome.provider_message_id
-        return {"outcome": "ok", "code": "", "text": outcome.answer[:500], "provider_message_id": sent_as}
-    said = {"code": outcome.code[:60], "text": outcome.message[:500]}
+        return {"outcome": "ok", "code": "", "text": outcome.answer, "provider_message_id": sent_as}
+    said = {"code": outcome.code, "text": outcome.message}
     return {"outcome": str(outcome.outcome), **said, "provider_message_id": None}
 
 
