@@ -9,8 +9,8 @@ from pydantic.alias_generators import to_camel
 
 from app.catalog.events import PriceRemoved, PriceSaved, ServiceSaved, TaxSaved
 from app.catalog.models import Service, ServicePrice, TaxKind, TaxRate
+from app.core.amounts import read_money
 from app.core.errors import Invalid
-from app.core.money import InvalidAmount, Money
 from app.core.tenant import db
 from app.events.services import publish
 from app.tenancy.queries import settings_in_scope
@@ -77,10 +77,7 @@ def _minutes(value: int | None, field: str) -> int:
 
 
 def _price(amount: Decimal | str | None, currency: str, field: str) -> int:
-    try:
-        minor = Money.parse(amount if amount is not None else "", currency).minor
-    except InvalidAmount:
-        raise Invalid(fields={field: _("This is no amount in %(currency)s.", currency=currency)}) from None
+    minor = read_money(amount, currency, field).minor
     if minor < 0:
         raise Invalid(fields={field: _("A price is not negative.")})
     return minor

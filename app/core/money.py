@@ -28,8 +28,11 @@ _EXPONENTS = {
     **dict.fromkeys(currency_codes("BHD IQD JOD KWD LYD OMR TND"), 3),
     **dict.fromkeys(currency_codes("CLF UYW"), 4),
 }
-# Fifteen digits are what an IEEE double keeps exactly: a JSON number of such an amount loses nothing in any client.
-MAX_MINOR = 10**15 - 1
+# What one price, document or payment may come to. A hundred such together still have fifteen digits, which is what an
+# IEEE double keeps exactly: a JSON number of their sum loses nothing in any client.
+LARGEST_MINOR = 10**13 - 1
+# What a column holds. Sums must never fail: a report would be gone for good after a few absurd documents.
+MAX_MINOR = 2**63 - 1
 _MOST_DIGITS = 15
 _PLAIN_NUMBER = re.compile(r"[+-]?\d{1,30}(\.\d{1,30})?", re.ASCII)
 _EXACT = Context(prec=60, traps=[Inexact, InvalidOperation])
@@ -38,6 +41,14 @@ _ROUNDED = Context(prec=60)
 
 class InvalidAmount(ValueError):
     """The value is no amount of that currency: not a number, too precise, too large."""
+
+
+class TooLarge(InvalidAmount):
+    """No single amount is that large; a typing mistake."""
+
+
+class TooPrecise(InvalidAmount):
+    """More decimals than the currency has."""
 
 
 class UnknownCurrency(InvalidAmount):
@@ -68,7 +79,7 @@ class Money:
         if type(self.minor) is not int:
             raise InvalidAmount("minor units are a whole number")
         if abs(self.minor) > MAX_MINOR:
-            raise InvalidAmount("the amount is too large")
+            raise TooLarge("the amount is too large")
 
     @classmethod
     def zero(cls, currency: str) -> Money:
@@ -76,16 +87,25 @@ class Money:
 
     @classmethod
     def parse(cls, major: Decimal | str | int | float, currency: str) -> Money:
-        """Major units as written ("10.50"). Raises InvalidAmount for anything the currency cannot hold exactly."""
+        """Major units as written ("10.50").
+
+        Raises InvalidAmount for anything that the currency cannot hold exactly, or that no single amount comes to.
+        """
         decimals = exponent(currency)
         value = _decimal(major)
         if value.adjusted() > _MOST_DIGITS:
-            raise InvalidAmount("the amount is too large")
+            raise TooLarge("the amount is too large")
         try:
             exact = value.quantize(Decimal(1).scaleb(-decimals), context=_EXACT)
         except (Inexact, InvalidOperation):
-            raise InvalidAmount(f"{currency} has {decimals} decimals") from None
-        return cls(int(exact.scaleb(decimals, context=_EXACT)), currency)
+            raise TooPrecise(f"{currency} has {decimals} decimals") from None
+        return cls(int(exact.scaleb(decimals, context=_EXACT)), currency).as_one()
+
+    def as_one(self) -> Money:
+        """This amount, if a single price, document or payment may come to it. Raises TooLarge."""
+        if abs(self.minor) > LARGEST_MINOR:
+            raise TooLarge("the amount is too large")
+        return self
 
     def average(self, count: int) -> Money:
         """This amount shared by `count`, rounded half up."""
@@ -103,7 +123,7 @@ class Money:
         return Decimal(self.minor).scaleb(-exponent(self.currency), context=_EXACT)
 
     def to_json(self) -> int | float:
-        """Major units as a JSON number that reads back to exactly this amount (see MAX_MINOR)."""
+        """Major units as a JSON number that reads back to exactly this amount (see LARGEST_MINOR)."""
         major = self.major
         whole = int(major)
         return whole if whole == major else float(major)

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from flask_babel import gettext as _
 from flask_wtf import FlaskForm
-
-from app.core.errors import Invalid
-from app.core.money import InvalidAmount, Money
 
 
 class PageForm(FlaskForm):
@@ -14,11 +10,3 @@ class PageForm(FlaskForm):
 
     class Meta:
         csrf = False
-
-
-def read_money(text: str | None, currency: str, field: str = "amount") -> Money:
-    """An amount as it is typed. Raises Invalid."""
-    try:
-        return Money.parse((text or "").replace(",", "").strip(), currency)
-    except InvalidAmount:
-        raise Invalid(fields={field: _("This is no amount in %(currency)s.", currency=currency)}) from None

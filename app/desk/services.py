@@ -13,9 +13,10 @@ from app.billing.services.invoices import open_invoice
 from app.billing.services.pay_links import make_pay_link
 from app.billing.services.split_tender import Part, SplitCollected, collect_split
 from app.billing.services.visits import invoice_for_visit
+from app.core.amounts import read_money
 from app.core.errors import Conflict, Invalid
 from app.core.formatting import money
-from app.core.money import InvalidAmount, Money
+from app.core.money import Money
 from app.messaging.models import Channel
 from app.messaging.services import queue_message
 from app.payments.models import TenderKind
@@ -50,10 +51,7 @@ class NoAddress(Conflict):
 
 def read_amount(text: str, field: str) -> Money:
     """An amount as it is typed, in the clinic's currency. Raises Invalid."""
-    try:
-        return Money.parse(text.replace(",", "").strip(), settings_in_scope().currency)
-    except InvalidAmount:
-        raise Invalid(fields={field: _("This is no amount, for example 800.00.")}) from None
+    return read_money(text, settings_in_scope().currency, field)
 
 
 def take_tender(

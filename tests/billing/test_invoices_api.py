@@ -152,6 +152,25 @@ def test_a_discount_above_the_roles_limit_needs_a_reason(
     assert api(role)("POST", INVOICES, {**body, "discountReason": "Staff member"})[0] == 201
 
 
+@pytest.mark.parametrize(
+    ("lines", "field"),
+    [
+        ([{"unitPrice": "100000000000"}], "lines.0.unitPrice"),
+        ([{"unitPrice": 1}, {"unitPrice": 1e300}], "lines.1.unitPrice"),
+        ([{"unitPrice": "99999999999.99"}, {"unitPrice": "0.01"}], "lines"),
+        ([{"unitPrice": "99999999999.99", "quantity": 2}], "lines"),
+        ([{"unitPrice": "99999999999.99", "quantity": 1_000_000}], "lines"),
+    ],
+)
+def test_an_invoice_that_no_document_comes_to_is_refused(
+    in_clinic: Any, api: ApiAs, lines: list[dict[str, Any]], field: str
+) -> None:
+    body = {"patientId": make_patient().id, "lines": [{"description": "Barcode", **item} for item in lines]}
+    status, answer = api("RECEPTIONIST")("POST", INVOICES, body)
+    assert status == 422 and "too large" in answer["error"]["fields"][field]
+    assert count_invoices() == 0
+
+
 def test_a_visit_is_invoiced_once(in_clinic: Any, api: ApiAs) -> None:
     visit, desk = make_priced_visit(), api("RECEPTIONIST")
     body = {"patientId": visit.patient_id, "appointmentId": visit.id, "lines": [line()]}

@@ -7,7 +7,17 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from app.core.money import CURRENCIES, MAX_MINOR, CurrencyMismatch, InvalidAmount, Money, UnknownCurrency, exponent
+from app.core.money import (
+    CURRENCIES,
+    LARGEST_MINOR,
+    MAX_MINOR,
+    CurrencyMismatch,
+    InvalidAmount,
+    Money,
+    TooLarge,
+    UnknownCurrency,
+    exponent,
+)
 
 currencies = st.sampled_from(["INR", "JPY", "KWD", "USD", "CLF"])
 amounts = st.builds(Money, st.integers(-(10**12), 10**12), currencies)
@@ -88,13 +98,25 @@ def test_minor_units_are_whole_and_bounded(minor: object) -> None:
         Money(minor, "INR")  # type: ignore[arg-type]
 
 
-@given(st.integers(-MAX_MINOR, MAX_MINOR), st.sampled_from(sorted(CURRENCIES)))
+@given(st.integers(-LARGEST_MINOR, LARGEST_MINOR), st.sampled_from(sorted(CURRENCIES)))
 def test_major_and_json_read_back_to_the_same_amount(minor: int, currency: str) -> None:
     money = Money(minor, currency)
     assert Money.parse(money.major, currency) == money
     assert Money.parse(str(money.major), currency) == money
     number = json.loads(json.dumps(money.to_json()), parse_float=Decimal)
     assert Money.parse(number, currency) == money
+
+
+def test_a_single_amount_is_bounded_and_sums_of_many_never_fail() -> None:
+    largest = Money.parse("99999999999.99", "INR")
+    assert largest.minor == LARGEST_MINOR
+    with pytest.raises(TooLarge):
+        Money.parse("100000000000", "INR")
+    with pytest.raises(TooLarge):
+        (largest + Money(1, "INR")).as_one()
+    hundred = Money.total([largest] * 100, "INR")
+    assert json.loads(json.dumps(hundred.to_json()), parse_float=Decimal) == Decimal("9999999999999.00")
+    assert Money.total([largest] * 100_000, "INR").minor == LARGEST_MINOR * 100_000
 
 
 def test_json_has_no_needless_decimals() -> None:

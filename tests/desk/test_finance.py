@@ -20,6 +20,7 @@ from app.core.transaction import unit_of_work
 from app.desk.queries.money import owed_by_patients, takings_of_days, takings_on
 from app.ledger.accounts import AccountCode
 from app.ledger.queries import balance
+from app.ledger.services import credit, debit, post
 from app.payments.gateways.razorpay import Razorpay
 from app.payments.models import Payment, Refund, WebhookEvent
 from app.payments.services import request_refund, start_checkout
@@ -28,6 +29,7 @@ from tests.daytime import ZONE_NAME
 from tests.desk.conftest import Screen, words
 from tests.factories.billing import collect, make_invoice, make_priced_visit
 from tests.factories.payments import make_gateway_account, make_payment
+from tests.factories.people import make_patient
 from tests.sandbox_server import running_sandbox
 
 
@@ -183,3 +185,16 @@ def test_a_parked_webhook_can_be_replayed(finance: Screen) -> None:
 @pytest.mark.parametrize("role", ["RECEPTIONIST", "DOCTOR", "NURSE", "PATIENT"])
 def test_the_figures_are_finances(screen_of: Any, role: str) -> None:
     assert screen_of(role).page("/finance/").status_code == 403
+
+
+def test_a_few_absurd_amounts_take_no_page_away(finance: Screen, caller: Any) -> None:
+    """Sums above what one document may come to: every home, report and figure still answers."""
+    huge = Money(9 * 10**14, "INR")
+    with unit_of_work():
+        for _time in range(3):
+            lines = [debit(AccountCode.RECEIVABLE, huge, make_patient().id), credit(AccountCode.REVENUE, huge)]
+            post("invoice", lines, source=("invoice", new_id()))
+    assert balance(AccountCode.REVENUE) == huge * 3
+    assert finance.page("/finance/").status_code == 200
+    for path in ("/billing/analytics/revenue", "/payments/metrics"):
+        assert caller("FINANCE_BILLING").get(path).status_code == 200, path

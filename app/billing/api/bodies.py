@@ -15,10 +15,11 @@ from pydantic import (
 )
 
 from app.billing.models import InvoiceStatus
+from app.core.amounts import read_money
 from app.core.api import Body, ListQuery
 from app.core.api_values import Day, Id
 from app.core.errors import Invalid
-from app.core.money import InvalidAmount, Money
+from app.core.money import Money
 from app.payments.models import TenderKind
 from app.people.models import AppointmentType
 from app.tenancy.queries import settings_in_scope
@@ -172,10 +173,7 @@ def amount_of(value: Decimal | None, currency: str | None = None, field: str = "
         raise Invalid(fields={"currency": _("The clinic bills in %(currency)s.", currency=expected)})
     if value is None:
         return None
-    try:
-        amount = Money.parse(value, expected)
-    except InvalidAmount as error:
-        raise Invalid(fields={field: str(error)}) from None
+    amount = read_money(value, expected, field)
     if amount.minor < 0:
         raise Invalid(fields={field: _("An amount is not negative.")})
     return amount

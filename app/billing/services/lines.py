@@ -52,7 +52,7 @@ def write_lines(invoice: Invoice, lines: Sequence[NewLine], discount: Money | No
 
 @contextmanager
 def amounts_that_fit() -> Iterator[None]:
-    """Sums that no amount can hold are the caller's mistake. Raises Invalid."""
+    """Sums that no document comes to are the caller's mistake. Raises Invalid."""
     try:
         yield
     except InvalidAmount:
@@ -62,7 +62,7 @@ def amounts_that_fit() -> Iterator[None]:
 def _net(line: NewLine, at: int, currency: str) -> Money:
     if line.unit_price.currency != currency or (line.discount and line.discount.currency != currency):
         raise Invalid(fields={f"lines.{at}.currency": _("The clinic bills in %(currency)s.", currency=currency)})
-    net = line.unit_price.times(line.quantity) - (line.discount or Money.zero(currency))
+    net = line.unit_price.times(line.quantity).as_one() - (line.discount or Money.zero(currency))
     if net.minor < 0:
         raise Invalid(fields={f"lines.{at}.discount": _("The discount is above the line.")})
     return net
@@ -101,6 +101,5 @@ def _add_up(invoice: Invoice, discount: Money) -> None:
     invoice.subtotal_minor = sum(line.net_minor for line in invoice.lines)
     invoice.discount_minor = discount.minor
     invoice.tax_minor = sum(line.tax_minor for line in invoice.lines)
-    invoice.total_minor = Money(
-        invoice.subtotal_minor - invoice.discount_minor + invoice.tax_minor, invoice.currency
-    ).minor
+    subtotal = Money(invoice.subtotal_minor, invoice.currency).as_one()
+    invoice.total_minor = (subtotal - discount + Money(invoice.tax_minor, invoice.currency)).as_one().minor

@@ -25,9 +25,9 @@ from app.billing.services import (
     void_invoice,
 )
 from app.core import clock
+from app.core.amounts import read_money
 from app.core.errors import AppError, Invalid
 from app.core.ids import is_id, new_id
-from app.core.page_form import read_money
 from app.core.principal import require
 from app.core.transaction import unit_of_work
 from app.core.views import ActionView

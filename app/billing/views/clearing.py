@@ -13,10 +13,10 @@ from app.billing.denominations import CURRENCIES
 from app.billing.services.clearing import clear_tender, latest_clearings, waiting_tenders
 from app.billing.views.cash_forms import asked_currency, form_key
 from app.billing.views.drawers import CashDeskPages
+from app.core.amounts import read_money
 from app.core.formatting import money
 from app.core.ids import new_id
 from app.core.money import Money
-from app.core.page_form import read_money
 
 SHOWN = 30
 

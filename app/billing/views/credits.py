@@ -13,8 +13,8 @@ from app.billing.models import CreditNote, Invoice
 from app.billing.queries import get_invoice
 from app.billing.services import LineCredit, credit_invoice, credit_lines, lock_for_credit
 from app.billing.services.credit_parts import left_of_lines
+from app.core.amounts import read_money
 from app.core.errors import AppError, Invalid
-from app.core.page_form import read_money
 from app.core.transaction import unit_of_work
 from app.core.views import ActionView
 

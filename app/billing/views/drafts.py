@@ -17,8 +17,9 @@ from app.billing.services.discounts import discount_stands
 from app.billing.services.drafts import WantedLine, change_by_hand, draft_by_hand
 from app.billing.services.invoices import check_draft
 from app.catalog.models import Service
+from app.core.amounts import read_money
 from app.core.errors import AppError, Conflict, Invalid
-from app.core.money import InvalidAmount, Money
+from app.core.money import Money
 from app.core.tenant import db
 from app.core.transaction import unit_of_work
 from app.core.views import ActionView
@@ -137,14 +138,10 @@ def _discount(text: str | None, field: str) -> Money | Decimal | None:
 
 def _amount(text: str | None, field: str) -> Money | None:
     """Nothing typed is no amount. Raises Invalid."""
-    typed = (text or "").replace(",", "").strip()
+    typed = (text or "").strip()
     if not typed:
         return None
-    currency = settings_in_scope().currency
-    try:
-        amount = Money.parse(typed, currency)
-    except InvalidAmount:
-        raise Invalid(fields={field: _("This is no amount in %(currency)s.", currency=currency)}) from None
+    amount = read_money(typed, settings_in_scope().currency, field)
     if amount.minor < 0:
         raise Invalid(fields={field: _("An amount is not negative.")})
     return amount

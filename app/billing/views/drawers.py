@@ -36,11 +36,11 @@ from app.billing.services.day_figures import sums_by_kind
 from app.billing.services.safe import approve_count, may_decide_count, reject_count, waiting_counts
 from app.billing.views.cash_forms import asked_currency
 from app.billing.views.counting import CountSheet
+from app.core.amounts import read_money
 from app.core.errors import AppError, Invalid, NotFound
 from app.core.formatting import money
 from app.core.money import Money
 from app.core.navigation import describe_item
-from app.core.page_form import read_money
 from app.core.principal import current_principal, may, own_location_id
 from app.core.tenant import db
 from app.core.transaction import unit_of_work

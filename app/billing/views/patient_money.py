@@ -22,11 +22,11 @@ from app.billing.services import (
 )
 from app.billing.services.patient_credit import free_payments
 from app.billing.views.cash_forms import form_key
+from app.core.amounts import read_money
 from app.core.errors import AppError, NotFound
 from app.core.formatting import money
 from app.core.ids import new_id
 from app.core.money import Money
-from app.core.page_form import read_money
 from app.core.principal import own_patient_id, require
 from app.core.tenant import db
 from app.core.transaction import unit_of_work

@@ -14,8 +14,7 @@ from app.billing.models import BillingPeriod, Plan
 from app.billing.periods import WORDS, period_name
 from app.billing.services.plans import change_plan, create_plan, retire_plan
 from app.catalog.forms import AmountField
-from app.core.errors import Invalid
-from app.core.money import InvalidAmount, Money
+from app.core.amounts import read_money
 from app.core.views import Chart, CrudView
 from app.people.forms import TypesField, choices_of, text_field, values_of
 from app.people.models import AppointmentType
@@ -101,9 +100,5 @@ def _values(form: Any) -> dict[str, Any]:
     """Columns by their names, and the price. Raises Invalid."""
     values = values_of(form, COLUMNS)
     rate, text = values.pop("tax_rate"), values.pop("price")
-    currency = settings_in_scope().currency
-    try:
-        price = Money.parse((text or "").replace(",", "").strip(), currency)
-    except InvalidAmount:
-        raise Invalid(fields={"price": gettext("This is no amount in %(currency)s.", currency=currency)}) from None
+    price = read_money(text, settings_in_scope().currency, "price")
     return {**values, "tax_rate_id": rate.id if rate else None, "price": price}

@@ -10,9 +10,9 @@ from flask_babel import gettext as _
 
 from app.billing.forms import ReturnedChequeForm, show_errors
 from app.billing.services.returned_cheques import NotReturnable, can_come_back, return_cheque
+from app.core.amounts import read_money
 from app.core.errors import AppError
 from app.core.formatting import money
-from app.core.page_form import read_money
 from app.core.transaction import unit_of_work
 from app.core.views import ActionView
 from app.payments.models import Payment

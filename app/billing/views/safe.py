@@ -26,10 +26,10 @@ from app.billing.views.cash_forms import asked_currency, form_key
 from app.billing.views.counting import CountSheet
 from app.billing.views.drawers import CashDeskPages
 from app.core import clock
+from app.core.amounts import read_money
 from app.core.formatting import money
 from app.core.ids import new_id
 from app.core.money import Money
-from app.core.page_form import read_money
 from app.core.tenant import db
 from app.core.vocabulary import booking_name
 from app.ledger.models import LedgerAccount

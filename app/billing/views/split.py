@@ -12,10 +12,10 @@ from app.billing.queries import get_invoice, get_receipt
 from app.billing.services.receipts import parts_of
 from app.billing.services.split_tender import Part, collect_split
 from app.billing.views.cash_forms import form_key
+from app.core.amounts import read_money
 from app.core.errors import AppError, Invalid, NotFound
 from app.core.ids import new_id
 from app.core.money import Money
-from app.core.page_form import read_money
 from app.core.transaction import unit_of_work
 from app.core.views import ActionView
 from app.payments.models import TenderKind

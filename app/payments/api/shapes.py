@@ -7,9 +7,10 @@ from typing import Any
 
 from flask_babel import gettext as _
 
+from app.core.amounts import read_money
 from app.core.errors import Invalid
 from app.core.ids import is_id
-from app.core.money import InvalidAmount, Money
+from app.core.money import Money
 from app.payments.models import Payment, Refund
 
 PAYMENT_COLUMNS = (
@@ -92,12 +93,7 @@ def _major(minor: int, currency: str) -> int | float:
 
 
 def amount_of(value: Decimal | None, currency: str) -> Money | None:
-    if value is None:
-        return None
-    try:
-        return Money.parse(value, currency)
-    except InvalidAmount as error:
-        raise Invalid(_("Please check the amount."), fields={"amount": str(error)}) from None
+    return None if value is None else read_money(value, currency)
 
 
 def checked_id(value: str, name: str) -> str:

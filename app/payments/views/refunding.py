@@ -8,10 +8,10 @@ from flask import flash, redirect, url_for
 from flask_appbuilder import expose
 from flask_babel import gettext as _
 
+from app.core.amounts import read_money
 from app.core.errors import AppError, Invalid
 from app.core.formatting import money
 from app.core.ids import is_id, new_id
-from app.core.page_form import read_money
 from app.core.principal import may
 from app.core.transaction import unit_of_work
 from app.core.views import ActionView
