@@ -9,14 +9,13 @@ from flask_babel import gettext as _
 from pydantic import AfterValidator, AwareDatetime, StringConstraints
 
 from app.core.ids import ID_PATTERN
+from app.core.our_time import FIRST_YEAR, LAST_YEAR, is_of_our_time
 
-FIRST_YEAR, LAST_YEAR = 1900, 2200
 D = TypeVar("D", bound=dates.date)
 
 
 def _of_our_time(value: D) -> D:
-    """Dates at the ends of the calendar overflow when zones and days are added."""
-    if not FIRST_YEAR <= value.year <= LAST_YEAR:
+    if not is_of_our_time(value):
         raise ValueError(_("The year must be %(first)s to %(last)s.", first=FIRST_YEAR, last=LAST_YEAR))
     return value
 

@@ -13,6 +13,7 @@ from flask_babel import gettext as _
 from app.core import clock
 from app.core.errors import Invalid
 from app.core.ids import is_id
+from app.core.our_time import read_day
 from app.core.principal import own_location_id
 from app.tenancy.queries import settings_in_scope
 
@@ -92,12 +93,12 @@ def filters_of(report: Report, asked: Mapping[str, Any]) -> Filters:
 
 def _date(asked: Mapping[str, Any], name: str) -> date | None:
     value = asked.get(name)
-    if not value or isinstance(value, date):
-        return value or None
-    try:
-        return date.fromisoformat(str(value))
-    except ValueError:
-        raise Invalid(fields={name: _("A date as 2026-03-31.")}) from None
+    if not value:
+        return None
+    day = read_day(str(value))
+    if day is None:
+        raise Invalid(fields={name: _("A date as 2026-03-31.")})
+    return day
 
 
 def _id(asked: Mapping[str, Any], name: str) -> str | None:

@@ -15,6 +15,8 @@ from app.core.views.crud import orders_asked_of
 
 # For every filter of every column: no such word, day, number, id or text.
 ODD_VALUES = ("abc", "\x00", "9" * 40, "1e999", "nan", "10000-99-99", "true", "", "'", "%", "\\")
+ENDS_OF_TIME = ("0001-01-01", "9999-12-31", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00")
+DATES = ("day", "on", "at", "week", "from", "to", "until", "first", "last", "date", "starts_on", "ends_on", "period")
 
 
 @pytest.fixture
@@ -91,3 +93,18 @@ def test_what_is_exported_needs_the_resources_own_permission(screens: list[CrudV
     guarded = [view for view in screens if "export" in MATRIX[str(view.class_permission_name)]]
     assert "PatientView" in {type(view).__name__ for view in guarded}
     assert [type(view).__name__ for view in guarded if view.method_permission_name["export"] != "export"] == []
+
+
+@pytest.mark.parametrize("end", ENDS_OF_TIME)
+def test_no_date_in_an_address_breaks_a_page(app: Any, client_as: Any, screens: list[CrudView], end: str) -> None:
+    lists = {f"{type(view).__name__}." for view in screens}
+    pages = sorted(
+        rule.rule
+        for rule in app.url_map.iter_rules()
+        if "GET" in rule.methods and not rule.arguments and not any(map(rule.endpoint.startswith, lists))
+    )
+    assert {"/desk/", "/calendar/", "/day-close/", "/doctor-week/"} <= set(pages)
+    query = "&".join(f"{name}={quote(end)}" for name in DATES)
+    client = client_as("CLINIC_ADMIN")
+    answers = {page: client.get(f"{page}?{query}").status_code for page in pages if not page.startswith("/logout")}
+    assert {page for page, status in answers.items() if status == 500} == set()

@@ -114,7 +114,10 @@ def test_extra_hours_and_closed_time_of_a_day(visitor: Callable[..., Any]) -> No
         ({"capacity": "many"}, "Whole numbers from 1 to 500, please."),
         ({"weekday": "7"}, "Whole numbers from 0 to 6, please."),
         ({"types": ["PHONE"]}, "Choose at least one kind of visit."),
-        ({"kind": "extra", "starts_on": "soon"}, "Say on which day."),
+        ({"kind": "extra", "starts_on": ""}, "Say on which day."),
+        ({"kind": "extra", "starts_on": "soon"}, "This is not a date."),
+        ({"kind": "extra", "starts_on": tomorrow().isoformat(), "ends_on": "20261-11-30"}, "This is not a date."),
+        ({"valid_until": "9999-12-31"}, "This is not a date."),
     ],
 )
 def test_what_makes_no_sense_is_told_and_the_form_stays_as_it_was_typed(

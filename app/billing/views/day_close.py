@@ -22,6 +22,7 @@ from app.billing.services.safe import safe_balances
 from app.core import clock
 from app.core.errors import AppError, Invalid, NotFound
 from app.core.money import Money
+from app.core.our_time import read_day
 from app.core.principal import may
 from app.core.tenant import db
 from app.core.transaction import unit_of_work
@@ -133,10 +134,10 @@ def _day(text: str | None) -> date:
     """The wanted day, else the oldest that is to be closed. Raises Invalid."""
     if not text:
         return day_to_close()
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise Invalid(_("This is not a date."), fields={"day": _("not a date")}) from None
+    day = read_day(text)
+    if day is None:
+        raise Invalid(_("This is not a date."), fields={"day": _("not a date")})
+    return day
 
 
 def _close(close_id: str) -> DayClose:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date
 from typing import Any
 
 from flask import Response, jsonify, request
@@ -14,6 +14,7 @@ from app.core import clock
 from app.core.errors import NotFound
 from app.core.ids import is_id
 from app.core.navigation import describe_item
+from app.core.our_time import read_day, read_moment
 from app.core.principal import current_principal, may, own_location_id, require
 from app.core.vocabulary import KINDS, STATUSES, kind_name, label_of, tone_of
 from app.desk.queries.calendar import DAY, WEEK, CalendarQuery, calendar_of, open_locations
@@ -30,7 +31,6 @@ from app.tenancy.queries import settings_in_scope
 
 MOST_DOCTORS = 60
 MOST_IN_WEEK = 6  # doctors, seven columns each
-FAR = timedelta(days=365 * 50)
 # What stands for a status where there is no room for its word; the legend says both.
 MARKS = {
     AppointmentStatus.REQUESTED: "?",
@@ -148,10 +148,7 @@ def _times_for(doctor: Doctor, visit: Appointment | None) -> dict[str, Any]:
 
 
 def _chosen(times: DoctorDay) -> SlotChoice | None:
-    try:
-        asked = datetime.fromisoformat(request.args.get("at", ""))
-    except ValueError:
-        asked = None
+    asked = read_moment(request.args.get("at"))
     free = [choice for choice in times.choices if choice.free]
     return next((choice for choice in free if choice.starts_at == asked), times.first_free)
 
@@ -180,12 +177,7 @@ def _whose_week(chosen: tuple[str, ...], doctors: list[Any]) -> tuple[str, ...]:
 
 def _asked_date() -> date:
     """The date in the address; today without one of our time."""
-    today = clock.today(settings_in_scope().zone)
-    try:
-        asked = date.fromisoformat(request.args.get("on", ""))
-    except ValueError:
-        return today
-    return asked if abs(asked - today) < FAR else today
+    return read_day(request.args.get("on")) or clock.today(settings_in_scope().zone)
 
 
 def _vocabulary() -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 from flask import Response, request
@@ -13,6 +13,7 @@ from pydantic import Field, StringConstraints
 from app.core.api import Body, validate
 from app.core.errors import Conflict, Invalid
 from app.core.ids import is_id
+from app.core.our_time import read_day, read_moment
 from app.core.principal import may, require
 from app.core.search import InvalidPhone, parse_phone
 from app.desk.views.fragments import FragmentView, in_words, once
@@ -105,7 +106,7 @@ class DeskPatientView(FragmentView):
             patient_id,
             doctor,
             type=request.args.get("type"),
-            on=_date(request.args.get("on")),
+            on=read_day(request.args.get("on")),
             location_id=desk_location(),
         )
         return self.piece("desk/parts/times.html", choice=choice, patient_id=patient_id)
@@ -141,20 +142,10 @@ def chosen_slot() -> str:
 def read_slot(value: str) -> tuple[datetime, str | None]:
     """The time and place of a chosen slot. Raises Invalid."""
     moment, _bar, location_id = value.partition("|")
-    try:
-        starts_at = datetime.fromisoformat(moment)
-    except ValueError:
-        raise Invalid(_("Choose a time."), fields={"slot": _("Choose a time.")}) from None
-    if starts_at.tzinfo is None:
-        raise Invalid(fields={"slot": _("Choose a time.")})
+    starts_at = read_moment(moment)
+    if starts_at is None:
+        raise Invalid(_("Choose a time."), fields={"slot": _("Choose a time.")})
     return starts_at, location_id if is_id(location_id) else None
-
-
-def _date(text: str | None) -> date | None:
-    try:
-        return date.fromisoformat(text or "")
-    except ValueError:
-        return None
 
 
 def _refuse_duplicates(given: NewPatient) -> None:
@@ -163,6 +154,6 @@ def _refuse_duplicates(given: NewPatient) -> None:
         phone = parse_phone(given.phone, settings_in_scope().phone_region) if given.phone else None
     except InvalidPhone:
         return  # registering says what is wrong with it
-    found = find_duplicates(given.first_name, given.last_name, _date(given.date_of_birth), phone)
+    found = find_duplicates(given.first_name, given.last_name, read_day(given.date_of_birth), phone)
     if found and may("patient", "read"):
         raise PossibleDuplicates(found)

@@ -17,6 +17,7 @@ from app.billing.subscription_queries import get_subscription
 from app.core.api import Body, validate
 from app.core.errors import Invalid, NotFound
 from app.core.formatting import money
+from app.core.our_time import read_day
 from app.core.principal import require
 from app.desk.queries.bill import bill_of_visit
 from app.desk.queries.slots import doctor_day
@@ -255,7 +256,4 @@ def _ask_refund(visit_id: str, wanted: RefundRequest) -> str:
 
 
 def _day(visit: Appointment) -> date:
-    try:
-        return date.fromisoformat(request.args.get("on", ""))
-    except ValueError:
-        return local_day(visit.starts_at)
+    return read_day(request.args.get("on")) or local_day(visit.starts_at)

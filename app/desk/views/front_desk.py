@@ -12,6 +12,7 @@ from sqlalchemy import select
 from app.core import clock
 from app.core.ids import is_id
 from app.core.navigation import describe_item
+from app.core.our_time import read_day
 from app.core.principal import current_principal
 from app.core.tenant import db
 from app.desk.queries.queue import queues_today
@@ -70,10 +71,7 @@ class FrontDeskView(FragmentView):
 
 def asked_day() -> date:
     """The date in the address, today without one."""
-    try:
-        return date.fromisoformat(request.args.get("day", ""))
-    except ValueError:
-        return clock.today(settings_in_scope().zone)
+    return read_day(request.args.get("day")) or clock.today(settings_in_scope().zone)
 
 
 def desk_location() -> str | None:

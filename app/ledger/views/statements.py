@@ -18,6 +18,7 @@ from app.core.errors import Invalid, NotFound
 from app.core.formatting import translated
 from app.core.ids import is_id
 from app.core.money import CURRENCIES, Money
+from app.core.our_time import read_day
 from app.core.table_files import table_file
 from app.core.tenant import db, require_clinic
 from app.core.transaction import unit_of_work
@@ -145,10 +146,10 @@ def _date(name: str, otherwise: date) -> date:
     text = request.args.get(name)
     if not text:
         return otherwise
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise Invalid(_("This is not a date."), fields={name: _("not a date")}) from None
+    day = read_day(text)
+    if day is None:
+        raise Invalid(_("This is not a date."), fields={name: _("not a date")})
+    return day
 
 
 def _account(account_id: str) -> LedgerAccount:

@@ -15,6 +15,7 @@ from app.audit.services import record
 from app.core import clock
 from app.core.errors import Invalid
 from app.core.formatting import translated
+from app.core.our_time import read_day
 from app.core.table_files import table_file
 from app.core.tenant import require_clinic
 from app.core.transaction import unit_of_work
@@ -62,7 +63,7 @@ def _until(text: str | None) -> date:
     """The wanted date, today in the clinic's zone when none is given. Raises Invalid."""
     if not text:
         return clock.today(settings_in_scope().zone)
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise Invalid(_("This is not a date."), fields={"until": _("not a date")}) from None
+    day = read_day(text)
+    if day is None:
+        raise Invalid(_("This is not a date."), fields={"until": _("not a date")})
+    return day

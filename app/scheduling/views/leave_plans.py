@@ -15,6 +15,7 @@ from sqlalchemy import select
 from app.core.errors import Invalid, NotFound
 from app.core.ids import is_id
 from app.core.navigation import describe_item
+from app.core.our_time import read_moment
 from app.core.principal import current_principal, may, require
 from app.core.tenant import db
 from app.core.transaction import unit_of_work
@@ -127,11 +128,8 @@ def _decisions() -> Iterator[Decision]:
 
 
 def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise Invalid(fields={"visits": _("This is no time.")}) from None
-    if moment.tzinfo is None:
+    moment = read_moment(text)
+    if moment is None:
         raise Invalid(fields={"visits": _("This is no time.")})
     return moment
 

@@ -14,6 +14,7 @@ from flask_wtf import FlaskForm
 
 from app.core.errors import AppError, Invalid
 from app.core.navigation import describe_item
+from app.core.our_time import read_moment
 from app.core.principal import require
 from app.core.views import ActionView, Chart, ReadOnlyView
 from app.core.vocabulary import kind_name
@@ -155,10 +156,7 @@ def _booked(form: SeriesForm) -> str:
 
 
 def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise Invalid(fields={"times": _("This is no time.")}) from None
-    if moment.tzinfo is None:
+    moment = read_moment(text)
+    if moment is None:
         raise Invalid(fields={"times": _("This is no time.")})
     return moment

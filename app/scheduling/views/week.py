@@ -15,6 +15,7 @@ from app.core import clock
 from app.core.errors import AppError, Invalid, NotFound
 from app.core.ids import is_id
 from app.core.navigation import describe_item
+from app.core.our_time import read_day
 from app.core.principal import current_principal, may, require
 from app.core.tenant import db
 from app.core.transaction import unit_of_work
@@ -31,7 +32,6 @@ from app.tenancy.models import Location, Room
 from app.tenancy.queries import settings_in_scope
 
 MOST_DOCTORS = 300
-FIRST_YEAR, LAST_YEAR = 1900, 2200
 KIND_LABELS = {
     WEEKLY: lazy_gettext("Every week"),
     EXTRA: lazy_gettext("Extra hours"),
@@ -164,15 +164,7 @@ def _doctors() -> list[Any]:
 
 def _monday(text: str) -> date:
     """The Monday of the week that is asked for, or of this one."""
-    return monday_of(_day(text) or clock.today(settings_in_scope().zone))
-
-
-def _day(text: str | None) -> date | None:
-    try:
-        day = date.fromisoformat(text or "")
-    except ValueError:
-        return None
-    return day if FIRST_YEAR <= day.year <= LAST_YEAR else None
+    return monday_of(read_day(text) or clock.today(settings_in_scope().zone))
 
 
 def _hours(doctor_id: str, kind: str, hours_id: str) -> Any:
@@ -193,11 +185,11 @@ def _keep(row: Any, kind: str) -> None:
     row.location_id, row.room_id = _id(row.location_id), _id(row.room_id)
     if kind == WEEKLY:
         row.weekday = _number("weekday", 0, 6)
-        row.valid_from, row.valid_until = _day(form.get("valid_from")), _day(form.get("valid_until"))
+        row.valid_from, row.valid_until = _date("valid_from"), _date("valid_until")
     else:
         row.kind = ExceptionKind.ADD if kind == EXTRA else ExceptionKind.REMOVE
-        row.starts_on = _day(form.get("starts_on"))
-        row.ends_on = _day(form.get("ends_on")) or row.starts_on
+        row.starts_on = _date("starts_on")
+        row.ends_on = _date("ends_on") or row.starts_on
         row.reason = form.get("reason", "").strip()[:200]
         if row.starts_on is None:
             raise Invalid(fields={"startsOn": _("Say on which day.")})
@@ -211,6 +203,15 @@ def _keep(row: Any, kind: str) -> None:
     if not row.types:
         raise Invalid(fields={"types": _("Choose at least one kind of visit.")})
     save_rule(row) if kind == WEEKLY else save_exception(row)
+
+
+def _date(name: str) -> date | None:
+    """Empty is no date. Raises Invalid: hours with half of their dates would be other hours."""
+    text = request.form.get(name, "")
+    day = read_day(text)
+    if text and day is None:
+        raise Invalid(fields={name: _("This is not a date.")})
+    return day
 
 
 def _time(name: str) -> time | None:
