@@ -10,6 +10,8 @@ from flask_appbuilder.forms import FieldConverter
 from flask_babel import get_timezone
 from wtforms import DateTimeLocalField
 
+from app.core.our_time import is_of_our_time
+
 FORMATS = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
 
 
@@ -36,6 +38,9 @@ class LocalDateTimeField(DateTimeLocalField):
     def process_formdata(self, valuelist: list[str]) -> None:
         super().process_formdata(valuelist)
         if isinstance(self.data, datetime) and self.data.tzinfo is None:
+            if not is_of_our_time(self.data):
+                self.data = None
+                raise ValueError(self.gettext("Not a valid datetime value."))
             self.data = get_timezone().localize(self.data).astimezone(UTC)
 
 
