@@ -17,6 +17,7 @@ from app.core import clock
 from app.core.formatting import money
 from app.core.i18n import written_for
 from app.core.ids import new_id
+from app.core.state import WrongState
 from app.core.tenant import db
 from app.messaging.models import Message
 from app.messaging.services import queue_message
@@ -35,7 +36,12 @@ def confirm_subscription(subscription: Subscription) -> list[Message]:
 
 
 def confirm_again(subscription: Subscription) -> list[Message]:
-    """The confirmation once more, because somebody asks for it; none where the patient has no address."""
+    """The confirmation once more, because somebody asks for it; none where the patient has no address.
+
+    Raises WrongState for one that has ended: nothing is to be confirmed any more.
+    """
+    if not subscription.live:
+        raise WrongState(_("This subscription has ended."), status=subscription.status)
     return _confirm(subscription, f"subscription-confirmed:{subscription.id}:{new_id()}")
 
 

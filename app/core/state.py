@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from flask_babel import lazy_gettext as _
+from flask_babel import gettext as _
 
 from app.core.errors import Conflict
+from app.core.vocabulary import label_of
 
 
 class WrongState(Conflict):
@@ -28,8 +29,12 @@ class Stateful:
     def become(self, status: Any) -> None:
         """Take the step. Raises WrongState."""
         if not self.can_become(status):
-            raise WrongState(
-                _("%(current)s cannot become %(wanted)s.", current=str(self.status), wanted=str(status)),
-                status=str(self.status),
-            )
+            raise WrongState(self._why_not(str(status)), status=str(self.status))
         self.status = status
+
+    def _why_not(self, wanted: str) -> str:
+        """In the words that screens show; most often somebody else was faster."""
+        now = label_of(self.status)
+        if wanted == self.status:
+            return _("This has been done already: its status is “%(status)s”.", status=now)
+        return _("This is not possible now: its status is “%(status)s”.", status=now)

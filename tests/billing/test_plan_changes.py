@@ -16,6 +16,7 @@ from app.billing.services import credit_balance
 from app.billing.services.plan_changes import SamePlan, change_plan_at_once, change_plan_later
 from app.billing.services.subscriptions import cancel_subscription, renew_subscription
 from app.billing.services.unused import unused_part
+from app.billing.subscription_notices import confirm_again
 from app.core.money import Money
 from app.core.tenant import tenant_scope
 from app.core.transaction import unit_of_work
@@ -125,6 +126,19 @@ def test_a_cheaper_plan_begins_at_once_and_the_rest_is_credit(in_clinic: Any) ->
     assert not balance(AccountCode.TAX_PAYABLE)
     assert str(balance(AccountCode.REVENUE)) == "100.00 INR"
     assert settled(changed)
+
+
+def test_another_plan_before_the_first_payment_has_its_own_quota(in_clinic: Any) -> None:
+    """What the patient is told of the plan that is to be paid: its visits beside its price."""
+    subscription = make_subscription(make_plan("100.00", quota=2), paid=False)
+    yearly = make_plan("300.00", quota=5, period="YEAR")
+    changed = change(subscription, yearly)
+    assert (changed.status, changed.quota, changed.used, changed.period) == ("PAST_DUE", 5, 0, "YEAR")
+    with unit_of_work():
+        told = confirm_again(reread(subscription))
+    assert {message.variables["visits"] for message in told} == {"5"}
+    pay_pending(changed)
+    assert (reread(changed).status, reread(changed).quota) == ("ACTIVE", 5)
 
 
 def test_visits_that_were_used_are_not_given_back(in_clinic: Any) -> None:

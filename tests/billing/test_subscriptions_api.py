@@ -75,6 +75,10 @@ def test_a_new_subscription_is_confirmed_once_per_channel(sandbox: RunningSandbo
     status, again = admin("POST", f"/billing/subscriptions/{made['id']}/send-confirmation")
     assert (status, sorted(item["channel"] for item in again["messages"])) == (200, ["email", "whatsapp"])
     assert len(all_of(Message, Message.template == "subscription_confirmed")) == 4
+    admin("POST", f"/billing/subscriptions/{made['id']}/cancel", {})
+    status, refused = admin("POST", f"/billing/subscriptions/{made['id']}/send-confirmation")
+    assert (status, refused["error"]["code"]) == (409, "WRONG_STATE")
+    assert len(all_of(Message, Message.template == "subscription_confirmed")) == 4
 
 
 def test_a_trial_is_paid_ahead_without_losing_a_day(in_clinic: Any, api: ApiAs) -> None:

@@ -362,7 +362,7 @@ def test_a_step_that_the_state_forbids_is_refused_in_words(desk: Screen, visit: 
     desk.send(f"/desk/visits/{visit.id}/cancel", reason="PATIENT_REQUEST")
     answer = desk.send(f"/desk/visits/{visit.id}/check-in")
     assert answer.status_code == 409
-    assert "cannot become" in words(answer)
+    assert "This is not possible now: its status is “Cancelled”." in words(answer)
 
 
 def test_cancelling_wants_a_reason(desk: Screen, visit: Appointment) -> None:

@@ -70,9 +70,7 @@ def _check(subscription: Subscription, plan: Plan) -> None:
 
 
 def _swap(subscription: Subscription, plan: Plan) -> None:
-    """Visits used in the trial stay used; a smaller quota is used up by them."""
     _put(subscription, plan)
-    subscription.quota = None if plan.quota is None else max(plan.quota, subscription.used)
     wanted = select(SubscriptionPeriod).where(
         SubscriptionPeriod.subscription_id == subscription.id, SubscriptionPeriod.number == 0
     )
@@ -96,6 +94,8 @@ def _replace(subscription: Subscription, plan: Plan) -> None:
 
 
 def _put(subscription: Subscription, plan: Plan) -> None:
+    """Visits that were used stay used; a smaller quota is used up by them."""
+    subscription.quota = None if plan.quota is None else max(plan.quota, subscription.used)
     subscription.plan_id, subscription.plan, subscription.period = plan.id, plan, plan.period
     subscription.price_minor, subscription.currency = plan.price_minor, plan.currency
     subscription.next_plan_id, subscription.next_plan = None, None
