@@ -273,6 +273,20 @@ def test_a_time_that_another_desk_is_about_to_take_is_left_at_once(log_in: LogIn
     assert held(2, second, third) == [second, third]
 
 
+def test_a_time_that_was_booked_is_not_given_back_as_well(log_in: LogIn, doctor: Doctor) -> None:
+    """What was kept became the visit: to give it back would be refused, and only fill the browser's console."""
+    page, asked = log_in("RECEPTIONIST"), []
+    page.on("request", lambda request: asked.append(request.method) if "/slot-holds" in request.url else None)
+    page.goto(f"/desk/?patient={make_patient().id}")
+    for _visit in range(2):
+        expect(page.locator("[data-kept]")).to_contain_text("Kept for you until")
+        page.keyboard.press("Control+Enter")
+        expect(page.locator("#pane [data-visit-pane]")).to_be_visible()
+        page.keyboard.press("b")
+    expect(page.locator("[data-kept]")).to_contain_text("Kept for you until")
+    assert asked == ["POST"] * 3
+
+
 def hold_of_another_desk(doctor: Doctor, starts_at: datetime) -> None:
     user = make_user()
     with acting_as(Principal(user.id, user.username, user.name, "-")):

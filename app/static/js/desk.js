@@ -48,7 +48,8 @@ document.addEventListener("htmx:afterSettle", (event) => {
   if (event.target.id === "times" || event.target.id === "visit-times") showChosenTime();
   if (event.target.id === "pane" || event.target.id === "times") hold.follow();
 });
-document.addEventListener("htmx:afterRequest", (event) => event.detail.successful && event.target.matches("[data-book-pane]") && hold.forget());
+// The form is gone by now, so that htmx tells it to the page; what was sent stands in the detail.
+document.addEventListener("htmx:afterRequest", ({ detail }) => detail.successful && detail.requestConfig.elt.matches("[data-book-pane]") && hold.forget());
 hold.follow();
 
 // The search box: a patient opens here, without leaving the page.
