@@ -6,14 +6,19 @@ wire costs more than all that is said.
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import requests
 from werkzeug.test import Client
 
+from app.sandbox import clock, interception
 from app.sandbox.server import SandboxServer
 from app.sandbox.settings import HOST, SandboxSettings
 
@@ -33,6 +38,7 @@ class RunningSandbox:
         self.whatsapp_url = f"{self.base_url}/whatsapp"
         self.smtp_host = HOST
         self.smtp_port = server.smtp_port
+        self._sandbox = server.sandbox
         self._beside_the_wire = Client(server.application, use_cookies=False)
 
     def request(self, method: str, path: str, **options: Any) -> requests.Response:
@@ -98,6 +104,54 @@ class RunningSandbox:
     def reset(self) -> None:
         """Forgets everything but the accounts."""
         self.post("/_control/reset")
+
+    def look_at_the_clock(self) -> None:
+        """Sends what has fallen due, as it would by itself if its time had come while it waited."""
+        self._sandbox.webhooks.wake()
+
+
+class SandboxTime:
+    """Seconds that pass at once: what a sandbox does later is done when a test says so, however busy the machine is."""
+
+    def __init__(self, sandbox: RunningSandbox) -> None:
+        self._sandbox = sandbox
+        self._passed = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self._passed
+
+    def passes(self, seconds: float) -> None:
+        self._passed += seconds
+        self._sandbox.look_at_the_clock()
+
+
+@contextmanager
+def time_of(sandbox: RunningSandbox) -> Iterator[SandboxTime]:
+    told = SandboxTime(sandbox)
+    with mock.patch.object(clock, "seconds", told):
+        yield told
+
+
+class Lag:
+    """Where a `slow` fault hits a call: `hit` when it does, and the call goes on when `over` is set."""
+
+    def __init__(self) -> None:
+        self.hit, self.over = threading.Event(), threading.Event()
+
+    def sleep(self, _seconds: float) -> None:
+        self.hit.set()
+        self.over.wait(ANSWER_SECONDS)
+
+
+@contextmanager
+def held_where_slow() -> Iterator[Lag]:
+    """A slow call is as slow as the test needs it, and not so many seconds."""
+    lag = Lag()
+    with mock.patch.object(interception, "time", SimpleNamespace(monotonic=time.monotonic, sleep=lag.sleep)):
+        try:
+            yield lag
+        finally:
+            lag.over.set()
 
 
 @contextmanager

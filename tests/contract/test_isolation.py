@@ -184,11 +184,11 @@ def test_socket_events_hear_nothing_of_theirs(app: Any, home: Any, strangers: di
     client = socketio.Client(reconnection=False, handle_sigint=False)
     client.on("*", lambda event, data: heard.append(event) if event != "error" else None, namespace=LIVE)
     with running_server(app) as address:
-        client.connect(address, namespaces=[LIVE], transports=["websocket"], auth={"token": token}, wait_timeout=10)
+        client.connect(address, namespaces=[LIVE], transports=["websocket"], auth={"token": token}, wait_timeout=60)
         for name in SOCKET_HANDLERS:
             for key in ("doctorId", "locationId", "board", "appointmentId", "patientId", "clinicId"):
                 table = {"board": "location", "clinicId": "clinic"}.get(key, key.removesuffix("Id"))
-                answer = client.call(name, {key: strangers[table]}, namespace=LIVE, timeout=10)
+                answer = client.call(name, {key: strangers[table]}, namespace=LIVE, timeout=60)
                 # To leave a room that one is not in says nothing about it.
                 assert "error" in answer or name == "unsubscribe", (name, key, answer)
         client.eio.ws.shutdown()

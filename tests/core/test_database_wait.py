@@ -35,7 +35,7 @@ waiting = gevent.spawn(lambda: victim.execute("select pg_sleep(30)"))
 gevent.sleep(0.2)
 sleepers[2].execute("select pg_terminate_backend(%s)", (victim.info.backend_pid,))
 try:
-    waiting.get(timeout=10)
+    waiting.get(timeout=60)
 except psycopg.OperationalError as error:
     print("gone", type(error).__name__)
 """

@@ -102,7 +102,7 @@ def test_it_runs_alone_outlives_its_supervisor_and_leaves_nothing(console: Conso
 
 
 def it_runs_and_is_alone(console: Console) -> None:
-    assert requests.get(f"http://127.0.0.1:{console.port}/healthz", timeout=10).status_code == 200
+    assert requests.get(f"http://127.0.0.1:{console.port}/healthz", timeout=60).status_code == 200
     assert f"http://127.0.0.1:{console.port}" in console.printed
     assert {path.name for path in (console.data / "logs").iterdir()} >= {"postgres.log", "redis.log"}
     assert stat.S_IMODE((console.data / "environment.json").stat().st_mode) == 0o600
@@ -122,7 +122,7 @@ def it_recovers_from_the_death_of_its_supervisor(console: Console) -> None:
     console.stop(signal.SIGKILL)
 
     console.start()
-    assert requests.get(f"http://127.0.0.1:{console.port}/healthz", timeout=10).status_code == 200
+    assert requests.get(f"http://127.0.0.1:{console.port}/healthz", timeout=60).status_code == 200
     assert "Database brought up to date" not in console.printed
     assert alive(started) == []
 

@@ -33,7 +33,7 @@ def listen(app: Any, clinic: Any) -> Iterator[Listen]:
         client.on("alert", heard.append, namespace="/live")
         token = bearer(user, clinic.id)["Authorization"].removeprefix("Bearer ")
         own = {"token": token, **auth}
-        client.connect(address, namespaces=["/live"], transports=["websocket"], auth=own, wait_timeout=10)
+        client.connect(address, namespaces=["/live"], transports=["websocket"], auth=own, wait_timeout=60)
         clients.append(client)
         return heard
 

@@ -183,7 +183,7 @@ def test_a_forged_receipt_is_refused_told_and_not_stored(world: World, provider:
     stored = len(world.notices())
     hook = world.hook(provider, world.clinic_id)
     body = {"event_name": ["hardbounce"], "entry": [], "Type": "Notification"}
-    answer = requests.post(hook, json=body, headers={"X-Twilio-Signature": "x"}, timeout=10)
+    answer = requests.post(hook, json=body, headers={"X-Twilio-Signature": "x"}, timeout=60)
     assert answer.status_code == 401
     assert answer.json()["error"]["code"] == "BAD_SIGNATURE"
     assert world.message(message_id).status == MessageStatus.DELIVERED
@@ -226,7 +226,7 @@ def test_an_account_speaks_only_of_what_it_was_asked_to_send(world: World) -> No
     "query", ["", "?clinicId=", "?clinicId=nobody", "?clinicId=0198c1f0-0000-7000-8000-00000000dead"]
 )
 def test_an_address_without_an_account_is_not_found(world: World, query: str) -> None:
-    answer = requests.post(f"{world.address}/api/messaging/zeptomail/webhook{query}", json={}, timeout=10)
+    answer = requests.post(f"{world.address}/api/messaging/zeptomail/webhook{query}", json={}, timeout=60)
     assert answer.status_code == 404
 
 

@@ -49,7 +49,7 @@ def test_from_the_checkout_to_the_completed_payment_by_webhooks(
     payment = make_paypal_payment("80")
     checkout = start_checkout(payment.id)
     assert (checkout.method, checkout.url) == ("GET", f"{paypal.paypal_url}/checkoutnow?token={checkout.order_id}")
-    page = requests.get(checkout.url, timeout=10)
+    page = requests.get(checkout.url, timeout=60)
     assert "$80.00" in page.text
     paypal.pay(checkout.order_id, gateway="paypal")
     assert (reread(payment).status, captures(paypal)) == ("PENDING", 0)

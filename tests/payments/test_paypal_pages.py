@@ -37,7 +37,7 @@ def visit(client: Any, url: str, **options: Any) -> Any:
 def press(sandbox: RunningSandbox, payment: Payment, result: str) -> str:
     """Where PayPal's page sends the browser."""
     url = f"{sandbox.paypal_url}/checkoutnow/{reread(payment).order_id}/press"
-    return requests.post(url, data={"result": result}, timeout=10, allow_redirects=False).headers["Location"]
+    return requests.post(url, data={"result": result}, timeout=60, allow_redirects=False).headers["Location"]
 
 
 def test_from_our_link_over_the_approval_page_to_thank_you(
@@ -46,7 +46,7 @@ def test_from_our_link_over_the_approval_page_to_thank_you(
     handed = visit(client, checkout_url(payment.id))
     assert handed.status_code == 302
     assert handed.headers["Location"] == f"{paypal.paypal_url}/checkoutnow?token={reread(payment).order_id}"
-    assert requests.get(handed.headers["Location"], timeout=10).status_code == 200
+    assert requests.get(handed.headers["Location"], timeout=60).status_code == 200
 
     back = press(paypal, payment, "success")
     assert urlsplit(back).path.startswith("/pay/return/")

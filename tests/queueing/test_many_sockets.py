@@ -156,10 +156,10 @@ def test_what_was_missed_is_told_on_coming_back(webs: list[str], clinic: Clinic,
         desk.walk_in(address)
     desk.call(webs[0])
     again = {"doctorId": desk.doctor_id, "since": known["revision"], "day": known["day"]}
-    missed = client.client.call("subscribe", again, namespace="/live", timeout=10)["missed"]
+    missed = client.client.call("subscribe", again, namespace="/live", timeout=60)["missed"]
     moves = [(move["number"], move["move"]) for move in missed]
     assert moves == [("A-02", "ISSUED"), ("A-03", "ISSUED"), ("A-01", "CALLED")]
-    other_day = client.client.call("subscribe", {**again, "day": "2020-01-01"}, namespace="/live", timeout=10)
+    other_day = client.client.call("subscribe", {**again, "day": "2020-01-01"}, namespace="/live", timeout=60)
     assert len(other_day["missed"]) == 4
 
 

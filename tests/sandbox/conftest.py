@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.sandbox.merchants import TestMerchant
-from tests.sandbox_server import RunningSandbox, running_sandbox
+from tests.sandbox_server import RunningSandbox, SandboxTime, running_sandbox, time_of
 from tests.scripted_server import Server, answer, scripted_server
 
 
@@ -20,6 +20,12 @@ def sandbox(running: RunningSandbox) -> RunningSandbox:
     """A sandbox that remembers nothing of the test before."""
     running.reset()
     return running
+
+
+@pytest.fixture
+def sandbox_time(sandbox: RunningSandbox) -> Iterator[SandboxTime]:
+    with time_of(sandbox) as told:
+        yield told
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable
 from typing import Any
 
 import razorpay
@@ -12,18 +10,11 @@ import requests
 
 from tests.sandbox_server import Json, RunningSandbox
 from tests.scripted_server import Received, Server
+from tests.waiting import wait_until
 
 KEY_ID = "rzp_test_Sunrise1"
 KEY_SECRET = "sunrise-key-secret"
 WEBHOOK_SECRET = "sunrise-webhook-secret"
-
-
-def wait_until(met: Callable[[], bool], seconds: float = 10) -> None:
-    """Polls; fails the test when the condition does not come true."""
-    deadline = time.monotonic() + seconds
-    while not met():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
 
 
 def received(clinic: Server, count: int) -> list[Received]:

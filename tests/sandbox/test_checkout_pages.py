@@ -131,7 +131,7 @@ def test_a_payment_link_is_paid_on_its_own_page(
     merchant: TestMerchant, sandbox: RunningSandbox, clinic: Server
 ) -> None:
     link = _link(merchant, reference_id="INV-3", callback_url=CALLBACK, callback_method="get")
-    page = requests.get(link["short_url"], timeout=5)
+    page = requests.get(link["short_url"], timeout=60)
     assert "₹500.00" in page.text
     assert "payment failed" in _press(sandbox, page, "failure").text
     location = _press(sandbox, page, "success").headers["Location"]
@@ -152,7 +152,7 @@ def test_a_payment_link_is_paid_on_its_own_page(
         "paid", 50_000, query["razorpay_payment_id"],
     )  # fmt: skip
     assert "payment_link.paid" in events(received(clinic, 5))
-    assert ">Pay<" not in requests.get(link["short_url"], timeout=5).text
+    assert ">Pay<" not in requests.get(link["short_url"], timeout=60).text
 
 
 def test_a_payment_link_can_be_cancelled_while_unpaid(

@@ -20,7 +20,7 @@ def _send(sandbox: RunningSandbox, to: str = "kavya@example.com", subject: str =
     mail.set_content("Plain")
     mail.add_alternative("<script>alert(1)</script><p>Rich</p>", subtype="html")
     mail.add_attachment(b"<script>x</script>", maintype="text", subtype="html", filename="evil.html")
-    with smtplib.SMTP(sandbox.smtp_host, sandbox.smtp_port, timeout=5) as client:
+    with smtplib.SMTP(sandbox.smtp_host, sandbox.smtp_port, timeout=60) as client:
         client.send_message(mail)
     identity: str = sandbox.messages()[0]["id"]
     return identity
@@ -58,7 +58,7 @@ def test_html_mail_is_shut_in(sandbox: RunningSandbox) -> None:
 
 
 def test_a_dangerous_attachment_is_only_downloaded(sandbox: RunningSandbox) -> None:
-    file = requests.get(f"{sandbox.base_url}/messages/{_send(sandbox)}/attachments/0", timeout=5)
+    file = requests.get(f"{sandbox.base_url}/messages/{_send(sandbox)}/attachments/0", timeout=60)
     assert file.headers["Content-Disposition"] == "attachment; filename=evil.html"
     assert file.headers["X-Content-Type-Options"] == "nosniff"
 

@@ -73,18 +73,18 @@ def test_a_stopped_process_keeps_its_orders_and_ends_cleanly(tmp_path: Path) -> 
     account = {"provider": "razorpay", "keyId": "rzp_test_Sunrise1", "keySecret": "s"}
     auth = ("rzp_test_Sunrise1", "s")
     with _started(tmp_path) as (process, url):
-        assert requests.post(f"{url}/_control/accounts", json=account, timeout=5).status_code == 201
+        assert requests.post(f"{url}/_control/accounts", json=account, timeout=60).status_code == 201
         order = requests.post(
-            f"{url}/razorpay/v1/orders", json={"amount": 1000, "currency": "INR"}, auth=auth, timeout=5
+            f"{url}/razorpay/v1/orders", json={"amount": 1000, "currency": "INR"}, auth=auth, timeout=60
         )
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
     with _started(tmp_path) as (process, url):
-        kept = requests.get(f"{url}/razorpay/v1/orders/{order.json()['id']}", auth=auth, timeout=5)
+        kept = requests.get(f"{url}/razorpay/v1/orders/{order.json()['id']}", auth=auth, timeout=60)
         assert kept.json() == order.json()
         process.kill()
     with _started(tmp_path) as (_, url):
-        assert requests.get(f"{url}/razorpay/v1/orders", auth=auth, timeout=5).json()["count"] == 1
+        assert requests.get(f"{url}/razorpay/v1/orders", auth=auth, timeout=60).json()["count"] == 1
 
 
 def test_unsent_webhooks_and_pending_refunds_survive_a_restart(tmp_path: Path, clinic: Server) -> None:

@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.sandbox.merchants import TestMerchant, events, received, wait_until
-from tests.sandbox_server import RunningSandbox
+from tests.sandbox.merchants import TestMerchant, events, received
+from tests.sandbox_server import ANSWER_SECONDS, RunningSandbox, held_where_slow
 from tests.scripted_server import Server
 
 KEY = "refund-0001"
@@ -79,11 +79,12 @@ def test_a_refused_refund_does_not_use_up_its_key(merchant: TestMerchant) -> Non
 
 def test_a_key_in_use_is_409_and_may_be_tried_again(merchant: TestMerchant, sandbox: RunningSandbox) -> None:
     payment_id = merchant.paid()
-    sandbox.fault("razorpay", "slow", operation="refund_payment", seconds=1)
-    with ThreadPoolExecutor(1) as other:
+    sandbox.fault("razorpay", "slow", operation="refund_payment")
+    with ThreadPoolExecutor(1) as other, held_where_slow() as lag:
         slow = other.submit(merchant.refund, payment_id, KEY, amount=10_000)
-        wait_until(lambda: not sandbox.get("/_control/faults")["items"])
+        assert lag.hit.wait(ANSWER_SECONDS)
         assert merchant.refund(payment_id, KEY, amount=10_000).status_code == 409
+        lag.over.set()
         first = slow.result().json()
     assert merchant.refund(payment_id, KEY, amount=10_000).json()["id"] == first["id"]
 

@@ -26,7 +26,7 @@ class StripeMerchant:
         self.sandbox = sandbox
         sandbox.account("stripe", **ACCOUNT, webhookUrl=webhook_url)
         base = {"api": f"{sandbox.base_url}/stripe"}
-        self.api = sdk.StripeClient(KEY, base_addresses=base, http_client=sdk.RequestsClient(timeout=10)).v1
+        self.api = sdk.StripeClient(KEY, base_addresses=base, http_client=sdk.RequestsClient(timeout=60)).v1
 
     def call(self, method: str, path: str, key: str = "", **options: Any) -> requests.Response:
         headers = {"Authorization": f"Bearer {KEY}", **({"Idempotency-Key": key} if key else {})}

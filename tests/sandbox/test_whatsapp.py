@@ -105,7 +105,7 @@ def test_an_uploaded_invoice_travels_as_a_document(business: Business, sandbox: 
     assert (message["body"], file["filename"], file["mimeType"], file["size"]) == (
         "Your invoice", "INV-1.pdf", "application/pdf", len(PDF),
     )  # fmt: skip
-    download = requests.get(file["url"], timeout=5)
+    download = requests.get(file["url"], timeout=60)
     assert (download.content, download.headers["Content-Type"]) == (PDF, "application/pdf")
 
 
@@ -199,9 +199,9 @@ def test_media_are_described_downloaded_and_deleted(business: Business) -> None:
     described = business.call("GET", media_id).json()
     assert (described["file_size"], described["sha256"]) == (len(PDF), hashlib.sha256(PDF).hexdigest())
     bearer = {"Authorization": f"Bearer {TOKEN}"}
-    assert requests.get(described["url"], headers=bearer, timeout=5).content == PDF
-    assert requests.get(described["url"], timeout=5).status_code == 401
-    assert requests.get(described["url"] + "0", headers=bearer, timeout=5).status_code == 400
+    assert requests.get(described["url"], headers=bearer, timeout=60).content == PDF
+    assert requests.get(described["url"], timeout=60).status_code == 401
+    assert requests.get(described["url"] + "0", headers=bearer, timeout=60).status_code == 400
     assert business.call("DELETE", media_id).json() == {"success": True}
     assert business.call("GET", media_id).status_code == 400
 

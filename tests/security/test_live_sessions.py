@@ -33,7 +33,7 @@ def connect(address: str) -> Iterator[Callable[[dict[str, str]], Any]]:
     def open_client(headers: dict[str, str]) -> Any:
         client = socketio.Client(reconnection=False, handle_sigint=False)
         token = headers["Authorization"].removeprefix("Bearer ")
-        client.connect(address, namespaces=["/live"], transports=["websocket"], auth={"token": token}, wait_timeout=10)
+        client.connect(address, namespaces=["/live"], transports=["websocket"], auth={"token": token}, wait_timeout=60)
         clients.append(client)
         return client
 
@@ -49,7 +49,7 @@ def test_log_out_ends_the_sockets_of_the_session_and_of_no_other(app: Any, conne
     leaving, staying = connect(here), connect(there)
     assert app.test_client().post("/api/v1/auth/logout", headers=here).status_code == 204
     wait_until(lambda: not leaving.connected)
-    assert staying.call("subscribe", {"doctorId": doctor.id}, namespace="/live", timeout=10) == {"ok": True}
+    assert staying.call("subscribe", {"doctorId": doctor.id}, namespace="/live", timeout=60) == {"ok": True}
 
 
 def test_a_role_that_was_taken_away_ends_the_sockets(app: Any, connect: Any, clinic: Any) -> None:
@@ -87,5 +87,5 @@ def test_another_role_is_another_socket(connect: Any, clinic: Any) -> None:
 
 def test_a_super_admins_socket_stays(connect: Any, clinic: Any) -> None:
     listening = connect(bearer(make_user(super_admin=True), clinic.id))
-    assert listening.call("subscribe", {"topic": "jobs"}, namespace="/live", timeout=10) == {"ok": True}
+    assert listening.call("subscribe", {"topic": "jobs"}, namespace="/live", timeout=60) == {"ok": True}
     assert listening.connected

@@ -65,7 +65,7 @@ def test_a_clinic_entered_by_socket_knows_of_it(app: Any, keeper: dict[str, str]
             namespaces=["/live"],
             transports=["websocket"],
             auth={"token": token, "clinicId": other_clinic.id},
-            wait_timeout=10,
+            wait_timeout=60,
         )
         client.eio.ws.shutdown()
     assert [role for _name, role in entries(other_clinic.id)] == ["SUPER_ADMIN"]

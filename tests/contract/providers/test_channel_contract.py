@@ -49,7 +49,7 @@ def test_a_message_arrives_with_its_file_and_can_be_told_by_its_delivery(
     assert receipt.provider_message_id in (arrived["id"], arrived["reference"])
     assert [file["filename"] for file in arrived["attachments"]] == [file.name for file in files]
     for file in arrived["attachments"]:
-        assert requests.get(file["url"], timeout=10).content == PDF_BYTES
+        assert requests.get(file["url"], timeout=60).content == PDF_BYTES
 
 
 @every_channel

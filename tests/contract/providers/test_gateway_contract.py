@@ -56,7 +56,7 @@ def test_a_payment_goes_from_the_hosted_page_to_a_verified_fact(
     gateway = opened(adapter, sandbox)
     checkout = gateway.create_checkout(request_for("visit-1", clinic))
     assert gateway.fetch_order(checkout.order_id).state is OrderState.OPEN
-    page = requests.request(checkout.method, checkout.url, data=checkout.fields, timeout=10)
+    page = requests.request(checkout.method, checkout.url, data=checkout.fields, timeout=60)
     assert page.status_code == 200 and "500" in page.text
 
     pressed = sandbox.pay(checkout.order_id, gateway=adapter.code)
@@ -250,7 +250,7 @@ def test_an_order_whose_answer_is_lost_is_unknown_and_found_again(
         resumed = gateway.create_checkout(request_for("visit-1-2", clinic))
     else:
         resumed = gateway.resume_checkout(found.order_id, request_for("visit-1", clinic))
-    assert requests.request(resumed.method, resumed.url, data=resumed.fields, timeout=10).status_code == 200
+    assert requests.request(resumed.method, resumed.url, data=resumed.fields, timeout=60).status_code == 200
 
 
 @every_gateway

@@ -31,14 +31,14 @@ def gateway(sandbox: RunningSandbox) -> PayPal:
 
 def test_an_approval_is_no_payment_until_it_is_taken(gateway: PayPal, sandbox: RunningSandbox) -> None:
     checkout = gateway.create_checkout(request_for())
-    page = requests.get(checkout.url, timeout=10)
+    page = requests.get(checkout.url, timeout=60)
     assert page.status_code == 200 and "$500.00" in page.text and "Sunrise Clinic" in page.text
     assert (
         failure_of(lambda: gateway.collect(checkout.order_id, reserve=False, key="early")).code == "ORDER_NOT_APPROVED"
     )
     pressed = requests.post(
         f"{sandbox.paypal_url}/checkoutnow/{checkout.order_id}/press",
-        data={"result": "success"}, timeout=10, allow_redirects=False,
+        data={"result": "success"}, timeout=60, allow_redirects=False,
     )  # fmt: skip
     back = f"http://127.0.0.1:9/return?visit=1&token={checkout.order_id}&PayerID="
     assert pressed.headers["Location"].startswith(back)

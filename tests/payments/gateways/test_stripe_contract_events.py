@@ -182,7 +182,7 @@ def test_a_wrong_key_is_refused_and_named_in_no_answer(sandbox: RunningSandbox) 
     stranger = Stripe(StripeCredentials.load({"secret_key": "sk_test_stranger"}), base_url=f"{sandbox.base_url}/stripe")
     assert failure_of(lambda: stranger.fetch_order("cs_1")).outcome is Outcome.PERMANENT_ACCOUNT
     shown = requests.get(
-        f"{sandbox.base_url}/stripe/v1/balance", headers={"Authorization": "Bearer sk_test_stranger"}, timeout=5
+        f"{sandbox.base_url}/stripe/v1/balance", headers={"Authorization": "Bearer sk_test_stranger"}, timeout=60
     )
     assert (shown.status_code, "stranger" in shown.text) == (401, False)
 
