@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 import click
 from pydantic import Field, SecretStr, ValidationError, model_validator
@@ -64,6 +65,7 @@ class Settings(BaseSettings):
     metrics_token: SecretStr | None = None
     demo_data: bool = False
     proxy_hops: int = 0
+    private_hosts: str = ""
 
     pool_size: int = Field(20, ge=1, le=50)
     pool_overflow: int = Field(10, ge=0, le=50)
@@ -123,6 +125,15 @@ class Settings(BaseSettings):
     def base_url(self) -> str:
         """The address that patients and providers reach us at, without a trailing slash."""
         return (self.public_url or f"http://127.0.0.1:{self.port}").rstrip("/")
+
+    @property
+    def own_hosts(self) -> frozenset[str]:
+        """Hosts of the operator's network that provider accounts may name, in production too: those of PRIVATE_HOSTS
+        and of the accounts that the environment makes.
+        """
+        mail = self.smtp_url.get_secret_value() if self.smtp_url else ""
+        named = {urlsplit(url).hostname or "" for url in (mail, self.zeptomail_base_url or "")}
+        return frozenset(name.strip().lower() for name in (*self.private_hosts.split(","), *named) if name.strip())
 
     @property
     def smtp_port(self) -> int:

@@ -12,7 +12,8 @@ import logging
 import ssl
 import time
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
@@ -21,13 +22,16 @@ from urllib.parse import quote, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.utils import get_environ_proxies, select_proxy
 from urllib3.exceptions import HTTPError, NewConnectionError
 
+from app.core.addresses import PrivateHost, UnknownHost, check_literal, providers_address
 from app.core.credentials import InvalidCredentials
 from app.core.providers import (
     MALFORMED,
     N_,
     NO_ANSWER,
+    PRIVATE,
     TIMED_OUT,
     UNREACHABLE,
     UNTRUSTED,
@@ -130,7 +134,9 @@ class HttpClient:
         timeouts: Timeouts | None = None,
         address: str = "",
     ) -> None:
-        """`address`: the IP address to connect to, whatever the host's name resolves to by now."""
+        """`address`: the IP address to connect to, whatever the host's name resolves to by now; without one it is
+        looked up for each call, and must be public in production.
+        """
         self.base_url = checked_base_url(base_url, ("http", "https"))
         self.host = urlsplit(self.base_url).netloc
         self._address = address
@@ -196,12 +202,13 @@ class HttpClient:
             log.info("%s %s%s %s %d ms", *facts.values(), extra=facts)
 
     def _exchange(self, call: _Call) -> HttpResponse:
+        address = self._address or _looked_at(self.base_url)
         with requests.Session() as session:
             # A proxy cannot reach our own machine, and would resolve a name by itself.
-            session.trust_env = not (self._address or is_loopback(self.base_url))
-            if self._address:
+            session.trust_env = not (address or is_loopback(self.base_url))
+            if address:
                 session.mount("https://", _NamedAdapter(urlsplit(self.base_url).hostname or ""))
-            prepared = self._prepare(session, call)
+            prepared = self._prepare(session, call, address)
             options = session.merge_environment_settings(prepared.url, {}, True, None, None)
             timeout = (self.timeouts.connect, call.read_timeout)
             try:
@@ -211,11 +218,11 @@ class HttpClient:
             with answer:
                 return HttpResponse(answer.status_code, answer.headers, _read(answer, call), call.unclear)
 
-    def _prepare(self, session: requests.Session, call: _Call) -> requests.PreparedRequest:
+    def _prepare(self, session: requests.Session, call: _Call, address: str) -> requests.PreparedRequest:
         headers = {"Accept": "application/json", "Accept-Encoding": "identity", **self._headers, **call.headers}
-        if self._address:
+        if address:
             headers = {**headers, "Host": self.host}
-        url = _at(self.base_url, self._address) + _filled(call.path, call.ids)
+        url = _at(self.base_url, address) + _filled(call.path, call.ids)
         request = requests.Request(call.method, url, params=call.query, headers=headers, auth=_as_it_is, **call.body)
         try:
             return session.prepare_request(request)
@@ -242,6 +249,34 @@ def _at(url: str, address: str) -> str:
     parts = urlsplit(url)
     host = f"[{address}]" if ":" in address else address
     return parts._replace(netloc=f"{host}:{parts.port}" if parts.port else host).geturl()
+
+
+def _looked_at(url: str) -> str:
+    """The address to call, empty where the name is used. Raises ProviderError."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    proxied = not is_loopback(url) and select_proxy(url, get_environ_proxies(url))
+    if proxied:
+        with _refusals_of_addresses():
+            check_literal(host)
+        return ""
+    return callable_address(host, parts.port or (443 if parts.scheme == "https" else 80))
+
+
+def callable_address(host: str, port: int) -> str:
+    """The address of a provider's host; empty where the name may be used as it is. Raises ProviderError."""
+    with _refusals_of_addresses():
+        return providers_address(host, port)
+
+
+@contextmanager
+def _refusals_of_addresses() -> Iterator[None]:
+    try:
+        yield
+    except UnknownHost:
+        raise ProviderError(Outcome.RETRY, UNREACHABLE, "No connection.") from None
+    except PrivateHost as error:
+        raise ProviderError(Outcome.PERMANENT_ACCOUNT, PRIVATE, str(error)) from None
 
 
 def basic_auth(user: str, password: str) -> dict[str, str]:

@@ -38,6 +38,7 @@ UNREACHABLE = "unreachable"
 TIMED_OUT = "timed_out"
 NO_ANSWER = "no_answer"
 UNTRUSTED = "untrusted_certificate"
+PRIVATE = "private_host"
 MALFORMED = "malformed_answer"
 
 
@@ -203,6 +204,7 @@ def safe_text(text: object, hide: Iterable[str] = ()) -> str:
 
 _RESULT_OF_CODE = {
     UNREACHABLE: ConnectionResult.UNREACHABLE,
+    PRIVATE: ConnectionResult.UNREACHABLE,
     TIMED_OUT: ConnectionResult.TIMED_OUT,
     NO_ANSWER: ConnectionResult.TIMED_OUT,
     UNTRUSTED: ConnectionResult.UNTRUSTED,

@@ -155,7 +155,7 @@ def _send(message: Outgoing) -> Answer:
     try:
         status, retry_after, error = _call(message)
     except AddressRefused as refusal:
-        status, retry_after, error = None, None, str(refusal)
+        status, retry_after, error = None, None, _(str(refusal))
     except ProviderError as failure:
         status, retry_after, error = None, None, failure.message
     return Answer(status, error, round((time.perf_counter() - started) * 1000), retry_after)

@@ -250,7 +250,7 @@ def _check_trust(adapter: type[Provider[Any]], stored: Mapping[str, Any], wanted
 
 
 def _check_transport(base_url: str | None) -> None:
-    if base_url and base_url.startswith("http://") and get_settings().production:
+    if base_url and urlsplit(base_url.strip()).scheme == "http" and get_settings().production:
         raise Invalid(fields={"base_url": _("Production needs https.")})
 
 

@@ -244,13 +244,14 @@ def test_a_test_call_that_times_out_reads_differently(in_clinic: Any, monkeypatc
         assert test_account(account_id, GATEWAYS).result is ConnectionResult.TIMED_OUT
 
 
-def test_production_wants_https(in_clinic: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("address", ["http://api.example.org", "HTTP://api.example.org", " http://api.example.org"])
+def test_production_wants_https(in_clinic: Any, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     from app.tenancy import providers
 
     production = get_settings().model_copy(update={"app_env": "production"})
     monkeypatch.setattr(providers, "get_settings", lambda: production)
     with pytest.raises(Invalid) as refused:
-        make_gateway_account("http://api.example.org")
+        make_gateway_account(address)
     assert list(refused.value.fields or {}) == ["base_url"]
 
 

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from app.core import clock
 from app.core.credentials import CredentialModel, InvalidCredentials, credential
-from app.core.http import checked_base_url, is_loopback
+from app.core.http import callable_address, checked_base_url, is_loopback
 from app.core.providers import (
     MALFORMED,
     N_,
@@ -34,6 +34,7 @@ from app.messaging.channels.mime import ascii_address, build_mail, message_id, r
 
 SCHEMES = {"smtp": "none", "smtp+starttls": "starttls", "smtps": "ssl"}
 DEFAULT_PORTS = {"none": 25, "starttls": 587, "ssl": 465}
+GREETING = 220
 FINAL_REPLY_FACTOR = 3  # the final reply may take this many times as long as another one
 GOODBYE_SECONDS = 2.0
 DEFAULT_FROM = "no-reply@localhost"
@@ -193,10 +194,20 @@ class Smtp(Channel[SmtpCredentials]):
 
     def _connected(self) -> smtplib.SMTP:
         host, port = self._address
+        address = callable_address(host, port)
+        server = self._unconnected()
+        server._host = host  # type: ignore[attr-defined]  # whose certificate it must be, whatever the address
+        code, greeting = server.connect(address or host, port)
+        if code != GREETING:
+            server.close()
+            raise smtplib.SMTPConnectError(code, greeting)
+        return server
+
+    def _unconnected(self) -> smtplib.SMTP:
         name = self._sender.rpartition("@")[2]  # never the machine's own name, and no look-up for it
         if self._security == "ssl":
-            return smtplib.SMTP_SSL(host, port, name, timeout=self.timeouts.connect, context=self._tls())
-        return smtplib.SMTP(host, port, name, timeout=self.timeouts.connect)
+            return smtplib.SMTP_SSL("", 0, name, timeout=self.timeouts.connect, context=self._tls())
+        return smtplib.SMTP("", 0, name, timeout=self.timeouts.connect)
 
     def _tls(self) -> ssl.SSLContext:
         try:
