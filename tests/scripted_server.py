@@ -70,14 +70,33 @@ class Server(ThreadingHTTPServer):
         """A client that gave up is what these tests are about."""
 
 
+class _Patience:
+    """The time-outs of whoever calls a scripted server: as long as a busy machine may need for its answer, and short
+    for a call that the script leaves without one.
+    """
+
+    connect = 30.0
+
+    @property
+    def read(self) -> float:
+        late = any(server.script[:1] in ([silence], [dripping]) for server in _running)
+        return 1.0 if late else 30.0
+
+
+PATIENCE: Any = _Patience()
+_running: list[Server] = []
+
+
 @contextmanager
 def scripted_server() -> Iterator[Server]:
     server = Server()
+    _running.append(server)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
         yield server
     finally:
+        _running.remove(server)
         server.released.set()
         server.shutdown()
         server.server_close()

@@ -13,6 +13,7 @@ from app.core.http import MAX_ANSWER_BYTES, HttpClient, basic_auth, bearer_auth,
 from app.core.providers import Outcome, ProviderError, Timeouts
 from tests.certificates import make_certificate
 from tests.scripted_server import (
+    PATIENCE,
     RefusingPort,
     Server,
     answer,
@@ -25,7 +26,7 @@ from tests.scripted_server import (
     truncated,
 )
 
-SHORT = Timeouts(connect=1, read=1)
+SHORT = Timeouts(connect=1, read=1)  # where no answer comes
 PATIENT = Timeouts(connect=30, read=30)
 
 
@@ -37,7 +38,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def client(server: Server) -> HttpClient:
-    return HttpClient(server.url + "/base/", headers=basic_auth("user", "top-secret"), timeouts=SHORT)
+    return HttpClient(server.url + "/base/", headers=basic_auth("user", "top-secret"), timeouts=PATIENCE)
 
 
 def failure_of(call: object) -> ProviderError:
@@ -68,7 +69,7 @@ def test_an_id_cannot_climb_out_of_its_path(server: Server, client: HttpClient, 
 
 
 def test_refused_connection_is_safe_to_retry() -> None:
-    error = failure_of(lambda: HttpClient(RefusingPort().url, timeouts=SHORT).post("/pay", json={}))
+    error = failure_of(lambda: HttpClient(RefusingPort().url, timeouts=PATIENT).post("/pay", json={}))
     assert (error.outcome, error.code) == (Outcome.RETRY, "unreachable")
 
 
@@ -243,12 +244,12 @@ def test_a_proxy_of_the_environment_is_not_asked_for_our_own_machine(
     monkeypatch.setenv("HTTP_PROXY", RefusingPort().url)
     monkeypatch.setenv("http_proxy", RefusingPort().url)
     server.will(answer(200))
-    assert HttpClient(server.url, timeouts=SHORT).get("/x").status == 200
+    assert HttpClient(server.url, timeouts=PATIENT).get("/x").status == 200
 
 
 def test_plain_http_behind_an_https_address_was_never_sent(server: Server) -> None:
     server.will(answer(200))
-    client = HttpClient(server.url.replace("http:", "https:"), timeouts=SHORT)
+    client = HttpClient(server.url.replace("http:", "https:"), timeouts=PATIENT)
     error = failure_of(lambda: client.post("/pay", json={}))
     assert (error.outcome, error.code) == (Outcome.RETRY, "unreachable")
 
@@ -258,7 +259,7 @@ def test_an_untrusted_certificate_stops_the_call_before_it_is_sent(
 ) -> None:
     server.socket = untrusted_tls.wrap_socket(server.socket, server_side=True)
     server.will(answer(200))
-    client = HttpClient(server.url.replace("http:", "https:"), timeouts=Timeouts(1, 1))
+    client = HttpClient(server.url.replace("http:", "https:"), timeouts=PATIENT)
     error = failure_of(lambda: client.post("/pay", json={}))
     assert (error.outcome, error.code) == (Outcome.PERMANENT_ACCOUNT, "untrusted_certificate")
     assert server.received == []

@@ -274,7 +274,7 @@ def test_an_endpoint_that_does_not_answer_is_left_after_its_time(
     from app.core.providers import Timeouts
     from app.integrations import sending
 
-    monkeypatch.setattr(sending, "TIMEOUTS", Timeouts(connect=1, read=0.2))
+    monkeypatch.setattr(sending, "TIMEOUTS", Timeouts(connect=30, read=0.2))
     endpoint_id, _ = subscribe(clinic.id, receiver.url)
     receiver.will(silence)
     register(clinic.id)

@@ -248,12 +248,13 @@ def test_an_unclear_answer_is_parked_and_asked_never_repeated_blindly(
 ) -> None:
     from app.core.providers import Provider, Timeouts
 
-    monkeypatch.setattr(Provider, "default_timeouts", Timeouts(connect=1, read=0.3))
     payment = paid(gateway)
-    gateway.fault("razorpay", fault, operation="refund_payment", seconds=1)
+    gateway.fault("razorpay", fault, operation="refund_payment", seconds=20)
     with acting("FINANCE_BILLING"):
         refund = approve(ask_for(payment, "300"), wake=False)
-    send_refund(refund.id)
+    with monkeypatch.context() as hasty:
+        hasty.setattr(Provider, "default_timeouts", Timeouts(connect=30, read=1))
+        send_refund(refund.id)
     assert (reread(refund).status, operation(refund).status) == ("APPROVED", OperationStatus.UNKNOWN)
     send_refund(refund.id)  # its time has not come
     assert sent(gateway) == 1

@@ -237,7 +237,7 @@ def test_a_test_call_says_what_is_wrong(in_clinic: Any) -> None:
 def test_a_test_call_that_times_out_reads_differently(in_clinic: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from app.core.providers import Provider, Timeouts
 
-    monkeypatch.setattr(Provider, "default_timeouts", Timeouts(connect=1, read=0.2))
+    monkeypatch.setattr(Provider, "default_timeouts", Timeouts(connect=30, read=0.2))
     with scripted_server() as server:
         server.will(silence)
         account_id = make_gateway_account(server.url)

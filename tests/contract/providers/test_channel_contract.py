@@ -9,9 +9,10 @@ import requests
 
 from app.core.providers import BadSignature, Outcome
 from app.messaging.channels.base import Attachment, Channel, DeliveryStatus, OutgoingMessage, RecipientFact
-from tests.contract.providers.rigs import CARRIED_OUT, HASTY, RIGS, every_channel, failure_of, opened, wait_until
+from tests.contract.providers.rigs import CARRIED_OUT, HASTY, RIGS, every_channel, failure_of, opened
 from tests.sandbox_server import RunningSandbox
 from tests.scripted_server import Server, answer
+from tests.waiting import wait_until
 
 NOWHERE = "http://127.0.0.1:9/receipts?clinicId=1"
 PDF_BYTES = b"%PDF-1.7 contract"

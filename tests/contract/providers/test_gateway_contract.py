@@ -28,10 +28,10 @@ from tests.contract.providers.rigs import (
     every_gateway,
     failure_of,
     opened,
-    wait_until,
 )
 from tests.sandbox_server import RunningSandbox
 from tests.scripted_server import Server
+from tests.waiting import wait_until
 
 RUPEES_500 = Money(50000, "INR")
 
@@ -238,9 +238,9 @@ REFUSED = [("429", Outcome.RETRY), ("500", Outcome.UNKNOWN)]
 def test_an_order_whose_answer_is_lost_is_unknown_and_found_again(
     adapter: type[Gateway[Any]], sandbox: RunningSandbox, clinic: Server, fault: str, options: dict[str, Any]
 ) -> None:
-    gateway = opened(adapter, sandbox, HASTY)
+    gateway, hasty = opened(adapter, sandbox), opened(adapter, sandbox, HASTY)
     sandbox.fault(RIGS[adapter.code].simulator, fault, **options)
-    error = failure_of(lambda: gateway.create_checkout(request_for("visit-1", clinic)))
+    error = failure_of(lambda: hasty.create_checkout(request_for("visit-1", clinic)))
     assert error.outcome is Outcome.UNKNOWN
     found = gateway.find_order("visit-1")
     assert found is not None and found.amount == RUPEES_500
@@ -269,11 +269,11 @@ def test_an_order_that_was_not_opened_is_not_found(
 def test_a_refund_whose_answer_is_lost_is_unknown_and_found_again(
     adapter: type[Gateway[Any]], sandbox: RunningSandbox, clinic: Server, fault: str, options: dict[str, Any]
 ) -> None:
-    gateway = opened(adapter, sandbox, HASTY)
+    gateway, hasty = opened(adapter, sandbox), opened(adapter, sandbox, HASTY)
     payment_id = paid(gateway, sandbox, clinic)
     request = RefundRequest(payment_id, Money(20000, "INR"), key="refund-key-0001", reference="refund-1")
     sandbox.fault(RIGS[adapter.code].simulator, fault, operation=RIGS[adapter.code].refund, **options)
-    assert failure_of(lambda: gateway.refund(request)).outcome is Outcome.UNKNOWN
+    assert failure_of(lambda: hasty.refund(request)).outcome is Outcome.UNKNOWN
     found = gateway.find_refund(payment_id, "refund-1")
     assert found is not None and found.amount == Money(20000, "INR")
     if adapter.capabilities.idempotent_refund:

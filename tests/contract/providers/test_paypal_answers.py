@@ -15,9 +15,10 @@ from app.payments.gateways.base import (
 )
 from app.payments.gateways.paypal import PayPal
 from tests.contract.providers.paypal_walk import DOLLARS_500, approved, dollars, request_for, taken
-from tests.contract.providers.rigs import CARRIED_OUT, HASTY, failure_of, opened, wait_until
+from tests.contract.providers.rigs import CARRIED_OUT, HASTY, failure_of, opened
 from tests.sandbox_server import RunningSandbox
 from tests.scripted_server import Server
+from tests.waiting import wait_until
 
 # A capture's answer is not read: the order is asked how it stands.
 UNREADABLE = [item for item in CARRIED_OUT if item[0] != "malformed"]
@@ -36,9 +37,9 @@ def gateway(sandbox: RunningSandbox) -> PayPal:
 def test_an_order_whose_answer_is_lost_comes_back_by_its_key(
     sandbox: RunningSandbox, fault: str, options: dict[str, Any]
 ) -> None:
-    gateway = opened(PayPal, sandbox, HASTY)
+    gateway, hasty = opened(PayPal, sandbox), opened(PayPal, sandbox, HASTY)
     sandbox.fault("paypal", fault, operation="create_order", **options)
-    assert failure_of(lambda: gateway.create_checkout(request_for())).outcome is Outcome.UNKNOWN
+    assert failure_of(lambda: hasty.create_checkout(request_for())).outcome is Outcome.UNKNOWN
     first, second = gateway.create_checkout(request_for()), gateway.create_checkout(request_for())
     assert first.order_id == second.order_id
 
@@ -47,10 +48,10 @@ def test_an_order_whose_answer_is_lost_comes_back_by_its_key(
 def test_a_capture_whose_answer_is_lost_is_unknown_and_found(
     sandbox: RunningSandbox, fault: str, options: dict[str, Any]
 ) -> None:
-    gateway = opened(PayPal, sandbox, HASTY)
+    gateway, hasty = opened(PayPal, sandbox), opened(PayPal, sandbox, HASTY)
     order_id = approved(gateway, sandbox)
     sandbox.fault("paypal", fault, operation="capture_order", **options)
-    assert failure_of(lambda: gateway.collect(order_id, reserve=False, key="operation-1")).outcome is Outcome.UNKNOWN
+    assert failure_of(lambda: hasty.collect(order_id, reserve=False, key="operation-1")).outcome is Outcome.UNKNOWN
     assert gateway.fetch_order(order_id).paid == DOLLARS_500
     assert len(gateway.collect(order_id, reserve=False, key="operation-1").payments) == 1
 
@@ -59,11 +60,11 @@ def test_a_capture_whose_answer_is_lost_is_unknown_and_found(
 def test_a_refund_whose_answer_is_lost_is_unknown_and_found(
     sandbox: RunningSandbox, fault: str, options: dict[str, Any]
 ) -> None:
-    gateway = opened(PayPal, sandbox, HASTY)
+    gateway, hasty = opened(PayPal, sandbox), opened(PayPal, sandbox, HASTY)
     payment_id = taken(gateway, sandbox).payment_id
     request = RefundRequest(payment_id, dollars("200"), key="refund-key-0001", reference="refund-1")
     sandbox.fault("paypal", fault, operation="refund_capture", **options)
-    assert failure_of(lambda: gateway.refund(request)).outcome is Outcome.UNKNOWN
+    assert failure_of(lambda: hasty.refund(request)).outcome is Outcome.UNKNOWN
     found = gateway.find_refund(payment_id, "refund-1")
     assert found is not None and gateway.refund(request).refund_id == found.refund_id
     assert gateway.fetch_payment(payment_id).refunded == dollars("200")

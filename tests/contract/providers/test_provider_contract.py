@@ -68,7 +68,7 @@ def test_its_test_connection_tells_success_wrong_key_silence_and_nobody_apart(
     rig = RIGS[adapter.code]
     good = opened(adapter, sandbox).test_connection()
     wrong = opened(adapter, sandbox, **rig.wrong, **rig.wrong_told(sandbox)).test_connection()
-    sandbox.fault(rig.simulator, "timeout", count=rig.reads_again, seconds=1, operation=rig.probe)
+    sandbox.fault(rig.simulator, "timeout", count=rig.reads_again, seconds=20, operation=rig.probe)
     silent = opened(adapter, sandbox, HASTY).test_connection()
     scheme = rig.base_url(sandbox).partition(":")[0]
     nobody = adapter.open(rig.credentials, base_url=RefusingPort().url.replace("http", scheme)).test_connection()

@@ -29,7 +29,7 @@ MESSAGE = OutgoingMessage(
     "delivery-1", "device-token-1", subject="Your turn", text="You are next. 🙂", sender="Sunrise"
 )
 PROJECT = "contract-project"
-QUICK = Timeouts(1, 1)
+PATIENT = Timeouts(30, 30)
 
 
 @pytest.fixture(scope="module")
@@ -54,13 +54,13 @@ def server() -> Iterator[Server]:
 
 def fcm(sandbox: RunningSandbox, url: str | None = None) -> Fcm:
     file = sandbox.service_account(PROJECT)
-    return Fcm.open({"service_account": file}, base_url=url or f"{sandbox.base_url}/fcm", timeouts=QUICK)
+    return Fcm.open({"service_account": file}, base_url=url or f"{sandbox.base_url}/fcm", timeouts=PATIENT)
 
 
 def sns(url: str, platform: str = "GCM") -> SnsPush:
     arn = f"arn:aws:sns:us-east-1:123456789012:app/{platform}/console"
     credentials = {**RIGS["sns_push"].credentials, "platform_application_arn": arn}
-    return SnsPush.open(credentials, base_url=url, timeouts=QUICK)
+    return SnsPush.open(credentials, base_url=url, timeouts=PATIENT)
 
 
 def failure_of(call: Any) -> ProviderError:
@@ -145,7 +145,7 @@ def test_a_revoked_token_is_replaced_once(sandbox: RunningSandbox, server: Serve
 def test_tokens_that_cannot_be_had_are_retried_or_the_accounts_fault(sandbox: RunningSandbox, server: Server) -> None:
     file = json.loads(sandbox.service_account(PROJECT))
     own = {**file, "token_uri": f"{server.url}/token"}
-    channel = Fcm.open({"service_account": json.dumps(own)}, base_url=server.url, timeouts=QUICK)
+    channel = Fcm.open({"service_account": json.dumps(own)}, base_url=server.url, timeouts=PATIENT)
     server.will(answer(503))
     assert failure_of(lambda: channel.send(MESSAGE)).outcome is Outcome.RETRY
     server.will(answer(400, {"error": "invalid_grant"}))

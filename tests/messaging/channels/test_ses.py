@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from app.core import clock
 from app.core.credentials import InvalidCredentials
-from app.core.providers import BadSignature, ConnectionResult, Outcome, ProviderError, Timeouts
+from app.core.providers import BadSignature, ConnectionResult, Outcome, ProviderError
 from app.messaging.channels.aws_client import AwsCredentials
 from app.messaging.channels.aws_probe import signed_headers
 from app.messaging.channels.base import Attachment, DeliveryStatus, OutgoingMessage, RecipientFact, Webhook
@@ -30,7 +30,7 @@ from app.messaging.channels.ses import Ses
 from app.messaging.channels.sns_envelope import SHELF, Envelope, Trust
 from app.sandbox.simulators.aws.notices import Identity, _make
 from tests.sandbox_server import running_sandbox
-from tests.scripted_server import Behaviour, Server, answer, scripted_server
+from tests.scripted_server import PATIENCE, Behaviour, Server, answer, scripted_server
 
 TOPIC = "arn:aws:sns:us-east-1:123456789012:ses-events"
 KEY = {"access_key_id": "AKIATEST000000000001", "secret_access_key": "a-secret-key", "region": "us-east-1"}
@@ -48,7 +48,7 @@ def server() -> Iterator[Server]:
 
 
 def channel(url: str | None = None, **values: Any) -> Ses:
-    return Ses.open({**ACCOUNT, **values}, base_url=url, timeouts=Timeouts(1, 1))
+    return Ses.open({**ACCOUNT, **values}, base_url=url, timeouts=PATIENCE)
 
 
 def refusal(status: int, name: str, text: str = "No.") -> Behaviour:

@@ -21,7 +21,8 @@ from tests.messaging.channels.mail_server import HANG_UP, SILENCE, MailServer, m
 from tests.scripted_server import RefusingPort, deaf_port
 
 LONGEST_ENCODED_WORD = 75  # RFC 2047
-SHORT = Timeouts(connect=1, read=1)
+PATIENT = Timeouts(connect=30, read=30)
+SHORT = Timeouts(connect=1, read=1)  # where no answer comes
 PDF = Attachment("Invoice 7.pdf", "application/pdf", b"%PDF-1.7 \x00\xff")
 MESSAGE = OutgoingMessage(
     delivery_id="0198c1f0-0000-7000-8000-000000000001",
@@ -40,8 +41,8 @@ def server() -> Iterator[MailServer]:
         yield running
 
 
-def channel(base_url: str | None, **values: Any) -> Smtp:
-    return Smtp.open({"from_address": "desk@sunrise.test", **values}, base_url=base_url, timeouts=SHORT)
+def channel(base_url: str | None, timeouts: Timeouts = PATIENT, **values: Any) -> Smtp:
+    return Smtp.open({"from_address": "desk@sunrise.test", **values}, base_url=base_url, timeouts=timeouts)
 
 
 def failure_of(call: Any) -> ProviderError:
@@ -218,7 +219,8 @@ def test_every_refusal_has_its_outcome(
     server: MailServer, command: str, reply: str, outcome: Outcome, code: str
 ) -> None:
     server.replies[command] = reply
-    error = failure_of(lambda: channel(server.url).send(MESSAGE))
+    timeouts = SHORT if reply == SILENCE else PATIENT
+    error = failure_of(lambda: channel(server.url, timeouts).send(MESSAGE))
     assert (error.outcome, error.code) == (outcome, code)
 
 
@@ -231,14 +233,14 @@ def test_a_refusal_repeats_no_address(server: MailServer) -> None:
 def test_a_lost_goodbye_loses_no_mail() -> None:
     lines = [b"220 hi\r\n", b"250 ok\r\n", b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n", b"250 2.0.0 queued\r\n"]
     with raw_server(*lines) as port:
-        receipt = channel(f"smtp://127.0.0.1:{port}").send(replace(MESSAGE, attachments=()))
+        receipt = channel(f"smtp://127.0.0.1:{port}", SHORT).send(replace(MESSAGE, attachments=()))
     assert receipt.answer == "2.0.0 queued"
 
 
 def test_a_server_that_accepts_nothing_after_data_was_not_sent_anything() -> None:
     lines = [b"220 hi\r\n", b"250 ok\r\n", b"250 ok\r\n", b"250 ok\r\n", b"451 4.3.0 not now\r\n"]
     with raw_server(*lines) as port:
-        error = failure_of(lambda: channel(f"smtp://127.0.0.1:{port}").send(MESSAGE))
+        error = failure_of(lambda: channel(f"smtp://127.0.0.1:{port}", SHORT).send(MESSAGE))
     assert (error.outcome, error.code) == (Outcome.RETRY, "4.3.0")
 
 
@@ -252,7 +254,7 @@ def test_nobody_listening_is_safe_to_retry() -> None:
 
 def test_no_connection_in_time_is_safe_to_retry() -> None:
     with deaf_port() as port:
-        error = failure_of(lambda: channel(f"smtp://127.0.0.1:{port}").send(MESSAGE))
+        error = failure_of(lambda: channel(f"smtp://127.0.0.1:{port}", SHORT).send(MESSAGE))
     assert (error.outcome, error.code) == (Outcome.RETRY, "unreachable")
 
 
@@ -267,7 +269,7 @@ def test_no_connection_in_time_is_safe_to_retry() -> None:
 )
 def test_a_greeting_decides_before_anything_is_said(greeting: bytes, outcome: Outcome, code: str) -> None:
     with raw_server(greeting) as port:
-        error = failure_of(lambda: channel(f"smtp://127.0.0.1:{port}").send(MESSAGE))
+        error = failure_of(lambda: channel(f"smtp://127.0.0.1:{port}", SHORT).send(MESSAGE))
     assert (error.outcome, error.code) == (outcome, code)
 
 
@@ -349,7 +351,7 @@ def test_a_test_connection_reads_differently_for_each_cause(server: MailServer) 
     wrong = channel(server.url, username="desk", password="nope").test_connection()
     nobody = channel(RefusingPort().url.replace("http", "smtp")).test_connection()
     with raw_server(b"") as port:
-        silent = channel(f"smtp://127.0.0.1:{port}").test_connection()
+        silent = channel(f"smtp://127.0.0.1:{port}", SHORT).test_connection()
     results = [good.result, wrong.result, nobody.result, silent.result]
     assert results == [
         ConnectionResult.CONNECTED,

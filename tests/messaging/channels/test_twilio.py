@@ -15,12 +15,12 @@ from twilio.rest import Client
 from werkzeug.datastructures import MultiDict
 
 from app.core.credentials import InvalidCredentials
-from app.core.providers import BadSignature, ConnectionResult, Outcome, ProviderError, Timeouts
+from app.core.providers import BadSignature, ConnectionResult, Outcome, ProviderError
 from app.messaging.channels.base import Attachment, DeliveryStatus, OutgoingMessage, RecipientFact, Webhook
 from app.messaging.channels.twilio import TwilioSms, TwilioWhatsApp
 from app.messaging.channels.twilio_webhooks import sign
 from tests.sandbox_server import running_sandbox
-from tests.scripted_server import Behaviour, Server, answer, reset, scripted_server, silence
+from tests.scripted_server import PATIENCE, Behaviour, Server, answer, reset, scripted_server, silence
 from tests.waiting import wait_until
 
 SID, TOKEN = "AC" + "0" * 31 + "1", "0123456789abcdef0123456789abcdef"
@@ -40,11 +40,11 @@ def server() -> Iterator[Server]:
 
 
 def sms(url: str | None = None, **values: Any) -> TwilioSms:
-    return TwilioSms.open({**ACCOUNT, **values}, base_url=url, timeouts=Timeouts(1, 1))
+    return TwilioSms.open({**ACCOUNT, **values}, base_url=url, timeouts=PATIENCE)
 
 
 def whatsapp(url: str | None = None, **values: Any) -> TwilioWhatsApp:
-    return TwilioWhatsApp.open({**ACCOUNT, **values}, base_url=url, timeouts=Timeouts(1, 1))
+    return TwilioWhatsApp.open({**ACCOUNT, **values}, base_url=url, timeouts=PATIENCE)
 
 
 def refusal(status: int, code: int | None, **headers: str) -> Behaviour:

@@ -7,12 +7,22 @@ from typing import Any
 import pytest
 
 from app.core.credentials import InvalidCredentials
-from app.core.providers import ConnectionResult, Outcome, ProviderError, Timeouts
+from app.core.providers import ConnectionResult, Outcome, ProviderError
 from app.messaging.channels import channel_with_code
 from app.messaging.channels.base import Attachment, OutgoingMessage
 from app.messaging.channels.whatsapp_cloud import WhatsAppCloud
 from app.messaging.channels.whatsapp_errors import WINDOW_CLOSED
-from tests.scripted_server import Behaviour, RefusingPort, Server, answer, reset, scripted_server, silence, truncated
+from tests.scripted_server import (
+    PATIENCE,
+    Behaviour,
+    RefusingPort,
+    Server,
+    answer,
+    reset,
+    scripted_server,
+    silence,
+    truncated,
+)
 
 ACCOUNT = {
     "phone_number_id": "106540352242922",
@@ -38,7 +48,7 @@ def whatsapp(server: Server) -> WhatsAppCloud:
 
 
 def open_channel(url: str | None = None, **values: Any) -> WhatsAppCloud:
-    return WhatsAppCloud.open({**ACCOUNT, **values}, base_url=url, timeouts=Timeouts(1, 1))
+    return WhatsAppCloud.open({**ACCOUNT, **values}, base_url=url, timeouts=PATIENCE)
 
 
 def refusal(status: int, code: int, **error: Any) -> Behaviour:

@@ -13,11 +13,11 @@ import pytest
 
 from app.core import clock
 from app.core.credentials import InvalidCredentials
-from app.core.providers import BadSignature, ConnectionResult, Outcome, ProviderError, Timeouts
+from app.core.providers import BadSignature, ConnectionResult, Outcome, ProviderError
 from app.messaging.channels.base import Attachment, DeliveryStatus, OutgoingMessage, RecipientFact, Webhook
 from app.messaging.channels.zeptomail import ZeptoMail
 from app.messaging.channels.zeptomail_events import check_signature, signature
-from tests.scripted_server import Behaviour, Server, answer, scripted_server
+from tests.scripted_server import PATIENCE, Behaviour, Server, answer, scripted_server
 
 ACCOUNT = {"token": "agent-token", "from_address": "desk@sunrise.test", "webhook_key": "zepto_test_key"}
 MESSAGE = OutgoingMessage(
@@ -38,7 +38,7 @@ def server() -> Iterator[Server]:
 
 
 def channel(url: str | None = None, **values: Any) -> ZeptoMail:
-    return ZeptoMail.open({**ACCOUNT, **values}, base_url=url, timeouts=Timeouts(1, 1))
+    return ZeptoMail.open({**ACCOUNT, **values}, base_url=url, timeouts=PATIENCE)
 
 
 def refusal(status: int, code: str, sub_code: str = "", target: str = "") -> Behaviour:

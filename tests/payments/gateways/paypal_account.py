@@ -16,12 +16,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from app.core.money import Money
-from app.core.providers import Timeouts
 from app.payments.gateways.base import CheckoutRequest, Customer, RefundRequest
 from app.payments.gateways.paypal import PayPal
 from app.payments.gateways.paypal_certificates import checksum
 from app.payments.gateways.paypal_credentials import PayPalCredentials
-from tests.scripted_server import Behaviour, answer
+from tests.scripted_server import PATIENCE, Behaviour, answer
 
 NOW = datetime(2026, 1, 15, 10, 0, tzinfo=UTC)
 WEBHOOK_ID = "1JE4291016473214C"
@@ -169,4 +168,4 @@ def refusal(status: int, issue: str, **more: Any) -> Behaviour:
 
 def open_gateway(url: str, root: str | None = None, **changes: Any) -> PayPal:
     credentials = PayPalCredentials.load({**KEYS, "webhook_root": root, **changes})
-    return PayPal(credentials, base_url=url, timeouts=Timeouts(1, 1))
+    return PayPal(credentials, base_url=url, timeouts=PATIENCE)

@@ -9,7 +9,7 @@ from app.core.money import Money
 from app.core.providers import Timeouts
 from app.payments.gateways.base import CheckoutRequest, RefundRequest
 from app.payments.gateways.phonepe import PhonePe
-from tests.scripted_server import Behaviour, Server, answer
+from tests.scripted_server import PATIENCE, Behaviour, Server, answer
 
 RUPEES_500 = Money(50000, "INR")
 REQUEST = CheckoutRequest(
@@ -61,7 +61,7 @@ def refusal(status: int, code: str = "BAD_REQUEST", message: str = "No.") -> Beh
     return answer(status, {"code": code, "message": message, "data": {}})
 
 
-def open_gateway(url: str, timeouts: Timeouts = Timeouts(2, 0.8), **changes: Any) -> PhonePe:
+def open_gateway(url: str, timeouts: Timeouts = PATIENCE, **changes: Any) -> PhonePe:
     """An account of its own: tokens are kept per account and process."""
     values = {"client_id": f"CLIENT_{next(_accounts)}", "client_secret": "client-secret", **changes}
     return PhonePe.open(values, base_url=url, timeouts=timeouts)

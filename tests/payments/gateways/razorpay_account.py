@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from app.core.money import Money
-from app.core.providers import ProviderError, Timeouts
+from app.core.providers import ProviderError
 from app.payments.gateways.base import CheckoutRequest, Customer, RefundRequest
 from app.payments.gateways.razorpay import Razorpay, RazorpayCredentials
-from tests.scripted_server import Behaviour, answer
+from tests.scripted_server import PATIENCE, Behaviour, answer
 
 KEYS = {"key_id": "rzp_test_abc", "key_secret": "secret-of-the-key", "webhook_secret": "secret-of-the-webhook"}
 PAISE_500 = Money(50000, "INR")
@@ -70,7 +70,7 @@ def refusal(status: int, **error: Any) -> Behaviour:
 
 
 def open_gateway(url: str) -> Razorpay:
-    return Razorpay(RazorpayCredentials.load(KEYS), base_url=url, timeouts=Timeouts(1, 1))
+    return Razorpay(RazorpayCredentials.load(KEYS), base_url=url, timeouts=PATIENCE)
 
 
 def failure_of(call: Any) -> ProviderError:

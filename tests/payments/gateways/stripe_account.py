@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from app.core.money import Money
-from app.core.providers import Timeouts
 from app.payments.gateways.base import CheckoutRequest, Customer, RefundRequest
 from app.payments.gateways.stripe import Stripe, StripeCredentials
 from app.payments.gateways.stripe_wire import REFERENCE
-from tests.scripted_server import Behaviour, answer
+from tests.scripted_server import PATIENCE, Behaviour, answer
 
 SECRET_KEY = "sk_test_Console1"
 WEBHOOK_SECRET = "whsec_console"
@@ -78,4 +77,4 @@ def refusal(status: int, **error: Any) -> Behaviour:
 
 
 def open_gateway(url: str, **more: str) -> Stripe:
-    return Stripe(StripeCredentials.load({**KEYS, **more}), base_url=url, timeouts=Timeouts(1, 1))
+    return Stripe(StripeCredentials.load({**KEYS, **more}), base_url=url, timeouts=PATIENCE)

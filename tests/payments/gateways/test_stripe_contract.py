@@ -49,7 +49,10 @@ def clinic(sandbox: RunningSandbox) -> Iterator[Server]:
 
 @pytest.fixture
 def gateway(sandbox: RunningSandbox) -> Stripe:
-    timeouts = Timeouts(3, 2)
+    return opened(sandbox, Timeouts(30, 30))
+
+
+def opened(sandbox: RunningSandbox, timeouts: Timeouts) -> Stripe:
     return Stripe(StripeCredentials.load(KEYS), base_url=f"{sandbox.base_url}/stripe", timeouts=timeouts)
 
 
@@ -241,8 +244,8 @@ def test_after_an_unclear_refund_asking_and_repeating_pays_once(
 def test_a_slow_answer_is_a_time_out_and_the_refund_is_found(sandbox: RunningSandbox, gateway: Stripe) -> None:
     payment_id = paid(sandbox, gateway)
     wanted = back(payment_id, 200)
-    sandbox.fault("stripe", "timeout", operation="create_refund", seconds=5)
-    error = failure_of(lambda: gateway.refund(wanted))
+    sandbox.fault("stripe", "timeout", operation="create_refund", seconds=20)
+    error = failure_of(lambda: opened(sandbox, Timeouts(30, 1.5)).refund(wanted))
     assert (error.outcome, error.code) == (Outcome.UNKNOWN, "timed_out")
     assert gateway.find_refund(payment_id, wanted.reference) is not None
 

@@ -51,7 +51,7 @@ def clinic(sandbox: RunningSandbox) -> Iterator[Server]:
 
 @pytest.fixture
 def gateway(sandbox: RunningSandbox) -> Stripe:
-    timeouts = Timeouts(3, 2)
+    timeouts = Timeouts(30, 30)
     return Stripe(StripeCredentials.load(KEYS), base_url=f"{sandbox.base_url}/stripe", timeouts=timeouts)
 
 
