@@ -91,6 +91,7 @@ ADAPTER_FILES = [
 PLAIN_MODULES = {"boto3", "botocore", "certifi", "cryptography", "pydantic", "requests", "twilio", "urllib3"}
 PLAIN_PARTS = (
     "app.core.http", "app.core.ids", "app.core.money", "app.core.providers", "app.core.credentials", "app.core.clock",
+    "app.core.storable",
 )  # fmt: skip
 
 
