@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+from app.core.principal import Principal, acting_as
 from app.core.tenant import db, tenant_scope
 from app.core.transaction import unit_of_work
 from app.people.models import Doctor
 from app.queueing.services import call_next, recall
 from app.tenancy.models import Location
 from tests.browser.looks import AT_A_DESK
+from tests.factories.access import make_user
 from tests.factories.people import make_doctor, make_patient
 from tests.factories.queueing import make_token
 from tests.factories.scheduling import make_appointment, make_location
@@ -52,6 +54,10 @@ class WaitingRoom:
             assert token is not None
             return token.id
 
+    def call_by_somebody(self) -> None:
+        with tenant_scope(self.clinic_id), acting_as(Principal(make_user().id, "somebody", "Somebody", "-")):
+            self.call()
+
     def recall(self, token_id: str) -> None:
         with tenant_scope(self.clinic_id), unit_of_work():
             recall(token_id)
@@ -78,6 +84,16 @@ def test_the_board_follows_the_queue_without_reload(log_in: Browser, room: Waiti
     page.wait_for_selector(".board-panel.called")
     assert page.evaluate("window.stayed") is True
     assert not any(name in page.content() for name in room.names)
+
+
+def test_the_board_keeps_the_number_of_whom_another_called(log_in: Browser, room: WaitingRoom) -> None:
+    page = log_in("RECEPTIONIST", width=1366, height=720)
+    room.call_by_somebody()
+    page.goto(f"/board/{room.location_id}")
+    page.wait_for_selector("html[data-live='live']")
+    room.call_by_somebody()
+    page.locator(".board-now", has_text="A-02").wait_for()
+    expect(page.locator(".board-next li")).to_have_text(["A-01Called"])
 
 
 def test_a_call_is_spoken_in_each_language_once_the_sound_is_on(log_in: Browser, room: WaitingRoom) -> None:

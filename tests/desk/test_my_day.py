@@ -138,6 +138,36 @@ def test_a_patient_is_called_out_of_turn(surgery: Screen, doctor: Doctor, token:
     assert statuses(token)[1] == "WAITING"
 
 
+def test_a_desks_call_takes_nobody_off_the_screens(
+    surgery: Screen, screen_of: Any, doctor: Doctor, token: QueueToken
+) -> None:
+    """Whom the doctor called stays in the doctor's sight, and on the desk, when a desk calls the next meanwhile."""
+    desk = screen_of("RECEPTIONIST")
+    with unit_of_work():
+        second = arrive(make_appointment(doctor, starts_at=times_today(doctor)[0]).id)[1]
+    surgery.send(f"/my-day/{doctor.id}/call-next")
+    desk.send(f"/desk/queues/{doctor.id}/call-next")
+    assert [in_the_card(surgery, doctor), in_the_list(surgery, doctor)] == [token.number, [(second.number, "start")]]
+    shown = desk.piece("/desk/queue").text
+    assert f'token-number">{second.number}<' in shown
+    assert f"/desk/queues/tokens/{token.id}/recall" in shown
+    surgery.send(f"/my-day/tokens/{second.id}/start")
+    assert [in_the_card(surgery, doctor), in_the_list(surgery, doctor)] == [second.number, [(token.number, "start")]]
+    surgery.send(f"/my-day/tokens/{token.id}/start")
+    assert in_the_list(surgery, doctor) == [(token.number, "done")]
+
+
+def in_the_card(surgery: Screen, doctor: Doctor) -> str:
+    [number] = re.findall(r'token-number big">([^<]+)<', surgery.piece(f"/my-day/{doctor.id}/now").text)
+    return str(number)
+
+
+def in_the_list(surgery: Screen, doctor: Doctor) -> list[tuple[str, str]]:
+    """Number and button of each line under the card."""
+    page = surgery.piece(f"/my-day/{doctor.id}/now").text
+    return re.findall(r'next-number">([^<]+)<.*?/my-day/tokens/[^/]+/([^"]+)"', page)
+
+
 def test_a_patient_who_is_sent_on_belongs_to_the_colleague(
     surgery: Screen, screen_of: Any, doctor: Doctor, token: QueueToken
 ) -> None:

@@ -108,6 +108,9 @@ def test_the_board_has_numbers_and_no_names(visitor: Callable[..., Any]) -> None
     page = nurse.get(f"/board/{location.id}").text
     assert ("Dr Rao" in page, f">{token.number}<" in page, "A-02" in page) == (True, True, True)
     assert "Zubeida" not in page
+    visitor("RECEPTIONIST").post(f"/queue/{doctor.id}/call-next")
+    page = nurse.get(f"/board/{location.id}").text
+    assert ('board-now">A-02<' in page, f"<li>{token.number}<span>Called<" in page) == (True, True)
     assert nurse.get("/board/").location == f"/board/{location.id}"
     make_location()
     assert location.name in nurse.get("/board/").text

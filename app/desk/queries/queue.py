@@ -26,6 +26,7 @@ COLUMNS: tuple[Any, ...] = (
     QueueToken.status,
     QueueToken.arrived_at,
     QueueToken.called_at,
+    QueueToken.handled_by_id,
     QueueToken.calls,
     Doctor.title,
     Doctor.last_name,
@@ -46,6 +47,7 @@ class Waiting:
     status: str
     arrived_at: datetime
     called_at: datetime | None
+    handled_by_id: str | None
     waited: timedelta
     calls: int
 
@@ -53,6 +55,11 @@ class Waiting:
     def tone(self) -> str:
         """The colour of the wait."""
         return wait_tone(self.waited)
+
+    @property
+    def called_last(self) -> datetime:
+        """When the patient was asked in."""
+        return self.called_at or self.arrived_at
 
 
 @dataclass
@@ -70,7 +77,12 @@ class DoctorLine:
     @property
     def current(self) -> Waiting | None:
         """Whoever was called last."""
-        return max(self.in_front, key=lambda token: token.called_at or token.arrived_at, default=None)
+        return max(self.in_front, key=lambda token: token.called_last, default=None)
+
+    @property
+    def also_in_front(self) -> list[Waiting]:
+        """Whom others called or have inside: two desks do not take each other's patients off the screens."""
+        return [token for token in self.in_front if token is not self.current]
 
     @property
     def average(self) -> timedelta | None:
@@ -130,6 +142,7 @@ def _waiting(row: Any, now: datetime) -> Waiting:
         status=row.status,
         arrived_at=row.arrived_at,
         called_at=row.called_at,
+        handled_by_id=row.handled_by_id,
         waited=max(now - row.arrived_at, timedelta()),
         calls=row.calls,
     )

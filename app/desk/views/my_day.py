@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from flask import Response, request
@@ -26,7 +27,7 @@ from app.desk.views.desk_queues import MOVES, call_and_say, said_of
 from app.desk.views.fragments import FragmentView, in_words
 from app.people.models import Doctor
 from app.people.queries import get_doctor
-from app.queueing.models import QueueToken
+from app.queueing.models import QueueToken, TokenStatus
 from app.queueing.queries import get_token
 from app.queueing.queries.queues import find_token_of
 from app.queueing.services import call_token, serve, transfer, undo
@@ -47,13 +48,17 @@ SAID: dict[str, Callable[[str], str]] = {
 
 @dataclass(frozen=True)
 class Now:
-    """Who was called last or is in the room, and all who are waiting for this doctor."""
+    """Who is in the room or called, the others who are, and all who are waiting for this doctor."""
 
     lines: list[DoctorLine]
     current: Waiting | None
     visit: Appointment | None
     facts: PatientFacts | None
     click: LastClick | None
+
+    @property
+    def also_in_front(self) -> list[Waiting]:
+        return [token for token in _in_front(self.lines) if token is not self.current]
 
     @property
     def waiting(self) -> list[Waiting]:
@@ -66,11 +71,20 @@ class Now:
 
 def now_of(doctor_id: str) -> Now:
     lines = queues_today(doctor_id=doctor_id)
-    fronts = [line.current for line in lines if line.current]
-    current = max(fronts, key=lambda token: token.called_at or token.arrived_at, default=None)
+    current = max(_in_front(lines), key=_nearest, default=None)
     visit = find_appointment(current.visit_id) if current and current.visit_id else None
     facts = patient_facts(visit.patient, except_visit_id=visit.id) if visit else None
     return Now(lines, current, visit, facts, last_click(doctor_id))
+
+
+def _in_front(lines: list[DoctorLine]) -> list[Waiting]:
+    return [token for line in lines for token in line.in_front]
+
+
+def _nearest(token: Waiting) -> tuple[bool, bool, datetime]:
+    """Whoever is inside stays in sight, and whom the doctor called: what a desk calls meanwhile comes behind."""
+    own = token.handled_by_id == current_principal().user_id
+    return token.status == TokenStatus.SERVING, own, token.called_last
 
 
 class MyDayView(FragmentView):

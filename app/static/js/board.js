@@ -45,14 +45,20 @@ function panel(queue) {
   if (calling) setTimeout(draw, CALLING - (Date.now() - queue.calledAt) + 50);
   const title = element("h2", {}, queue.doctor);
   if (queue.room) title.append(" ", element("span", {}, `· ${queue.room}`));
+  // Another desk's call does not take away the number of whom was called before and has not gone in yet.
+  const called = queue.tokens.filter((token) => token.status === "CALLED" && token.number !== queue.current);
   const waiting = queue.tokens.filter((token) => token.status === "WAITING").slice(0, MOST_NEXT);
   return element(
     "section",
     { class: calling ? "board-panel called" : "board-panel" },
     title,
     element("p", { class: "board-now", "aria-live": "polite" }, queue.current ?? "–"),
-    element("ul", { class: "board-next" }, ...waiting.map(line)),
+    element("ul", { class: "board-next" }, ...called.map(calledLine), ...waiting.map(line)),
   );
+}
+
+function calledLine(token) {
+  return element("li", {}, token.number, element("span", {}, settings.called));
 }
 
 function line(token) {
