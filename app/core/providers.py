@@ -39,6 +39,7 @@ TIMED_OUT = "timed_out"
 NO_ANSWER = "no_answer"
 UNTRUSTED = "untrusted_certificate"
 PRIVATE = "private_host"
+UNSUPPORTED = "unsupported"  # the account asks for what is not offered there
 MALFORMED = "malformed_answer"
 
 
@@ -209,6 +210,7 @@ _RESULT_OF_CODE = {
     NO_ANSWER: ConnectionResult.TIMED_OUT,
     UNTRUSTED: ConnectionResult.UNTRUSTED,
     MALFORMED: ConnectionResult.UNUSABLE,
+    UNSUPPORTED: ConnectionResult.UNUSABLE,
 }
 _RESULT_OF_OUTCOME = {
     Outcome.PERMANENT_ACCOUNT: ConnectionResult.WRONG_CREDENTIALS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -131,3 +132,18 @@ def test_another_clinics_account_is_not_found(client_as: Any, other_clinic: Any,
     stranger = client_as("CLINIC_ADMIN", clinic_id=other_clinic.id)
     for path in ("", "/test", "/delete"):
         assert stranger.post(f"/provider-accounts/{account[1]}{path}", headers=HTML).status_code == 404
+
+
+def test_accounts_are_listed_by_their_providers_names_and_by_who_is_tried_first(
+    account: tuple[Any, str], sandbox: Any, clinic: Any
+) -> None:
+    """One that is switched off stands in for nobody."""
+    client, account_id = account
+    off = {name: value for name, value in form(sandbox).items() if name != "enabled"}
+    assert client.post(f"/provider-accounts/{account_id}", data=off, headers=HTML).status_code == 302
+    second = form(sandbox, label="Second", priority="1")
+    assert client.post("/provider-accounts/new/razorpay", data=second, headers=HTML).status_code == 302
+    rows = re.findall(r"<tr data-href.*?</tr>", client.get("/provider-accounts/", headers=HTML).text, re.S)
+    cells = [re.findall(r"<td>(.*?)</td>", row, re.S) for row in rows]
+    assert [re.sub(r"<[^>]*>", "", row[0]) for row in cells] == ["Razorpay", "Razorpay"]
+    assert [row[2] for row in cells] == ["–", "Primary"]

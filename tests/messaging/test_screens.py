@@ -90,6 +90,21 @@ def test_a_reminder_can_be_tried_though_its_sample_is_of_no_visit(clinic: Any, c
     assert len(reachable.messages(channel="email", to="try@example.com")) == 1
 
 
+def test_a_test_goes_to_an_address_of_its_channel_alone(clinic: Any, console_as: Any) -> None:
+    """What cannot be one would be sent, refused, and suppressed."""
+    admin, place = console_as("CLINIC_ADMIN"), "/message-templates/invoice_paid/{}/en"
+    for channel, to, why in (
+        ("email", "try", "This is not an e-mail address."),
+        ("sms", "try@example.com", "This is not a telephone number that can be dialled."),
+    ):
+        assert admin.post(f"{place.format(channel)}/test", data={"to": to}).status_code == 302
+        assert why in admin.get(place.format(channel)).text
+    assert admin.post(f"{place.format('sms')}/test", data={"to": "98765 43210"}).status_code == 302
+    assert admin.post(f"{place.format('in_app')}/test", data={"to": "98765 43210"}).status_code == 404
+    with tenant_scope(clinic.id):
+        assert db.session.scalars(select(Message.recipient)).all() == ["+919876543210"]
+
+
 def test_no_such_template_is_not_found(console_as: Any) -> None:
     admin = console_as("CLINIC_ADMIN")
     for place in ("nothing/email/en", "invoice_paid/pigeon/en", "invoice_paid/email/fr", "invoice_paid/push/en"):

@@ -101,5 +101,31 @@ def test_an_admin_suppresses_and_clears_on_the_screen(clinic: Any, console_as: A
     assert len(actions) == 2
 
 
+@pytest.mark.parametrize("typed", ["98765 43210", "098765-43210", "+91 98765 43210", "९८७६५४३२१०"])
+def test_a_number_is_suppressed_however_an_admin_types_it(clinic: Any, console_as: Any, typed: str) -> None:
+    """Else the list would show it, and messages would go on."""
+    form = {"channel": "sms", "address": typed}
+    assert console_as("CLINIC_ADMIN").post("/suppressedaddressview/add", data=form).status_code == 302
+    with tenant_scope(clinic.id):
+        assert is_suppressed("sms", PHONE)
+
+
+@pytest.mark.parametrize(
+    ("channel", "typed", "why"),
+    [
+        ("email", "meera", "This is not an e-mail address."),
+        ("whatsapp", "12345", "This is not a telephone number that can be dialled."),
+        ("sms", "meera@example.com", "This is not a telephone number that can be dialled."),
+    ],
+)
+def test_what_nobody_is_written_to_cannot_be_suppressed(
+    clinic: Any, console_as: Any, channel: str, typed: str, why: str
+) -> None:
+    answer = console_as("CLINIC_ADMIN").post("/suppressedaddressview/add", data={"channel": channel, "address": typed})
+    assert why in answer.text
+    with tenant_scope(clinic.id):
+        assert db.session.scalars(select(SuppressedAddress.id)).all() == []
+
+
 def test_who_may_only_read_the_outbox_sees_no_suppressions(console_as: Any) -> None:
     assert console_as("RECEPTIONIST").get("/suppressedaddressview/list/").status_code == 403

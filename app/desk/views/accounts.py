@@ -39,7 +39,8 @@ class AccountScreens(ActionView):
         self.require()
         rows = db.session.scalars(select(self.model).order_by(self.model.channel, self.model.priority, self.model.id))
         accounts = [masked(row, REGISTRY) for row in rows]
-        return self.render("desk/accounts.html", accounts=accounts, providers=REGISTRY, **self._words())
+        names = {adapter.code: adapter.label for adapter in REGISTRY}
+        return self.render("desk/accounts.html", accounts=accounts, providers=REGISTRY, names=names, **self._words())
 
     @expose("/new/<provider>", methods=["GET", "POST"])
     def create(self, provider: str) -> Any:
@@ -73,7 +74,7 @@ class AccountScreens(ActionView):
         self.require("test")
         db.session.rollback()
         report = test_account(account_id, REGISTRY)
-        text = _(report.text) + (f" ({report.detail})" if report.detail else "")
+        text = _(report.text) + (f" ({_(report.detail)})" if report.detail else "")
         flash(text, "success" if report.ok else "danger")
         return redirect(url_for(".edit", account_id=account_id))
 

@@ -24,6 +24,7 @@ from app.core.providers import (
     NO_ANSWER,
     TIMED_OUT,
     UNREACHABLE,
+    UNSUPPORTED,
     UNTRUSTED,
     Outcome,
     ProviderError,
@@ -299,7 +300,8 @@ def _not_sent(error: Exception) -> ProviderError:
         code = TIMED_OUT if _is_timeout(error) else NO_ANSWER
         return ProviderError(Outcome.RETRY, code, "The server hung up or did not answer.")
     if isinstance(error, smtplib.SMTPException):  # no STARTTLS, no common way to log in
-        return ProviderError(Outcome.PERMANENT_ACCOUNT, "unsupported", "The server lacks what the account asks for.")
+        text = N_("The server offers no such encryption or log-in as this account asks for.")
+        return ProviderError(Outcome.PERMANENT_ACCOUNT, UNSUPPORTED, text)
     return ProviderError(Outcome.RETRY, UNREACHABLE, "No connection.")
 
 

@@ -59,7 +59,10 @@ class MessageProviderView(ActionView):
         except InvalidCredentials:
             flash(_("The stored account cannot be used: look at its settings."), "danger")
         else:
-            flash(" ".join(filter(None, (_(report.text), report.detail))), "success" if report.ok else "danger")
+            flash(
+                " ".join(filter(None, (_(report.text), _(report.detail) if report.detail else ""))),
+                "success" if report.ok else "danger",
+            )
         return redirect(url_for(".board"))
 
     @expose("/<account_id>/close", methods=["POST"])

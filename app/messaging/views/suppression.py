@@ -10,6 +10,7 @@ from wtforms.validators import InputRequired, Length
 
 from app.core.formatting import status_pill
 from app.core.views import Chart, CrudView, monthly, row_action
+from app.messaging.addresses import TYPED, read_address
 from app.messaging.models import Channel, SuppressedAddress, SuppressionReason
 from app.messaging.suppression import clear_suppression, suppress
 from app.messaging.words import CHANNEL_NAMES, REASONS, channel_name, reason_name
@@ -19,6 +20,10 @@ OUTSIDE = tuple(channel for channel in Channel if channel is not Channel.IN_APP)
 
 def _channels() -> list[SelectChoice]:
     return [SelectChoice(value=channel.value, label=CHANNEL_NAMES[channel]) for channel in OUTSIDE]
+
+
+def _typed_channels() -> list[SelectChoice]:
+    return [SelectChoice(value=channel.value, label=CHANNEL_NAMES[channel]) for channel in TYPED]
 
 
 def _reasons() -> list[SelectChoice]:
@@ -40,7 +45,7 @@ class SuppressedAddressView(CrudView):
     show_columns = ["state", "channel", "masked", "reason", "source", "since", "until", "cleared_at", "soft_failures"]
     add_columns = ["channel", "address"]
     add_form_extra_fields = {
-        "channel": SelectField(_("Channel"), choices=_channels),
+        "channel": SelectField(_("Channel"), choices=_typed_channels),
         "address": StringField(
             _("Address"),
             validators=[InputRequired(), Length(max=254)],
@@ -71,7 +76,8 @@ class SuppressedAddressView(CrudView):
     )
 
     def add_item(self, form: Any) -> SuppressedAddress:
-        return suppress(form.channel.data, form.address.data, SuppressionReason.MANUAL, source="desk")
+        address = read_address(form.channel.data, form.address.data)
+        return suppress(form.channel.data, address, SuppressionReason.MANUAL, source="desk")
 
     @row_action("clear", _("Write again"), confirm=_("Send messages to these addresses again?"))
     def clear(self, row: SuppressedAddress) -> Any:

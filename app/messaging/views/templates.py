@@ -16,6 +16,7 @@ from app.core.ids import is_id, new_id
 from app.core.tenant import db
 from app.core.transaction import unit_of_work
 from app.core.views import ActionView
+from app.messaging.addresses import TYPED, read_address
 from app.messaging.conditions import SAMPLE_KEY
 from app.messaging.digest import DIGEST
 from app.messaging.models import Channel, ClinicTemplate
@@ -36,6 +37,7 @@ from app.messaging.words import channel_name, message_title
 
 PLACE = "/<name>/<channel>/<language>"
 VERSIONS_SHOWN = 20
+LONGEST_ADDRESS = 254
 # What staff read in the console, and nobody else.
 CONSOLE_ONLY = (Channel.IN_APP,)
 
@@ -88,11 +90,14 @@ class MessageTemplateView(ActionView):
     def test(self, name: str, channel: str, language: str) -> Any:
         """Send the wording in force, with sample data, to an address."""
         self.require("update")
-        to = request.form.get("to", "").strip()
-        if not to or len(to) > 254 or channel not in WORDED:
-            flash(_("Type an address to send it to."), "danger")
-            return redirect(_address(name, channel, language))
         _wording(name, channel, language)
+        if channel not in TYPED:
+            raise NotFound
+        try:
+            to = read_address(channel, request.form.get("to", "")[:LONGEST_ADDRESS])
+        except Invalid as error:
+            flash(" ".join(str(text) for text in (error.fields or {}).values()), "danger")
+            return redirect(_address(name, channel, language))
         with unit_of_work():
             queue_message(
                 channel,
