@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from app.core.cache import Cache, Region, connect
+from app.core.cache import Cache, Region, connect, remote
 from tests.core.redis_process import RedisProcess
 
 REGIONS = {"plans": Region("billing_plans", ttl=1800), "alerts": Region("critical_alerts", ttl=300)}
@@ -25,6 +25,14 @@ steps = st.one_of(
     st.tuples(st.just("wait"), st.sampled_from([0.1, 0.3, 0.6, 5, 61, 250, 1500])),
     st.tuples(st.just("empty")),
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _patience():
+    """A machine that is busy with tests is slow, not away."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(remote, "TIMEOUT_SECONDS", 30)
+        yield
 
 
 @pytest.fixture(scope="module")

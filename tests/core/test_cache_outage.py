@@ -7,11 +7,19 @@ import time
 import pytest
 from redis import Redis
 
-from app.core.cache import Cache, Region, connect
+from app.core.cache import Cache, Region, connect, remote
 from tests.core.redis_process import RedisProcess
 
 PLANS = Region("billing_plans", ttl=1800)
 CLINIC = "0199a2b4-7c1e-7f00-8a11-2b3c4d5e6f70"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _patience():
+    """A machine that is busy with tests is slow, not away."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(remote, "TIMEOUT_SECONDS", 2)
+        yield
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ def own_redis(monkeypatch: pytest.MonkeyPatch) -> Iterator[RedisProcess]:
     from redis import Redis
 
     process = RedisProcess()
-    monkeypatch.setattr(jobs, "_connection", Redis.from_url(process.url, socket_timeout=2))
+    monkeypatch.setattr(jobs, "_connection", Redis.from_url(process.url, socket_timeout=15))
     round_trip._idle.clear()
     yield process
     round_trip._idle.clear()

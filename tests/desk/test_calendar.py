@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from app.core import clock
 from app.core.transaction import unit_of_work
 from app.scheduling.models import Appointment
 from app.scheduling.queries import lock_appointment
@@ -20,7 +21,7 @@ from tests.statements import recorded_statements
 
 # Who asks (session, membership, settings), the doctors twice, the visits; and one for each doctor's hours.
 FEW = 12
-SPRING_FORWARD = date(2027, 3, 14)
+NEW_YORK = "America/New_York"
 
 
 def make_morning_doctor(place: Any, last_name: str, **overrides: Any) -> Any:
@@ -220,14 +221,24 @@ def test_what_follows_others_costs_the_same_with_many_doctors(desk: Screen, visi
     assert known["columns"][0] == {**known["columns"][0], "slots": [], "note": "1 visit"}
 
 
+def next_spring_forward() -> date:
+    """The next day on which New York has no half past two in the night."""
+    day = clock.today(NEW_YORK)
+    while True:
+        day += timedelta(days=1)
+        night = datetime.combine(day, time(2, 30), ZoneInfo(NEW_YORK))
+        if night.astimezone(UTC).astimezone(night.tzinfo).hour != night.hour:
+            return day
+
+
 def test_times_are_the_clinics_wall_clock_also_when_the_clocks_change(desk: Screen, in_clinic: Any, place: Any) -> None:
-    set_settings(in_clinic.id, zone="America/New_York", book_ahead_days=365)
+    set_settings(in_clinic.id, zone=NEW_YORK, book_ahead_days=400)
+    spring = next_spring_forward()
     doctor = make_doctor(location_ids=(place.id,), last_name="Marsh")
-    make_rule(doctor, place, SPRING_FORWARD.weekday(), opens=time(1), closes=time(5), slot_minutes=30)
-    zone = ZoneInfo("America/New_York")
-    starts_at = datetime.combine(SPRING_FORWARD, time(3, 30), zone)
+    make_rule(doctor, place, spring.weekday(), opens=time(1), closes=time(5), slot_minutes=30)
+    starts_at = datetime.combine(spring, time(3, 30), ZoneInfo(NEW_YORK))
     make_appointment(doctor, starts_at=starts_at)
-    data = desk.page(f"/calendar/data?on={SPRING_FORWARD}").json
+    data = desk.page(f"/calendar/data?on={spring}").json
     starts = [slot[0] for slot in data["columns"][0]["slots"]]
     assert starts == ["01:00", "01:30", "03:00", "03:30", "04:00", "04:30"]
     assert (data["visits"][0]["from"], data["visits"][0]["until"]) == ("03:30", "04:00")

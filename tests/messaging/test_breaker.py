@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -41,19 +40,22 @@ def test_five_failures_open_it_and_its_time_lets_one_caller_through(account: str
         assert ask_breaker(CLINIC, account).state is BreakerState.CLOSED
 
 
-def test_a_failed_probe_opens_it_for_twice_as_long(account: str) -> None:
+def test_a_failed_probe_opens_it_for_twice_as_long(account: str, monkeypatch: pytest.MonkeyPatch) -> None:
     fail(account, 5)
-    with clock.travel(timedelta(seconds=31)):
-        assert ask_breaker(CLINIC, account).probe
-        assert report_call(CLINIC, account, ok=False, probe=True)
-        assert 59_000 < ask_breaker(CLINIC, account).wait_ms <= 60_000
+    later = breaker._now_ms() + 31_000
+    monkeypatch.setattr(breaker, "_now_ms", lambda: later)
+    assert ask_breaker(CLINIC, account).probe
+    assert report_call(CLINIC, account, ok=False, probe=True)
+    assert ask_breaker(CLINIC, account).wait_ms == 60_000
 
 
-def test_late_answers_of_before_neither_close_nor_lengthen_it(account: str) -> None:
+def test_late_answers_of_before_neither_close_nor_lengthen_it(account: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = breaker._now_ms()
+    monkeypatch.setattr(breaker, "_now_ms", lambda: now)
     fail(account, 5)
     report_call(CLINIC, account, ok=True)
     report_call(CLINIC, account, ok=False)
-    assert 29_000 < ask_breaker(CLINIC, account).wait_ms <= 30_000
+    assert ask_breaker(CLINIC, account).wait_ms == 30_000
 
 
 def test_few_failures_among_many_successes_leave_it_closed(account: str) -> None:
@@ -124,15 +126,15 @@ def test_without_redis_messages_are_tried_and_each_process_keeps_the_pace(accoun
 
 
 CHILD = """
-import json, sys, time
+import json, sys
 from datetime import timedelta
 from app.core import clock
 from app.messaging.breaker import ask_breaker, report_call
 from app.messaging.pace import take_turn
-clinic, account, begin = sys.argv[1], sys.argv[2], float(sys.argv[3])
+clinic, account = sys.argv[1:]
 ask_breaker(clinic, "warm"), take_turn(clinic, "warm", 1)
 print("ready", flush=True)
-time.sleep(max(0.0, begin - time.time()))
+sys.stdin.readline()
 turns = sum(take_turn(clinic, account, 100) == 0 for _ in range(60))
 with clock.travel(timedelta(seconds=31)):
     asked = [ask_breaker(clinic, account) for _ in range(50)]
@@ -144,16 +146,13 @@ print(json.dumps({"turns": turns, "probes": probes, "passed": passed}), flush=Tr
 
 def test_four_processes_share_one_pace_and_one_probe(account: str) -> None:
     fail(account, 5)
-    begin = time.time() + 4
-    children = [
-        subprocess.Popen(
-            [sys.executable, "-c", CHILD, CLINIC, account, str(begin)],
-            env=dict(os.environ),
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(4)
-    ]
+    command = [sys.executable, "-c", CHILD, CLINIC, account]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    children = [subprocess.Popen(command, env=dict(os.environ), text=True, **pipes) for _ in range(4)]  # type: ignore[call-overload]
+    assert [child.stdout.readline() for child in children] == ["ready\n"] * 4
+    for child in children:
+        child.stdin.write("go\n")
+        child.stdin.flush()
     answers = [json.loads(child.communicate(timeout=60)[0].splitlines()[-1]) for child in children]
     assert [child.returncode for child in children] == [0] * 4
     assert sum(answer["turns"] for answer in answers) == 100

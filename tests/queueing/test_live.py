@@ -23,7 +23,7 @@ from tests.live_server import running_server
 
 pytestmark = pytest.mark.usefixtures("in_clinic")
 
-PATIENCE = 10
+PATIENCE = 60
 
 
 class Listener:

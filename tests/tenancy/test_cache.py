@@ -241,7 +241,7 @@ def redis_that_dies(app: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Redis
     process = RedisProcess()
     shared = jobs.redis_connection()
     monkeypatch.setenv("REDIS_URL", process.url)
-    monkeypatch.setattr(jobs, "_connection", Redis.from_url(process.url, socket_timeout=1))
+    monkeypatch.setattr(jobs, "_connection", Redis.from_url(process.url, socket_timeout=15))
     get_settings.cache_clear()
     assert get_settings().redis_url == os.environ["REDIS_URL"]
     yield process
