@@ -85,6 +85,19 @@ class ReturnedChequeForm(PageForm):
     )
 
 
+class UndoReturnForm(ReasonForm):
+    """A cheque that had not come back after all. `charge`: what the bank took for the return."""
+
+    charge = RadioField(
+        _("What the bank charged for the return"),
+        choices=lambda: [
+            ("back", _("Take it back, too")),
+            ("kept", _("The bank keeps it")),
+        ],
+        default="back",
+    )
+
+
 class DepositForm(PageForm):
     """Money in advance."""
 

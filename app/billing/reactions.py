@@ -14,14 +14,21 @@ from app.billing.services.coverage import confirm_if_covered, settle_coverage
 from app.billing.services.credit_notes import credit_refund
 from app.billing.services.failed_charges import ask_after_failed_charge
 from app.billing.services.renewals import begin_paid_period
-from app.billing.services.returned_cheques import owe_again
+from app.billing.services.returned_cheques import owe_again, pay_again
 from app.billing.services.settlement import take_payment
 from app.billing.services.visit_fees import charge_for_late_cancelling, charge_for_missing
 from app.billing.services.visits import bill_completed_visit, settle_cancelled_visit
 from app.core.money import Money
 from app.core.tenant import db
 from app.events.base import reacts_to
-from app.payments.events import PaymentCompleted, PaymentFailed, PaymentRefunded, PaymentReturned, RefundFailed
+from app.payments.events import (
+    PaymentCompleted,
+    PaymentFailed,
+    PaymentRefunded,
+    PaymentReturned,
+    PaymentReturnUndone,
+    RefundFailed,
+)
 from app.payments.models import Payment, Refund
 from app.scheduling.events import (
     AppointmentApproved,
@@ -72,6 +79,14 @@ def credit_on_refund(event: PaymentRefunded) -> None:
 def owe_on_return(event: PaymentReturned) -> None:
     refund = db.session.get_one(Refund, event.refund_id)
     owe_again(db.session.get_one(Payment, event.payment_id), refund.reason)
+
+
+@reacts_to(PaymentReturnUndone)
+def pay_on_return_undone(event: PaymentReturnUndone) -> None:
+    """Its money counts today, as on the day's other total."""
+    payment = db.session.get_one(Payment, event.payment_id)
+    record_return(payment, db.session.get_one(Refund, event.refund_id))
+    pay_again(payment)
 
 
 @reacts_to(AppointmentCompleted)

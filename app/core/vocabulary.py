@@ -37,6 +37,8 @@ STATUSES: dict[str, tuple[str, Any]] = {
     "UNKNOWN": (WARN, _("Unknown")),
     "PARTIALLY_REFUNDED": (INFO, _("Partly refunded")),
     "REFUNDED": (MUTE, _("Refunded")),
+    "CHEQUE_RETURNED": (BAD, _("Cheque returned")),
+    "RETURN_UNDONE": (MUTE, _("Return undone")),
     "VOIDED": (MUTE, _("Voided")),
     "APPROVED": (OK, _("Approved")),
     "REJECTED": (BAD, _("Rejected")),

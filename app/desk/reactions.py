@@ -5,7 +5,15 @@ from __future__ import annotations
 from app.core.sockets import clinic_room, push
 from app.core.tenant import require_clinic
 from app.events.base import reacts_to
-from app.payments.events import PaymentRefunded, PaymentReturned, RefundDecided, RefundFailed, RefundRequested
+from app.payments.events import (
+    PaymentRefunded,
+    PaymentReturned,
+    PaymentReturnUndone,
+    RefundDecided,
+    RefundEvent,
+    RefundFailed,
+    RefundRequested,
+)
 from app.payments.queries import get_payment
 
 
@@ -13,8 +21,9 @@ from app.payments.queries import get_payment
 @reacts_to(RefundDecided)
 @reacts_to(PaymentRefunded)
 @reacts_to(PaymentReturned)
+@reacts_to(PaymentReturnUndone)
 @reacts_to(RefundFailed)
-def tell_screens(event: RefundRequested | RefundDecided | PaymentRefunded | PaymentReturned | RefundFailed) -> None:
+def tell_screens(event: RefundEvent | RefundRequested | RefundDecided) -> None:
     """As `payment` on /live, to those who may read payments."""
     payment = get_payment(event.payment_id)
     news = {

@@ -74,6 +74,12 @@ class PaymentReturned(RefundEvent):
     type = "payment.returned"
 
 
+class PaymentReturnUndone(RefundEvent):
+    """A cheque was taken for returned by mistake, or was honoured after all: its money counts again."""
+
+    type = "payment.return.undone"
+
+
 class RefundFailed(RefundEvent):
     """A refund did not reach the payer. `was_settled`: it had been reported as done, and came back."""
 

@@ -276,6 +276,8 @@ def test_a_cheque_that_came_back(ask: Examples, in_clinic: Any, api: ApiAs) -> N
         {"reason": "Funds insufficient", "charge": 118},
         payment_id=taken.payment.id,
     )
+    mistaken = {"reason": "Cheque 004712 was meant"}
+    ask(api("FINANCE_BILLING"), "POST", f"{path}/undo", mistaken, payment_id=taken.payment.id)
 
 
 def test_payment_accounts(ask: Examples, sandbox: RunningSandbox, api: ApiAs) -> None:

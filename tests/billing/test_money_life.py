@@ -26,7 +26,7 @@ from app.billing.services import (
     request_write_off,
     void_invoice,
 )
-from app.billing.services.returned_cheques import return_cheque
+from app.billing.services.returned_cheques import return_cheque, undo_return
 from app.billing.services.settlement import unallocated
 from app.core.errors import AppError
 from app.core.ids import new_id
@@ -54,10 +54,10 @@ from tests.factories.payments import make_fact, make_gateway_account, make_payme
 from tests.factories.people import make_patient
 
 KINDS = (
-    "issue", "pay", "part pay", "pay by cheque", "cheque returned", "begin", "reserve", "capture", "part capture",
-    "fail", "let go", "ask refund", "approve refund", "reject refund", "refund sent", "refund settled", "refund failed",
-    "dashboard refund", "dispute", "win dispute", "lose dispute", "credit", "write off", "reinstate", "void",
-    "use credit",
+    "issue", "pay", "part pay", "pay by cheque", "cheque returned", "return undone", "begin", "reserve", "capture",
+    "part capture", "fail", "let go", "ask refund", "approve refund", "reject refund", "refund sent",
+    "refund settled", "refund failed", "dashboard refund", "dispute", "win dispute", "lose dispute", "credit",
+    "write off", "reinstate", "void", "use credit",
 )  # fmt: skip
 DEEDS = st.lists(st.tuples(st.sampled_from(KINDS), st.integers(1, 100)), min_size=4, max_size=14)
 LIVES = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -65,7 +65,8 @@ A_STORY = [
     ("begin", 1), ("reserve", 1), ("part capture", 60), ("capture", 1), ("ask refund", 50), ("approve refund", 1),
     ("refund sent", 1), ("dispute", 30), ("lose dispute", 30), ("refund settled", 1), ("refund failed", 1),
     ("write off", 1), ("reinstate", 1), ("credit", 40), ("pay", 1), ("issue", 1), ("pay by cheque", 50),
-    ("write off", 1), ("cheque returned", 1), ("void", 1), ("use credit", 1),
+    ("write off", 1), ("cheque returned", 1), ("return undone", 1), ("cheque returned", 1),
+    ("void", 1), ("use credit", 1),
 ]  # fmt: skip
 
 
@@ -128,6 +129,11 @@ class Life:
         payment = self.pick(Payment, share, lambda row: row.method == "CHEQUE")
         if payment:
             return_cheque(payment.id, "Funds insufficient", was_at_bank=False)
+
+    def return_undone(self, share: int) -> None:
+        payment = self.pick(Payment, share, lambda row: row.method == "CHEQUE")
+        if payment:
+            undo_return(payment.id, "Another one was meant")
 
     def credit(self, share: int) -> None:
         invoice = self.invoice_at(share)
@@ -333,6 +339,6 @@ def test_one_life_reaches_every_account(app_context: Any) -> None:
             check(life)
         assert {row.state for row in life.rows(Dispute)} == {"LOST"}
         assert {row.status for row in life.rows(Refund)} == {"FAILED", "SETTLED"}
-        assert [row.came_back for row in life.rows(Refund)] == [False, True]
+        assert [row.came_back for row in life.rows(Refund)] == [False, False, True]
         assert life.rows(CreditNote) and len(life.rows(Invoice)) == 2
         assert balance(AccountCode.CHARGEBACKS) and balance(AccountCode.GATEWAY_FEES)

@@ -11,19 +11,21 @@ import pytest
 from sqlalchemy import select
 
 from app.billing.listeners import tell_of_returned_cheque
-from app.billing.models import CreditNote, Invoice, PaymentPlan
+from app.billing.models import CreditNote, Invoice, PaymentPlan, Receipt
 from app.billing.services import (
     apply_credit,
     approve_request,
     credit_balance,
+    lock_invoice,
     make_payment_plan,
     request_write_off,
     take_deposit,
+    void_invoice,
 )
 from app.billing.services.clearing import clear_tender
 from app.billing.services.day_totals import day_totals, payments_out_of_step
 from app.billing.services.files import receipt_pdf
-from app.billing.services.returned_cheques import NotReturnable, return_cheque
+from app.billing.services.returned_cheques import NotReturnable, NotReturned, return_cheque, undo_return
 from app.billing.services.split_tender import Part, collect_split
 from app.core import clock
 from app.core.errors import Invalid
@@ -39,7 +41,7 @@ from app.ledger.queries import balance, trial_balance, trial_balance_totals
 from app.ledger.services import booking_day
 from app.messaging.models import Message
 from app.payments.errors import RefundTooLarge
-from app.payments.events import PaymentReturned
+from app.payments.events import PaymentReturned, PaymentReturnUndone, RefundFailed
 from app.payments.models import Payment, Refund
 from app.payments.services import approve_refund, request_refund
 from tests.daytime import ZONE_NAME
@@ -64,6 +66,11 @@ def by_cheque(invoice: Invoice, amount: str | None = None) -> Payment:
 def come_back(payment: Payment, *, was_at_bank: bool = False, charge: Money | None = None) -> Refund:
     with acting_as(somebody()), unit_of_work():
         return return_cheque(payment.id, "Funds insufficient", was_at_bank=was_at_bank, charge=charge)
+
+
+def undo(payment: Payment, *, keep_charge: bool = False) -> Payment:
+    with acting_as(somebody()), unit_of_work():
+        return undo_return(payment.id, "Cheque 004712 was meant", keep_charge=keep_charge)
 
 
 def at_bank(amount: str) -> None:
@@ -231,7 +238,7 @@ def test_finance_records_it_on_a_page_and_the_desk_may_not(in_clinic: Any, pages
     typed = {"reason": "Funds insufficient", "was_at_bank": "hand", "charge": "118"}
     assert [finance.post(path, **typed).location for _click in range(2)] == [record, record]
     shown = finance.get(record).text
-    assert "Funds insufficient" in shown and path not in shown
+    assert "Funds insufficient" in shown and f'"{path}"' not in shown
     assert finance.get(path).status_code == 409
     refund = re.search(r"/refundview/show/([\w-]+)", shown)
     assert refund and "what it paid is owed again" in finance.get(refund[0]).text
@@ -251,3 +258,87 @@ def test_another_clinics_cheque_is_not_there(in_clinic: Any, api: Any) -> None:
     status, answer = finance("POST", path, {**body, "charge": "118.00"})
     assert (status, answer["status"], answer["amount"]) == (201, "SETTLED", 1000)
     assert [(invoice["status"], invoice["due"]) for invoice in answer["invoices"]] == [("OPEN", 1000)]
+
+
+def test_a_return_that_is_undone_leaves_the_books_as_they_were(in_clinic: Any) -> None:
+    invoice = make_invoice("1000.00")
+    payment = by_cheque(invoice)
+    codes = list(AccountCode)
+    before = [balance(code) for code in codes]
+    refund = come_back(payment, charge=rupees("118"))
+    undo(payment)
+    assert (reload(invoice).status, reread(payment).status) == ("PAID", "COMPLETED")
+    assert (reread(refund).status, reread(payment).refundable) == ("FAILED", rupees("1000"))
+    assert [balance(code) for code in codes] == before and books_balance()
+    types = set(db.session.scalars(select(EventRecord.type)))
+    assert PaymentReturnUndone.type in types and RefundFailed.type not in types
+    with unit_of_work():
+        on = booking_day()
+    assert all(line.agrees for line in day_totals(on)) and payments_out_of_step(on) == []
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_its_money_is_where_it_was_and_the_charge_as_the_bank_says(in_clinic: Any, keep: bool) -> None:
+    payment = by_cheque(make_invoice("1000.00"))
+    at_bank("1000")
+    come_back(payment, was_at_bank=True, charge=rupees("118"))
+    undo(payment, keep_charge=keep)
+    charged = rupees("118") if keep else NOTHING
+    assert (balance(AccountCode.BANK), balance(AccountCode.GATEWAY_FEES)) == (rupees("1000") - charged, charged)
+    assert balance(AccountCode.CHEQUE_CLEARING) == NOTHING and books_balance()
+
+
+def test_what_was_paid_otherwise_since_is_not_paid_twice(in_clinic: Any) -> None:
+    patient = make_patient()
+    paid_again, void, owed = (make_invoice("300.00", patient=patient) for _ in range(3))
+    with unit_of_work():
+        deposit, _receipt = take_deposit(patient.id, "CHEQUE", rupees("900"), "Cheque 9")
+        apply_credit(patient.id, [paid_again.id, void.id, owed.id])
+    come_back(deposit)
+    collect(reload(paid_again))
+    with acting_as(somebody()), unit_of_work():
+        void_invoice(lock_invoice(void.id), "Billed twice")
+    undo(deposit)
+    assert [reload(row).status for row in (paid_again, void, owed)] == ["PAID", "VOID", "PAID"]
+    assert (credit_balance(patient.id), balance(AccountCode.RECEIVABLE)) == (rupees("600"), NOTHING)
+
+
+def test_it_is_undone_once_and_may_come_back_again(in_clinic: Any) -> None:
+    invoice = make_invoice("1000.00")
+    payment = by_cheque(invoice)
+    with pytest.raises(NotReturned):
+        undo(payment)
+    first = come_back(payment)
+    with pytest.raises(Invalid), acting_as(somebody()), unit_of_work():
+        undo_return(payment.id, "  ")
+    assert undo(payment).id == undo(payment).id
+    second = come_back(payment)
+    assert first.id != second.id and [row.came_back for row in reread(payment).refunds] == [False, True]
+    assert (reload(invoice).status, balance(AccountCode.CHEQUE_CLEARING)) == ("OPEN", NOTHING)
+    undo(payment)
+    assert reload(invoice).status == "PAID" and books_balance()
+    taken = db.session.scalars(select(Receipt)).one()
+    assert "Came back unpaid" not in ReadPdf(receipt_pdf(taken)).text
+
+
+def test_screens_and_answers_say_that_it_was_returned_and_not_refunded(in_clinic: Any, pages: Any, api: Any) -> None:
+    payment = by_cheque(make_invoice("1000.00"))
+    finance, desk, call = pages("FINANCE_BILLING"), pages("RECEPTIONIST"), api("FINANCE_BILLING")
+    record, path = f"/paymentview/show/{payment.id}", f"/billing/returned-cheque/{payment.id}/undo"
+    assert finance.get(path).status_code == 409
+    come_back(payment)
+    answer = call("GET", f"/billing/payments/{payment.id}")[1]
+    assert (answer["status"], answer["failureCode"]) == ("REFUNDED", "CHEQUE_RETURNED")
+    for page in (record, "/paymentview/list/", "/refundview/list/"):
+        assert '<span class="pill bad">Cheque returned</span>' in finance.get(page).text, page
+    assert path in finance.get(record).text and path not in desk.get(record).text
+    assert desk.post(path, reason="x", charge="back").status_code == 403
+    assert finance.post(path, reason="", charge="back").status_code == 422
+    typed = {"reason": "Cheque 004712 was meant", "charge": "back"}
+    assert [finance.post(path, **typed).location for _click in range(2)] == [record, record]
+    shown = finance.get(record).text
+    assert "Cheque 004712 was meant" in shown and '<span class="pill ok">Completed</span>' in shown
+    refund = re.search(r"/refundview/show/([\w-]+)", shown)
+    told = finance.get(refund[0]).text if refund else ""
+    assert "Return undone" in told and "Refund again" not in told
+    assert call("GET", f"/billing/payments/{payment.id}")[1]["failureCode"] is None

@@ -66,6 +66,7 @@ def pages_of_finance(clinic: Any) -> list[str]:
         f"/refunds/of/{tender.id}",
         f"/billing/returned-cheque/{cheque.id}",
         f"/paymentview/show/{returned.id}",
+        f"/billing/returned-cheque/{returned.id}/undo",
         f"/refundview/show/{refund.id}",
         f"/receiptview/show/{receipt.id}",
         f"/billing/plan/{owed.id}",

@@ -1,7 +1,7 @@
 """A cheque that the bank gives back unpaid: its money was never there, and what it paid is owed again. Callers commit.
 
 The receipt and the capture stay as they were; a settled refund that nobody asked for stands against them, without a
-credit note, since nothing of what was sold is taken back.
+credit note, since nothing of what was sold is taken back. Undone, that refund is a failed one.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from sqlalchemy import select
 from app.billing.events import InvoiceUpdated
 from app.billing.models import Invoice, InvoiceAllocation, InvoiceStatus
 from app.billing.services.invoices import facts, lock_invoice
-from app.billing.services.settlement import lock_invoices, show_progress, take_back, unallocated
+from app.billing.services.settlement import lock_invoices, show_progress, take_back, unallocated, use_payment
 from app.billing.services.write_offs import reinstate_invoice
 from app.core.errors import Conflict, Invalid
 from app.core.formatting import money
@@ -21,9 +21,9 @@ from app.core.tenant import db
 from app.events.services import publish
 from app.ledger.accounts import AccountCode
 from app.ledger.queries import balance
-from app.ledger.services import booking_day, credit, debit, lock_account, post
+from app.ledger.services import booking_day, credit, debit, find_entry, lock_account, post, reverse
 from app.payments.models import ORIGINAL, Payment, Refund, TenderKind
-from app.payments.services.returned import give_back_whole
+from app.payments.services.returned import give_back_whole, take_again
 from app.payments.services.sums import locked
 
 CHARGED = "cheque.charge"
@@ -33,6 +33,12 @@ class NotReturnable(Conflict):
     """The payment is no cheque, or a part of it went back by another way."""
 
     code = "NOT_RETURNABLE"
+
+
+class NotReturned(Conflict):
+    """No return was recorded of this payment."""
+
+    code = "NOT_RETURNED"
 
 
 def return_cheque(payment_id: str, reason: str, *, was_at_bank: bool, charge: Money | None = None) -> Refund:
@@ -47,15 +53,44 @@ def return_cheque(payment_id: str, reason: str, *, was_at_bank: bool, charge: Mo
     if known is not None:
         return known
     _check(payment, reason, charge)
-    paid = select(InvoiceAllocation.invoice_id).where(InvoiceAllocation.payment_id == payment.id)
-    lock_invoices(list(db.session.scalars(paid)))
+    _lock_what_it_paid(payment)
     if not was_at_bank:
         _check_in_hand(payment.captured)
     refund = give_back_whole(payment, reason.strip(), str(TenderKind.BANK) if was_at_bank else ORIGINAL)
     if charge:
         lines = [debit(AccountCode.GATEWAY_FEES, charge), credit(AccountCode.BANK, charge)]
-        post(CHARGED, lines, source=(Refund.__tablename__, refund.id), memo=payment.reference)
+        post(CHARGED, lines, source=_source(refund), memo=payment.reference)
     return refund
+
+
+def undo_return(payment_id: str, reason: str, *, keep_charge: bool = False) -> Payment:
+    """Another cheque was meant, or the bank honoured it after all; a second call changes nothing.
+
+    The money is where it was before. `keep_charge`: the bank keeps what it took for the return. Raises NotFound,
+    Invalid, NotReturned.
+    """
+    booking_day()
+    payment = locked(payment_id)
+    refund = next((refund for refund in reversed(payment.refunds) if refund.of_cheque), None)
+    if refund is None:
+        raise NotReturned(_("No return of this payment was recorded."))
+    if not refund.came_back:
+        return payment
+    if not reason.strip():
+        raise Invalid(fields={"reason": _("Say why it counts again.")})
+    _lock_what_it_paid(payment)
+    take_again(refund, payment, reason.strip())
+    charge = find_entry(CHARGED, _source(refund))
+    if charge is not None and not keep_charge:
+        reverse(charge, reason.strip())
+    return payment
+
+
+def pay_again(payment: Payment) -> None:
+    """Use a locked payment that counts again for what it had paid, as far as that is still owed. Safe to repeat."""
+    wanted = select(InvoiceAllocation).where(InvoiceAllocation.payment_id == payment.id)
+    for allocation in db.session.scalars(wanted.order_by(InvoiceAllocation.id)).all():
+        use_payment(payment, allocation.invoice_id, Money(allocation.returned_minor, payment.currency))
 
 
 def owe_again(payment: Payment, reason: str) -> list[Invoice]:
@@ -75,6 +110,15 @@ def can_come_back(payment: Payment) -> bool:
     """A cheque of the desk, all of which is still with the clinic."""
     cheque = payment.at_desk and payment.method == TenderKind.CHEQUE
     return cheque and payment.captured_minor > 0 and payment.kept == payment.captured
+
+
+def _lock_what_it_paid(payment: Payment) -> None:
+    paid = select(InvoiceAllocation.invoice_id).where(InvoiceAllocation.payment_id == payment.id)
+    lock_invoices(list(db.session.scalars(paid)))
+
+
+def _source(refund: Refund) -> tuple[str, str]:
+    return (Refund.__tablename__, refund.id)
 
 
 def _owe(allocation: InvoiceAllocation, amount: Money, reason: str) -> Invoice:

@@ -3,7 +3,7 @@
 from app.payments.models.disputes import Dispute, DisputeState
 from app.payments.models.holds import HoldReason, HoldStatus, PaymentHold
 from app.payments.models.operations import OperationKind, OperationStatus, PaymentOperation
-from app.payments.models.payments import DESK, Payment, PaymentAttempt, PaymentStatus, TenderKind
+from app.payments.models.payments import CHEQUE_RETURNED, DESK, Payment, PaymentAttempt, PaymentStatus, TenderKind
 from app.payments.models.reconciliation import (
     ExceptionKind,
     ExceptionStatus,
@@ -18,6 +18,7 @@ from app.payments.models.saved_methods import GatewayCustomer, PaymentMethod
 from app.payments.models.webhooks import WebhookEvent, WebhookStatus
 
 __all__ = [
+    "CHEQUE_RETURNED",
     "DESK",
     "ORIGINAL",
     "Dispute",

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 
 DESK = "desk"  # the provider of payments that were taken at the desk
+CHEQUE_RETURNED = "CHEQUE_RETURNED"  # the failure of a cheque that the bank gave back unpaid
 
 
 class PaymentStatus(StrEnum):
@@ -213,6 +214,11 @@ class Payment(TenantModel):
     @property
     def at_desk(self) -> bool:
         return self.provider == DESK
+
+    @property
+    def shown_status(self) -> str:
+        """The status as screens tell it: of a cheque that came back, nothing was refunded."""
+        return CHEQUE_RETURNED if self.failure_code == CHEQUE_RETURNED else self.status
 
     def __str__(self) -> str:
         return f"{money(self.amount)}, {kind_name(self.method or self.provider)}"

@@ -32,7 +32,7 @@ from app.core.models import (
 from app.core.money import Money
 from app.core.state import Stateful
 from app.core.vocabulary import label_of
-from app.payments.models.payments import Payment, TenderKind
+from app.payments.models.payments import CHEQUE_RETURNED, Payment, TenderKind
 
 
 class RefundStatus(StrEnum):
@@ -47,6 +47,7 @@ class RefundStatus(StrEnum):
 
 
 ORIGINAL = "ORIGINAL"  # back to the instrument that paid
+RETURN_UNDONE = "RETURN_UNDONE"  # what screens call the record of a cheque that had not come back after all
 
 
 class Refund(Stateful, TenantModel):
@@ -68,7 +69,8 @@ class Refund(Stateful, TenantModel):
         ),
     )  # fmt: skip
 
-    # FAILED after SETTLED is real (a bank returns it); the other way round is only a late notice.
+    # FAILED after SETTLED is real (a bank returns it, a cheque's return is undone); the other way round is only a late
+    # notice.
     TRANSITIONS: ClassVar[Mapping[Any, frozenset[Any]]] = {
         RefundStatus.REQUESTED: frozenset({RefundStatus.APPROVED, RefundStatus.REJECTED}),
         RefundStatus.APPROVED: frozenset({RefundStatus.SENT, RefundStatus.SETTLED, RefundStatus.FAILED}),
@@ -111,9 +113,21 @@ class Refund(Stateful, TenantModel):
         return money_of(self, "amount")
 
     @property
-    def came_back(self) -> bool:
-        """The bank gave it back: nobody was paid out."""
+    def of_cheque(self) -> bool:
+        """The record of a cheque that the bank gave back: nobody asked for it, and nobody was paid out."""
         return self.external and self.payment.at_desk
 
+    @property
+    def came_back(self) -> bool:
+        """Such a record that stands."""
+        return self.of_cheque and self.status == RefundStatus.SETTLED
+
+    @property
+    def shown_status(self) -> str:
+        """The status as screens tell it."""
+        if not self.of_cheque:
+            return self.status
+        return CHEQUE_RETURNED if self.came_back else RETURN_UNDONE
+
     def __str__(self) -> str:
-        return f"{money(self.amount)}, {label_of(self.status)}"
+        return f"{money(self.amount)}, {label_of(self.shown_status)}"

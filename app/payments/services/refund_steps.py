@@ -7,7 +7,7 @@ from typing import Any
 from app.core import clock
 from app.core.tenant import db
 from app.events.services import publish
-from app.payments.events import PaymentRefunded, PaymentReturned, RefundFailed
+from app.payments.events import PaymentRefunded, PaymentReturned, PaymentReturnUndone, RefundFailed
 from app.payments.models import Payment, Refund, RefundStatus
 from app.payments.services.postings import book_refund_sent, book_refund_settled, undo_refund
 from app.payments.services.sums import settle
@@ -37,6 +37,8 @@ def move_refund(refund: Refund, payment: Payment, status: RefundStatus) -> None:
     settle(payment)
     if status is RefundStatus.SETTLED:
         publish((PaymentReturned if refund.came_back else PaymentRefunded)(**_about(refund, payment)))
+    elif status is RefundStatus.FAILED and refund.of_cheque:
+        publish(PaymentReturnUndone(**_about(refund, payment)))
     elif status is RefundStatus.FAILED:
         publish(RefundFailed(**_about(refund, payment), was_settled=was_settled))
 
@@ -54,7 +56,7 @@ def _settled(refund: Refund, payment: Payment) -> None:
 
 def _failed(refund: Refund, _payment: Payment) -> None:
     refund.failed_at = clock.now()
-    undo_refund(refund, "refund failed")
+    undo_refund(refund, refund.error_text if refund.of_cheque else "refund failed")
 
 
 _STEPS = {RefundStatus.SENT: _sent, RefundStatus.SETTLED: _settled, RefundStatus.FAILED: _failed}

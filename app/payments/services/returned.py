@@ -30,3 +30,9 @@ def give_back_whole(payment: Payment, reason: str, destination: str) -> Refund:
     db.session.flush()
     move_refund(refund, payment, RefundStatus.SETTLED)
     return refund
+
+
+def take_again(refund: Refund, payment: Payment, reason: str) -> None:
+    """Undo that: the locked payment's money is with the clinic."""
+    refund.error_text = reason[:300]
+    move_refund(refund, payment, RefundStatus.FAILED)

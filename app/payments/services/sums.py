@@ -13,7 +13,7 @@ from app.core.sockets import clinic_room, push
 from app.core.tenant import db, read_kept, scoped
 from app.events.services import publish
 from app.payments.events import BillingPaymentUpdated, PaymentFailed
-from app.payments.models import Payment, PaymentAttempt, PaymentStatus, Refund, RefundStatus
+from app.payments.models import CHEQUE_RETURNED, Payment, PaymentAttempt, PaymentStatus, Refund, RefundStatus
 from app.payments.services.operations import doubtful, in_doubt
 
 REFUND_PENDING = frozenset({RefundStatus.REQUESTED, RefundStatus.APPROVED, RefundStatus.SENT})
@@ -112,6 +112,9 @@ def _describe(payment: Payment) -> None:
         failed = leading.failed and not leading.authorized_minor
         payment.failure_code = leading.failure_code if failed else ""
         payment.failure_text = leading.failure_text if failed else ""
+    returned = next((refund for refund in payment.refunds if refund.came_back), None)
+    if returned is not None:
+        payment.failure_code, payment.failure_text = CHEQUE_RETURNED, returned.reason
     if payment.captured_minor:
         payment.completed_at = payment.completed_at or clock.now()
         payment.page_url = None

@@ -55,10 +55,10 @@ class PaymentView(CrudView):
     list_title = _("Payments")
     base_permissions = ["can_read", "can_update"]
     exclude_route_methods = frozenset({"download", "add", "delete"})
-    list_columns = ["created_at", "patient", "amount", "status", "provider", "method", "refunded", "reference"]
+    list_columns = ["created_at", "patient", "amount", "shown_status", "provider", "method", "refunded", "reference"]
     order_columns = ["created_at", "status", "provider"]
     show_columns = [
-        "status",
+        "shown_status",
         "patient",
         "invoice",
         "amount",
@@ -86,6 +86,7 @@ class PaymentView(CrudView):
     search_columns = ["status", "provider", "method", "patient", "reference", "order_id", "created_at"]
     formatters_columns = {"provider": kind_name, "method": kind_name}
     label_columns = {
+        "shown_status": _("Status"),
         "order_id": _("Gateway's order"),
         "gateway_payment_id": _("Gateway's payment"),
         "failure_code": _("Failure"),

@@ -24,11 +24,20 @@ class RefundView(ReadOnlyView):
     menu = ("Payments", _("Refunds"))
     menu_order = 25
     list_title = _("Refunds")
-    list_columns = ["created_at", "payment", "amount", "status", "reason", "requested_by", "destination", "error_text"]
+    list_columns = [
+        "created_at",
+        "payment",
+        "amount",
+        "shown_status",
+        "reason",
+        "requested_by",
+        "destination",
+        "error_text",
+    ]
     order_columns = ["created_at", "status"]
     show_template = "payments/refund_show.html"
     show_columns = [
-        "status",
+        "shown_status",
         "patient",
         "payment",
         "amount",
@@ -51,6 +60,7 @@ class RefundView(ReadOnlyView):
     search_columns = ["status", "destination", "external", "reason", "gateway_refund_id", "created_at"]
     label_columns = {
         "patient": _("Patient"),
+        "shown_status": _("Status"),
         "requested_by": _("Asked for by"),
         "decided_by": _("Decided by"),
         "destination": _("Paid back as"),
