@@ -24,7 +24,7 @@ from tests.payments.gateway_accounts import STRIPE, GatewayClinic, connected
 from tests.sandbox_server import RunningSandbox, running_sandbox
 
 WHATSAPP = {"phone_number_id": "1001", "access_token": "token-1", "app_secret": "secret-1", "verify_token": "verify-1"}
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 60
 
 
 @pytest.fixture(scope="session")

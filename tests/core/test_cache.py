@@ -240,13 +240,13 @@ def test_a_failing_load_fails_for_all_who_waited_and_is_not_kept(process):
     cache, together = process(), threading.Barrier(2)
 
     def fail():
-        together.wait(10)
+        together.wait(60)
         time.sleep(0.1)
         raise LookupError("no such plan")
 
     leader = threading.Thread(target=lambda: in_threads(1, lambda: cache.get(PLANS, SUNRISE, "x", fail)))
     leader.start()
-    together.wait(10)
+    together.wait(60)
     outcomes = in_threads(3, lambda: cache.get(PLANS, SUNRISE, "x", lambda: "loaded again"))
     leader.join()
     assert {type(outcome) for outcome in outcomes} <= {LookupError, str}

@@ -78,7 +78,7 @@ def test_a_stopped_process_keeps_its_orders_and_ends_cleanly(tmp_path: Path) -> 
             f"{url}/razorpay/v1/orders", json={"amount": 1000, "currency": "INR"}, auth=auth, timeout=60
         )
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
     with _started(tmp_path) as (process, url):
         kept = requests.get(f"{url}/razorpay/v1/orders/{order.json()['id']}", auth=auth, timeout=60)
         assert kept.json() == order.json()

@@ -158,7 +158,7 @@ def test_one_that_would_leave_during_a_change_waits_for_it_and_stays(
 
     def work() -> None:
         with app.app_context():
-            changed.wait(10)
+            changed.wait(60)
             send(clinic_id, message_id)
             ended.set()
 
@@ -169,7 +169,7 @@ def test_one_that_would_leave_during_a_change_waits_for_it_and_stays(
         db.session.flush()
         changed.set()
         assert not ended.wait(0.3), "the message left while its visit was being changed"
-    worker.join(10)
+    worker.join(60)
     db.session.refresh(message)
     assert message.status == "SUPPRESSED"
 
@@ -186,7 +186,7 @@ def test_two_schedulers_give_it_out_once(app: Any, visit: Appointment) -> None:
         for thread in both:
             thread.start()
         for thread in both:
-            thread.join(20)
+            thread.join(60)
     assert sorted(results) == [False, False, False, True]
     assert given() == [24]
 

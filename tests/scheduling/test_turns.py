@@ -19,7 +19,7 @@ from tests.factories.scheduling import local, make_open_doctor, tomorrow
 
 pytestmark = pytest.mark.usefixtures("in_clinic")
 
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 60
 WAITING = text("select count(*) from pg_locks where locktype = 'advisory' and not granted")
 
 

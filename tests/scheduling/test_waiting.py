@@ -303,7 +303,7 @@ def run_together(app: Any, clinic_id: str, deeds: list[Callable[[], Any]]) -> li
 
     def work(deed: Callable[[], Any]) -> None:
         with app.app_context(), tenant_scope(clinic_id):
-            start.wait(20)
+            start.wait(60)
             try:
                 with unit_of_work():
                     deed()

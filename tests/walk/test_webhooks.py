@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import signal
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -103,15 +104,19 @@ def test_a_webhook_before_its_order_is_kept_and_resolved(
     visit = patient.book(own_house)
     installation.sandbox.fault("razorpay", "reset", operation="create_order")
     path = f"/billing/appointments/{visit['id']}/process-payment"
-    lost = patient.send("POST", path, {}, key="first")
-    assert (lost.status_code, lost.json()["error"]["code"]) == (502, "GATEWAY_UNAVAILABLE")
     keys = own_house["razorpay"]["key_id"], own_house["razorpay"]["key_secret"]
-    (order,) = installation.sandbox.request("GET", "/razorpay/v1/orders", auth=keys).json()["items"]
+    installation.signal_workers(signal.SIGSTOP)  # or they may have found the order before we look
+    try:
+        lost = patient.send("POST", path, {}, key="first")
+        assert (lost.status_code, lost.json()["error"]["code"]) == (502, "GATEWAY_UNAVAILABLE")
+        (order,) = installation.sandbox.request("GET", "/razorpay/v1/orders", auth=keys).json()["items"]
 
-    raw = gateway.captured(order["id"])
-    assert gateway.post(raw, gateway.headers(raw)).status_code == 200
-    assert installation.clinic_facts(own_house)["webhooks"] == 1
-    assert installation.facts(own_house, patient.person)["payments"][0]["captured"] == 0
+        raw = gateway.captured(order["id"])
+        assert gateway.post(raw, gateway.headers(raw)).status_code == 200
+        assert installation.clinic_facts(own_house)["webhooks"] == 1
+        assert installation.facts(own_house, patient.person)["payments"][0]["captured"] == 0
+    finally:
+        installation.signal_workers(signal.SIGCONT)
     wait_until(lambda: patient.get(f"/appointments/{visit['id']}")["status"] == "CONFIRMED", PATIENCE)
 
     wait_until(lambda: settled(installation, own_house), PATIENCE)

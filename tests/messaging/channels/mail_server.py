@@ -132,4 +132,4 @@ def _talk(listener: socket.socket, lines: tuple[bytes, ...], over: threading.Eve
             if place:
                 connection.recv(65536)
             connection.sendall(line)
-        over.wait(10)
+        over.wait(60)
