@@ -16,7 +16,7 @@ from app.desk.services import SPLIT_WAYS
 from app.people.models import AppointmentType, Doctor, Gender, Patient
 from app.people.queries import get_doctor
 from app.queueing.queries import BOOKED_CLASSES
-from app.queueing.services import class_of
+from app.queueing.services import class_of, may_come_back
 from app.scheduling.models import Appointment, AppointmentStatus, CancelReason
 from app.scheduling.queries import local_day
 from app.scheduling.services.booking import MOVABLE
@@ -51,6 +51,7 @@ def visit_pane(visit: Appointment, on: date | None = None) -> Pane:
         "checks_in": visit.status in EXPECTED
         and visit_day >= today
         and visit.starts_at <= clock.now() + EARLIEST_ARRIVAL,
+        "comes_back": may_come_back(visit),
         "classes": BOOKED_CLASSES,
         "usual_class": class_of(visit.patient),
         "missed": visit.status in EXPECTED and visit.starts_at <= clock.now(),

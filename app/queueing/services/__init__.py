@@ -14,6 +14,7 @@ from app.queueing.services.calling import (
     skip,
 )
 from app.queueing.services.issuing import issue_token, issue_walk_in
+from app.queueing.services.returning import may_come_back
 from app.queueing.services.transferring import transfer
 from app.queueing.services.triage import class_of, set_class
 from app.queueing.services.undoing import undo
@@ -31,6 +32,7 @@ __all__ = [
     "issue_token",
     "issue_walk_in",
     "leave",
+    "may_come_back",
     "put_back",
     "recall",
     "resume",
