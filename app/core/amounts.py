@@ -22,6 +22,12 @@ def read_money(value: Decimal | str | None, currency: str, field: str = "amount"
         raise Invalid(fields={field: _words(error, currency)}) from None
 
 
+def check_above_zero(amount: Money | None, field: str = "amount") -> None:
+    """Raises Invalid for `field`. None is an amount that was left out."""
+    if amount is not None and amount.minor <= 0:
+        raise Invalid(fields={field: _("The amount must be above zero.")})
+
+
 def _ungrouped(typed: str) -> str:
     typed = typed.strip()
     return typed.replace(",", "") if _GROUPED.fullmatch(typed) else typed

@@ -72,7 +72,7 @@ def test_pieces_of_a_line_are_credited_with_their_tax(in_clinic: Any, api: ApiAs
         ({"lines": [{"lineId": "first", "quantity": 1, "amount": 1}]}, 422),
         ({"lines": [{"lineId": "first", "quantity": 4}]}, 409),
         ({"lines": [{"lineId": "first", "amount": "118.00"}]}, 409),
-        ({"lines": [{"lineId": "first", "amount": "0"}]}, 409),
+        ({"lines": [{"lineId": "first", "amount": "0"}]}, 422),
         ({"amount": "1.00", "lines": [{"lineId": "first", "quantity": 1}]}, 422),
         ({}, 422),
     ],

@@ -22,7 +22,7 @@ from app.payments.services import apply_fact
 from app.scheduling.models import Appointment
 from tests.billing.conftest import Api
 from tests.daytime import ZONE_NAME
-from tests.factories.billing import make_invoice, make_priced_visit, reload, rupees
+from tests.factories.billing import collect, make_invoice, make_priced_visit, reload, rupees
 from tests.factories.payments import make_fact, make_gateway_account, make_tender, reread
 from tests.factories.people import make_patient
 
@@ -111,9 +111,39 @@ def test_one_desk_payment_settles_several_invoices(in_clinic: Any, api: ApiAs) -
         [{"invoiceId": two.id, "amount": "250.01"}],
         [{"invoiceId": one.id}],
         [{"invoiceId": two.id}, {"invoiceId": stranger.id}],
+        [{"invoiceId": two.id, "amount": 20}, {"invoiceId": two.id, "amount": 30}],
     ):
         assert desk("POST", "/billing/payments", {"allocations": wrong, "tender": "CASH"})[0] == 422
     assert books_balance()
+
+
+def test_a_gateway_asks_for_the_sum_that_the_client_showed(in_clinic: Any, api: ApiAs) -> None:
+    make_gateway_account()
+    patient, desk = make_patient(), api("RECEPTIONIST")
+    parts = [{"invoiceId": make_invoice("300.00", patient=patient).id} for _ in range(2)]
+    status, answer = desk("POST", "/billing/payments", {"allocations": parts, "amount": 500})
+    assert (status, answer["error"]["code"], answer["error"]["due"]) == (422, "WRONG_AMOUNT", 600)
+    assert db.session.scalars(select(Payment.id)).all() == []
+
+
+def test_nothing_is_no_amount(in_clinic: Any, api: ApiAs) -> None:
+    """Zero is refused as zero, not as more than what is there."""
+    patient, finance, desk = make_patient(), api("FINANCE_BILLING"), api("RECEPTIONIST")
+    invoice = make_invoice("100.00", patient=patient)
+    paid = make_invoice("50.00", patient=patient)
+    collect(paid)
+    line = {"lineId": reload(invoice).lines[0].id, "amount": 0}
+    credit_note, credit = f"/billing/invoices/{invoice.id}/credit", f"/billing/credit/{patient.id}"
+    for path, body, field in (
+        (credit_note, {"amount": 0}, "amount"),
+        (credit_note, {"lines": [line]}, "lines.0.amount"),
+        (f"{credit}/apply", {"amount": 0}, "amount"),
+        (f"{credit}/refund", {"amount": 0}, "amount"),
+    ):
+        status, answer = finance("POST", path, {**body, "reason": "Goodwill"})
+        assert (status, answer["error"]["fields"]) == (422, {field: "The amount must be above zero."})
+    status, answer = desk("POST", "/billing/payments", {"allocations": [{"invoiceId": paid.id}], "tender": "CASH"})
+    assert answer["error"]["fields"] == {"allocations.0.invoiceId": "Nothing is due."}
 
 
 def test_one_gateway_payment_settles_several_invoices_when_its_money_is_there(in_clinic: Any) -> None:

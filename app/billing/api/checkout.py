@@ -16,6 +16,7 @@ from app.billing.services import (
     collect_at_desk,
     collect_for_invoices,
 )
+from app.billing.services.checkout import check_sum
 from app.core.api import Api, endpoint
 from app.core.errors import Invalid
 from app.core.money import Money
@@ -89,10 +90,14 @@ def _several(body: NewPayment, parts: list[PartBody]) -> dict[str, Any] | str:
         part.invoice_id: amount_of(part.amount, body.currency, f"allocations.{at}.amount")
         for at, part in enumerate(parts)
     }
-    if body.tender is None:
-        return begin_payment_of_invoices(patients.pop(), wanted, provider=body.provider).id
-    require("invoice", "mark-paid")
+    if len(wanted) != len(parts):
+        raise Invalid(fields={"allocations": _("Choose invoices of one patient, each once.")})
     amount = amount_of(body.amount, body.currency)
+    if body.tender is None:
+        payment = begin_payment_of_invoices(patients.pop(), wanted, provider=body.provider)
+        check_sum(payment.amount, amount)
+        return payment.id
+    require("invoice", "mark-paid")
     payment, receipt = collect_for_invoices(patients.pop(), str(body.tender), wanted, amount, body.reference)
     return {**_shown(payment, receipt), "invoiceIds": list(wanted)}
 

@@ -191,7 +191,11 @@ def _check_due(invoice: Invoice) -> None:
 
 def check_amount(invoice: Invoice, amount: Money | None) -> None:
     """The server prices; a client that thinks otherwise is told, never obeyed (SPEC PAY-2)."""
-    due = invoice.amount_due
+    check_sum(invoice.amount_due, amount)
+
+
+def check_sum(due: Money, amount: Money | None) -> None:
+    """The same for several invoices together."""
     if amount is not None and amount != due:
         text = _("The amount due is %(due)s.", due=str(due))
         raise Invalid(text, code="WRONG_AMOUNT", fields={"amount": text}, due=due.to_json(), currency=due.currency)

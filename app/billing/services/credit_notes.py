@@ -19,6 +19,7 @@ from app.billing.services.invoices import facts, lock_invoice
 from app.billing.services.settlement import lock_invoices, show_progress, take_back, unallocated
 from app.billing.services.visits import lock_visit
 from app.core import clock
+from app.core.amounts import check_above_zero
 from app.core.errors import Conflict
 from app.core.ids import new_id
 from app.core.money import Money
@@ -57,10 +58,11 @@ def credit_refund(payment: Payment, refund_id: str, reason: str) -> list[CreditN
 def credit_invoice(invoice: Invoice, amount: Money, reason: str) -> CreditNote:
     """Correct a locked invoice by `amount`, at most what is unpaid of it; tax in the invoice's own proportion.
 
-    Raises AboveInvoice, and Conflict for an invoice that is not open.
+    Raises Invalid, AboveInvoice, and Conflict for an invoice that is not open.
     """
     _check_creditable(invoice)
-    if not 0 < amount.minor <= _unpaid(invoice).minor:
+    check_above_zero(amount)
+    if amount.minor > _unpaid(invoice).minor:
         raise AboveInvoice(_("More than what is left of the invoice: refund what was paid."))
     return _credit(invoice, parts_of_amount(invoice, amount), reason)
 

@@ -11,6 +11,7 @@ from flask_babel import gettext as _
 from sqlalchemy import func, select
 
 from app.billing.models import CreditNoteLine, Invoice, InvoiceLine
+from app.core.amounts import check_above_zero
 from app.core.errors import Conflict, Invalid
 from app.core.money import Money
 from app.core.tenant import db
@@ -111,8 +112,9 @@ def _wanted(line: InvoiceLine, done: _Credited, item: LineCredit, at: int) -> Mo
     """What the asked part of a line is worth."""
     if (item.quantity is None) == (item.amount is None):
         raise Invalid(fields={f"lines.{at}": _("Give a quantity or an amount.")})
+    check_above_zero(item.amount, f"lines.{at}.amount")
     if item.amount is not None:
-        worth, enough = item.amount, item.amount.minor > 0
+        worth, enough = item.amount, True
     else:
         quantity = item.quantity or NOTHING
         enough = NOTHING < quantity <= line.quantity - done.quantity

@@ -17,6 +17,7 @@ from app.billing.services.deeds import taken_before
 from app.billing.services.discounts import check_discount_stands
 from app.billing.services.receipts import find_receipt
 from app.billing.services.settlement import lock_invoices, take_payment, unallocated, use_payment
+from app.core.amounts import check_above_zero
 from app.core.errors import Conflict, Invalid
 from app.core.ids import new_id
 from app.core.money import Money
@@ -112,6 +113,7 @@ def apply_credit(
 
     Raises NoCredit, Invalid for somebody else's invoices, DiscountUndecided.
     """
+    check_above_zero(amount)
     _lock_payments([item.payment.id for item in free_payments(patient_id)])
     sources = free_payments(patient_id)
     have = Money.total((item.free for item in sources), settings_in_scope().currency)
@@ -174,10 +176,11 @@ def begin_payment_of_invoices(
 
 
 def refund_credit(patient_id: str, amount: Money | None, reason: str, *, refund_id: str | None = None) -> list[Refund]:
-    """Ask for a patient's credit to go back to where it came from, the newest payment first. Raises NoCredit.
+    """Ask for a patient's credit to go back to where it came from, the newest payment first. Raises NoCredit, Invalid.
 
     Whoever may have to ask again gives the first refund's `refund_id`: the second time nothing more is asked for.
     """
+    check_above_zero(amount)
     _lock_payments([item.payment.id for item in free_payments(patient_id)])
     known = db.session.get(Refund, refund_id) if refund_id is not None else None
     if known is not None:
@@ -212,6 +215,8 @@ def _wanted_parts(parts: Mapping[str, Money | None], patient_id: str) -> dict[st
         if invoice.status == InvoiceStatus.DRAFT:
             check_discount_stands(invoice)
         due = invoice.amount_due
+        if not due:
+            raise Invalid(fields={f"allocations.{at}.invoiceId": _("Nothing is due.")})
         amount = part if part is not None else due
         if amount.currency != due.currency or not 0 < amount.minor <= due.minor:
             text = _("Above zero and at most %(due)s.", due=str(due))
