@@ -14,7 +14,7 @@ from psycopg import Error as DriverError
 from psycopg.pq import TransactionStatus
 from psycopg.types.string import TextLoader
 from sqlalchemy import Connection, Engine, event
-from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy.exc import InvalidatePoolError, OperationalError
 from sqlalchemy.orm import Session
 
 from app.core import wire
@@ -30,6 +30,16 @@ _WITH_COMMIT = "with_commit"
 _BEGIN, _BEGIN_SNAPSHOT = Message(b"begin"), Message(b"begin isolation level repeatable read")
 _SET_CLINIC = b"select set_config('app.clinic_id', $1, true)"
 _COMMIT = Message(b"commit")
+
+
+# How PostgreSQL says that it stops, was killed, or is only starting; classes of states, or whole ones.
+_AWAY = ("08", "57P01", "57P02", "57P03")
+
+
+def is_away(error: OperationalError) -> bool:
+    """Whether it means that there is no database, and not that a statement met a deadlock or its time-out."""
+    state = getattr(error.orig, "sqlstate", None)
+    return error.connection_invalidated or state is None or state.startswith(_AWAY)
 
 
 def prepare_engine(engine: Engine, role: str) -> None:

@@ -17,11 +17,13 @@ from typing import Any, Generic, ParamSpec, TypeVar
 
 from redis import Redis
 from redis.exceptions import RedisError
-from rq import Queue, Retry
+from rq import Queue, Retry, get_current_job
 from rq.job import Job as RqJob
 from rq.job import JobStatus
+from sqlalchemy.exc import OperationalError
 
 from app.core import metrics
+from app.core.connections import is_away
 from app.core.logging import bound, flush
 from app.core.redis_guard import guarded_redis
 from app.core.tenant import current_clinic_id
@@ -51,6 +53,8 @@ QUEUES = LIGHT_QUEUES | HEAVY_QUEUES
 ATTEMPTS = 3
 FEWER_ATTEMPTS = {"video-recording": 2}
 BACKOFF_BASE_SECONDS = 2
+# How long a job waits for a database that does not answer.
+AWAY_SECONDS = 5
 # Where a queued job says whose it is; also the name of the parameter that tells a job its clinic.
 CLINIC = "clinic_id"
 
@@ -58,6 +62,10 @@ HISTORY_MINUTES = 60
 JOB_SECONDS = metrics.Histogram("clinic_job_seconds", "How long jobs ran", ["queue", "result"])
 
 _connection: Redis | None = None
+
+
+class DatabaseAway(Exception):
+    """A job could not be done because the database does not answer. No failure of the job: it comes again."""
 
 
 def redis_connection() -> Redis:
@@ -102,9 +110,25 @@ class Job(Generic[P, R]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         try:
             with bound(operation=self.name.rpartition(".")[2]):
-                return self.function(*args, **kwargs)
+                return self._done(*args, **kwargs)
         finally:
             flush()  # a forked job process leaves without running exit handlers
+
+    def _done(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """In a worker a database that is away leaves no dead jobs behind: whatever had to happen is found again."""
+        try:
+            return self.function(*args, **kwargs)
+        except OperationalError as error:
+            current = get_current_job()
+            if current is None or not is_away(error):
+                raise
+        if self.every:
+            log.warning("the database does not answer: nothing was done, the schedule comes again")
+            return None  # type: ignore[return-value]
+        log.warning("the database does not answer: the job is tried again in %d seconds", AWAY_SECONDS)
+        current.retries_left = (current.retries_left or 0) + 1
+        current.retry_intervals = current.retry_intervals or [AWAY_SECONDS]
+        raise DatabaseAway
 
     def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> None:
         """Wake a worker once the present transaction is durable."""

@@ -11,6 +11,7 @@ from typing import Any
 from flask_babel import gettext as _
 from sqlalchemy import or_, select
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import OperationalError
 
 from app.core import clock
 from app.core.errors import Conflict, NotFound, ProviderUnavailable, Unauthorized
@@ -96,6 +97,8 @@ def process_notice(notice_id: str) -> None:
     except (NotKnownYet, ProviderError) as error:
         with unit_of_work():
             _wait(_claimed(notice_id), error)
+    except OperationalError:
+        raise  # the database's fault, not the notice's: it stays as it is, and the sweeper finds it
     except Exception as error:
         log.exception("a notice of a message provider could not be processed")
         with unit_of_work():

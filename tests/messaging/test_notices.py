@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import update
+from sqlalchemy.exc import OperationalError
 
 from app.core import clock
 from app.core.ids import new_id
 from app.core.jobs import queue_named
 from app.core.tenant import db, tenant_scope
 from app.core.transaction import unit_of_work
+from app.messaging import receipts
 from app.messaging.models import MessageAttempt, MessageStatus, NoticeStatus, ProviderNotice
 from app.messaging.notice_jobs import KEPT_FOR, forget_old_notices
 from app.messaging.receipts import PATIENCE
@@ -108,3 +111,23 @@ def test_others_look_only_or_not_at_all(
     assert stranger.get(f"/providernoticeview/show/{notice.id}").status_code == 404
     assert stranger.post(address).status_code == 404
     assert world.notices()[0].status == NoticeStatus.IGNORED
+
+
+def test_a_database_that_is_away_parks_no_notice(
+    world: World, let_go: tuple[ProviderNotice, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is looked at again; a fault of the notice itself waits for a person."""
+    notice, _message_id = let_go
+    change(world, notice.id, status=NoticeStatus.RECEIVED, error="", attempts=0)
+
+    def fails_with(error: Exception) -> NoticeStatus:
+        def process(_notice_id: str) -> None:
+            raise error
+
+        monkeypatch.setattr(receipts, "_process", process)
+        with suppress(OperationalError):
+            world.process()
+        return NoticeStatus(world.notices()[0].status)
+
+    assert fails_with(OperationalError("select", {}, Exception("gone"))) == NoticeStatus.RECEIVED
+    assert fails_with(KeyError("x")) == NoticeStatus.PARKED
