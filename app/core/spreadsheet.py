@@ -60,8 +60,13 @@ def csv_table(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[s
 
 def csv_cell(value: Any) -> str:
     """Text for a spreadsheet; a leading formula character is defused (OWASP CSV injection)."""
-    text = "" if value is None else str(value)
+    text = "" if value is None else _clinic_time(value) if isinstance(value, datetime) else str(value)
     return f"'{text}" if text.startswith(FORMULA_STARTS) and not _is_number(text) else text
+
+
+def _clinic_time(moment: datetime) -> str:
+    """As in a workbook: by the clinic's clock, in a form that every spreadsheet takes for a time."""
+    return moment.astimezone(get_timezone()).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _is_number(text: str) -> bool:

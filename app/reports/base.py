@@ -106,5 +106,5 @@ def _id(asked: Mapping[str, Any], name: str) -> str | None:
     if not value:
         return None
     if not is_id(value):
-        raise Invalid(fields={name: _("not found")})
+        raise Invalid(fields={name: _("This is not an id.")})
     return str(value)

@@ -11,7 +11,9 @@ from xml.etree import ElementTree
 from zipfile import ZipFile
 
 from app.core.money import Money
-from app.core.spreadsheet import Sheet, workbook
+from app.core.spreadsheet import Sheet, csv_cell, workbook
+from app.core.tenant import tenant_scope
+from tests.factories.access import make_clinic
 from tests.factories.billing import make_invoice
 
 SHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
@@ -47,6 +49,14 @@ def test_amounts_and_times_are_numbers_and_formulas_are_text(app_context: Any) -
     assert re.findall(r'formatCode="([^"]*)"', styles)[:3] == [
         "#,##0.00&quot; INR&quot;", "#,##0&quot; JPY&quot;", "#,##0.000&quot; KWD&quot;",
     ]  # fmt: skip
+
+
+def test_times_in_a_csv_are_the_clinics_as_in_a_workbook(app_context: Any) -> None:
+    clinic_id = make_clinic(settings={"zone": "Asia/Kolkata"}).id
+    moment = datetime(2026, 11, 21, 19, 5, 7, 123456, tzinfo=UTC)
+    with app_context.test_request_context(), tenant_scope(clinic_id):
+        assert csv_cell(moment) == "2026-11-22 00:35:07"
+    assert csv_cell(date(2026, 11, 21)) == "2026-11-21"
 
 
 def test_the_invoice_list_is_exported_as_a_workbook_and_noted(in_clinic: Any, console_as: Any) -> None:

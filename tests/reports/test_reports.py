@@ -13,6 +13,7 @@ from pypdf import PdfReader
 from sqlalchemy import func, select
 
 from app.billing.services import credit_invoice, lock_invoice, void_invoice
+from app.billing.services.returned_cheques import return_cheque
 from app.core import clock
 from app.core.errors import Invalid, NotFound
 from app.core.ids import new_id
@@ -199,6 +200,24 @@ def test_amounts_leave_as_numbers_and_formulas_as_text(visitor: Any) -> None:
     lines = list(csv.DictReader(io.StringIO(visitor("FINANCE_BILLING").get("/reports/transactions/csv").text)))
     assert lines[0]["Amount"] == "1234.50"
     assert lines[0]["Patient"].startswith("'=1+1")
+
+
+def test_the_desks_takings_have_their_slips_numbers_and_a_returned_cheque_its_name(visitor: Any, acting: Any) -> None:
+    """The number by which finance finds it in the bank's statement, and not one of ours."""
+    collect(make_invoice("50.00"), None, "UPI", reference="UTR 612345")
+    cheque = collect(make_invoice("60.00"), None, "CHEQUE", reference="Cheque 7").payment
+    with acting("FINANCE_BILLING"), unit_of_work():
+        return_cheque(cheque.id, "Funds insufficient", was_at_bank=False)
+    finance = visitor("FINANCE_BILLING")
+    lines = list(csv.DictReader(io.StringIO(finance.get("/reports/transactions/csv").text)))[:3]
+    assert [(line["Amount"], line["Reference"], line["Status"]) for line in lines] == [
+        ("-60.00", "Cheque 7", "CHEQUE_RETURNED"),
+        ("60.00", "Cheque 7", "CHEQUE_RETURNED"),
+        ("50.00", "UTR 612345", "COMPLETED"),
+    ]
+    back, total = csv.DictReader(io.StringIO(finance.get("/reports/refunds/csv").text))
+    assert (back["Status"], total["Amount"]) == ("CHEQUE_RETURNED", "0.00")
+    assert "Cheque returned" in finance.get("/reports/transactions").text
 
 
 def test_the_api_tells_revenue(caller: Any, money: dict[str, Any]) -> None:

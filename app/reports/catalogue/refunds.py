@@ -7,6 +7,7 @@ from typing import Any
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from sqlalchemy import select
+from sqlalchemy.orm import contains_eager
 
 from app.access.models import User
 from app.billing.models import Invoice
@@ -54,6 +55,7 @@ def _wanted(filters: Filters) -> Any:
         .join(Patient, Patient.id == Payment.patient_id)
         .outerjoin(User, User.id == Refund.requested_by_id)
         .outerjoin(Invoice, Invoice.id == Payment.invoice_id)
+        .options(contains_eager(Refund.payment))
         .where(Refund.created_at >= start, Refund.created_at < end)
         .order_by(Refund.created_at.desc(), Refund.id.desc())
         .limit(MOST_ROWS)
@@ -69,7 +71,7 @@ def _shown(row: Any) -> dict[str, Any]:
         "at": refund.created_at,
         "patient": f"{row[2]} {row[3]}".strip(),
         "amount": refund.amount,
-        "status": refund.status,
+        "status": refund.shown_status,
         "reason": refund.reason,
         "destination": refund.destination,
         "asked_by": f"{row[4] or ''} {row[5] or ''}".strip(),

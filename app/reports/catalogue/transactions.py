@@ -6,12 +6,12 @@ from typing import Any
 
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
-from sqlalchemy import Select, String, cast, func, literal, null, select, union_all
+from sqlalchemy import Select, String, and_, case, cast, func, literal, null, select, union_all
 
 from app.billing.models import Invoice
 from app.core.money import Money
 from app.core.tenant import db
-from app.payments.models import Payment, Refund, RefundStatus
+from app.payments.models import CHEQUE_RETURNED, DESK, Payment, Refund, RefundStatus
 from app.people.models import Patient
 from app.reports.base import Column, Filters, Report, Section
 from app.scheduling.queries import local_bounds
@@ -22,7 +22,7 @@ PAYMENT, REFUND = "PAYMENT", "REFUND"
 
 
 def transaction_rows(filters: Filters) -> Any:
-    """A subquery of (at, id, kind, status, amounts, provider, method, ids) over some days."""
+    """A subquery of (at, id, kind, status and as screens tell it, amounts, provider, method, ids) over some days."""
     both = union_all(_payments(filters), _refunds(filters))
     return both.subquery("transactions")
 
@@ -34,11 +34,12 @@ def _payments(filters: Filters) -> Select[Any]:
         Payment.id.label("id"),
         literal(PAYMENT).label("kind"),
         cast(Payment.status, String).label("status"),
+        case((Payment.failure_code == CHEQUE_RETURNED, CHEQUE_RETURNED), else_=Payment.status).label("shown_status"),
         Payment.captured_minor.label("amount_minor"),
         Payment.currency.label("currency"),
         Payment.provider.label("provider"),
         Payment.method.label("method"),
-        func.coalesce(Payment.gateway_payment_id, Payment.reference).label("reference"),
+        case((Payment.provider == DESK, Payment.reference), else_=Payment.gateway_payment_id).label("reference"),
         Payment.id.label("payment_id"),
         Payment.patient_id.label("patient_id"),
         Payment.invoice_id.label("invoice_id"),
@@ -55,6 +56,7 @@ def _refunds(filters: Filters) -> Select[Any]:
             Refund.id,
             literal(REFUND),
             Refund.status,
+            case((and_(Refund.external, Payment.provider == DESK), CHEQUE_RETURNED), else_=Refund.status),
             -Refund.amount_minor,
             Refund.currency,
             Payment.provider,
@@ -133,6 +135,6 @@ def _shown(row: Any) -> dict[str, Any]:
         "provider": row.provider,
         "invoice": row.number or "",
         "reference": row.reference or "",
-        "status": row.status,
+        "status": row.shown_status,
         "link": (f"{view}.show", row.id),
     }
