@@ -193,11 +193,18 @@ def provider_with_code(providers: Iterable[type[P]], code: str) -> type[P]:
 _EMAIL = re.compile(r"[^\s<>@\"',;:]+@[^\s<>@\"',;:]+")
 _TELEPHONE = re.compile(r"(?<![\w.-])\+?\d(?:[ -]?\d){8,14}(?![\w-])")
 _TEXT_LIMIT = 300
+# What is looked through for the patterns above, whose time grows with the square of a word.
+_LOOKED_AT = 10 * _TEXT_LIMIT
 
 
 def safe_text(text: object, hide: Iterable[str] = ()) -> str:
-    """The text on one line without the given values, e-mail addresses and telephone numbers, cut to 300 characters."""
+    """The text on one line without the given values, e-mail addresses and telephone numbers, cut to 300 characters.
+
+    Of a longer text only whole words are looked at: half an address would not be known as one.
+    """
     line = " ".join(str(text).split())
+    if len(line) > _LOOKED_AT:
+        line = line[: _LOOKED_AT + 1].rpartition(" ")[0]
     for value in sorted({value for value in hide if value}, key=len, reverse=True):
         line = line.replace(value, MASK)
     return _TELEPHONE.sub(MASK, _EMAIL.sub(MASK, line))[:_TEXT_LIMIT]

@@ -114,6 +114,16 @@ def test_given_values_are_hidden_too_and_long_texts_cut() -> None:
     assert len(safe_text("word " * 200)) == 300
 
 
+def test_two_megabytes_are_not_searched_for_hours() -> None:
+    """What a provider may answer: a search that takes the square of it would stop the whole process."""
+    assert safe_text("a" * 2_000_000) == ""
+    assert safe_text("word " * 400_000).startswith("word word")
+    cut = safe_text("x " * 1498 + "meera@example.com" + " y" * 1000)
+    assert "meera" not in cut
+    hidden = safe_text("a@b.example " * 249 + "meera@example.com" + " y" * 1000)
+    assert "meera" not in hidden
+
+
 def test_an_error_names_outcome_and_code() -> None:
     error = ProviderError(Outcome.UNKNOWN, "timed_out", "No answer in time.", retry_after=5)
     assert str(error) == "unknown: timed_out"

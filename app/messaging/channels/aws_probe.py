@@ -19,6 +19,7 @@ from app.messaging.channels.aws_client import AwsCredentials, AwsRefusal
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 FORM = "application/x-www-form-urlencoded; charset=utf-8"
+LONGEST_REFUSAL = 8192
 _TAG = {name: re.compile(rf"<{name}>(.*?)</{name}>", re.DOTALL) for name in ("Code", "Message")}
 
 
@@ -40,11 +41,10 @@ def read_xml(
     headers = {**signed_headers(credentials, service, "POST", address, body, now), "Content-Type": FORM}
     client = _client(address, headers, timeouts)
     answer = client.post(urlsplit(address).path, data=body, harmless=True)
-    text = answer.body.decode("utf-8", "replace")
     if not answer.ok:
-        code, message = (_found(_TAG[name], text) for name in ("Code", "Message"))
+        code, message = (_found(_TAG[name], _said(answer)) for name in ("Code", "Message"))
         raise AwsRefusal(_response(answer, code, message))
-    return text
+    return answer.body.decode("utf-8", "replace")
 
 
 def signed_headers(
@@ -76,7 +76,12 @@ def _client(url: str, headers: dict[str, str], timeouts: Timeouts) -> HttpClient
 
 
 def _text(answer: HttpResponse) -> str:
-    return _found(re.compile(r'"[Mm]essage"\s*:\s*"([^"]*)"'), answer.body.decode("utf-8", "replace"))
+    return _found(re.compile(r'"[Mm]essage"\s*:\s*"([^"]*)"'), _said(answer))
+
+
+def _said(answer: HttpResponse) -> str:
+    """As much of it as a refusal has: in a long one that opens tags without end a pattern would search for hours."""
+    return answer.body[:LONGEST_REFUSAL].decode("utf-8", "replace")
 
 
 def _found(pattern: re.Pattern[str], text: str) -> str:

@@ -20,6 +20,7 @@ from app.messaging.channels.push_content import apns_content, checked, fcm_conte
 READ, VERSION = "GetPlatformApplicationAttributes", "2010-03-31"
 _APPLICATION = r"^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:app/(GCM|APNS|APNS_SANDBOX)/[\w.-]+$"
 _EXISTING = re.compile(r"Endpoint (arn:aws[^\s]*:endpoint/[^\s]+) already exists")
+LONGEST_REFUSAL = 2000
 _DISABLED = re.compile(r"<key>Enabled</key>\s*<value>false</value>")
 _CODES = {
     "EndpointDisabled": Outcome.PERMANENT_RECIPIENT,
@@ -105,7 +106,7 @@ class SnsPush(Channel[SnsPushCredentials]):
         try:
             answer = self._aws.call("create_platform_endpoint", values, harmless=True)
         except AwsRefusal as error:
-            known = _EXISTING.search(error.text)
+            known = _EXISTING.search(error.text[:LONGEST_REFUSAL])
             if known is None:
                 raise self._endpoint_refusal(error, token) from None
             return self._enabled(known[1], token)
