@@ -15,7 +15,7 @@ from app.core.transaction import unit_of_work
 from app.people.models import Doctor
 from app.scheduling.models import Appointment
 from app.scheduling.queries import lock_appointment
-from app.scheduling.services import cancel_appointment, confirm_appointment
+from app.scheduling.services import cancel_appointment, confirm_appointment, reschedule
 from tests.browser.looks import IN_LANGUAGE
 from tests.factories.billing import make_priced_doctor
 from tests.factories.cash_desk import doing, make_person
@@ -40,6 +40,11 @@ class Surgery:
         for weekday in range(7):
             make_rule(doctor, self.place, weekday, opens=time(9), closes=time(12))
         return doctor
+
+    def move_to_sen(self, hour: int, minute: int = 0) -> None:
+        """At another desk."""
+        with unit_of_work():
+            reschedule(lock_appointment(self.visit.id), local(tomorrow(), hour, minute), doctor_id=self.sen.id)
 
 
 @pytest.fixture
@@ -112,6 +117,22 @@ def test_a_visit_that_is_not_confirmed_stays(log_in: LogIn, surgery: Surgery) ->
     back = on_screen(page, surgery.visit).bounding_box()
     assert lane and back and abs(lane["y"] - back["y"]) < 4
     assert where(surgery.visit) == (local(tomorrow(), 9, 30), surgery.rao.id)
+
+
+def test_what_another_moved_meanwhile_is_neither_moved_nor_brought_back(log_in: LogIn, surgery: Surgery) -> None:
+    page, told = open_calendar(log_in("RECEPTIONIST")), "Somebody else has moved this visit meanwhile: to Dr Sen"
+    drag(page, surgery.visit, 0, "11:00")
+    surgery.move_to_sen(11, 30)
+    page.locator("#confirm").get_by_role("button", name="Move").click()
+    expect(page.locator("[data-toasts]")).to_contain_text(told)
+    expect(time_of(page, surgery.visit)).to_have_text("11:30")
+    drag(page, surgery.visit, 1, "10:30")
+    page.locator("#confirm").get_by_role("button", name="Move").click()
+    expect(page.locator("[data-undo]")).to_be_visible()
+    surgery.move_to_sen(11)
+    page.keyboard.press("z")
+    expect(page.locator("[data-undo-text]")).to_contain_text(told)
+    assert where(surgery.visit) == (local(tomorrow(), 11), surgery.sen.id)
 
 
 def test_a_time_that_was_lost_comes_with_three_free_ones(log_in: LogIn, surgery: Surgery) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from sqlalchemy import select
 
 from app.core.tenant import db
 from app.people.models import Doctor
 from app.scheduling.models import Appointment
-from tests.desk.conftest import Screen
+from tests.desk.conftest import Screen, times_today, words
 from tests.factories.people import make_patient
 
 
@@ -27,3 +29,13 @@ def test_the_grid_of_no_day_is_that_of_another(desk: Screen, doctor: Doctor, vis
         answer = desk.piece(f"/desk/{path}")
         assert answer.status_code == 200
         assert 'name="slot"' in answer.text
+
+
+def test_a_page_of_before_moves_nothing(desk: Screen, doctor: Doctor, visit: Appointment) -> None:
+    page = desk.piece(f"/desk/visits/{visit.id}").text
+    seen = dict(re.findall(r'name="(from|fromDoctor)" value="([^"]+)"', page))
+    first, second = (f"{moment.isoformat()}|" for moment in times_today(doctor)[2:4])
+    assert desk.send(f"/desk/visits/{visit.id}/move", slot=first, **seen).status_code == 200
+    answer = desk.send(f"/desk/visits/{visit.id}/move", slot=second, **seen)
+    assert answer.status_code == 409
+    assert "Somebody else has moved this visit meanwhile" in words(answer)

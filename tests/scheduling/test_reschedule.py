@@ -35,6 +35,20 @@ def test_a_moved_visit_frees_its_old_slot(caller: Callable[..., Any]) -> None:
     assert make_appointment(doctor).starts_at == local(tomorrow())
 
 
+def test_a_visit_is_moved_only_from_where_it_was_seen(caller: Callable[..., Any]) -> None:
+    doctor, receptionist = make_open_doctor(), caller("RECEPTIONIST")
+    visit, colleague = make_appointment(doctor), make_open_doctor()
+    path, seen = f"/appointments/{visit.id}/reschedule", {"fromStartsAt": visit.starts_at.isoformat()}
+    assert receptionist.post(path, json={**ELEVEN, **seen, "fromDoctorId": doctor.id}).status_code == 200
+    noon = {"startsAt": local(tomorrow(), 12).isoformat()}
+    for elsewhere in (seen, {"fromStartsAt": ELEVEN["startsAt"], "fromDoctorId": colleague.id}):
+        answer = receptionist.post(path, json={**noon, **elsewhere})
+        assert (answer.status_code, answer.json["error"]["code"]) == (409, "MOVED_MEANWHILE")
+        assert f"to {doctor.short_name}, {local(tomorrow(), 11):%a} " in answer.json["error"]["message"]
+    assert db.session.get_one(Appointment, visit.id).starts_at == local(tomorrow(), 11)
+    assert receptionist.post(path, json={**noon, "fromStartsAt": ELEVEN["startsAt"]}).status_code == 200
+
+
 def test_a_visit_stays_where_it_was_when_the_new_slot_is_taken(caller: Callable[..., Any]) -> None:
     doctor = make_open_doctor()
     visit = make_appointment(doctor)

@@ -17,7 +17,7 @@ from app.billing.subscription_queries import get_subscription
 from app.core.api import Body, validate
 from app.core.errors import Invalid, NotFound
 from app.core.formatting import money
-from app.core.our_time import read_day
+from app.core.our_time import read_day, read_moment
 from app.core.principal import require
 from app.desk.queries.bill import bill_of_visit
 from app.desk.queries.slots import doctor_day
@@ -35,6 +35,7 @@ from app.scheduling.queries import get_appointment, local_day, lock_appointment
 from app.scheduling.services import (
     approve_appointment,
     cancel_appointment,
+    check_seen,
     decline_appointment,
     no_show,
     reschedule,
@@ -134,6 +135,7 @@ class DeskVisitView(FragmentView):
         starts_at, location_id = read_slot(chosen_slot())
 
         def step(visit: Appointment) -> str:
+            check_seen(visit, read_moment(request.form.get("from")), request.form.get("fromDoctor") or None)
             reschedule(visit, starts_at, location_id=location_id)
             return _("Moved.")
 

@@ -29,6 +29,7 @@ from app.scheduling.services import (
     book_appointment,
     book_follow_up,
     cancel_as_told,
+    check_seen,
     complete,
     confirm_appointment,
     decline_appointment,
@@ -125,9 +126,13 @@ class AppointmentApi(Api):
 
     @endpoint("POST", f"{VISIT}/reschedule", resource="appointment", action="reschedule", body=Move, idempotent=True)
     def reschedule(self, appointment_id: str, body: Move) -> dict[str, Any]:
-        """Move a visit to another slot; 409 SLOT_TAKEN names the next three free slots."""
+        """Move a visit to another slot; 409 SLOT_TAKEN names the next three free slots.
+
+        With `fromStartsAt` or `fromDoctorId` only from there: 409 MOVED_MEANWHILE if somebody else was faster.
+        """
         visit = lock_appointment(appointment_id)
-        reschedule(visit, **body.model_dump())
+        check_seen(visit, body.from_starts_at, body.from_doctor_id)
+        reschedule(visit, **body.model_dump(exclude={"from_starts_at", "from_doctor_id"}))
         return show_appointment(visit)
 
     @endpoint("POST", f"{VISIT}/cancel", resource="appointment", action="cancel", body=Cancellation)

@@ -44,6 +44,8 @@ class Move(Body):
     location_id: Id | None = None
     reason: str = Field("", max_length=200)
     overbook_reason: str = Field("", max_length=200, description="Moves beside a taken slot; needs the permission.")
+    from_starts_at: Moment | None = Field(None, description="Where the visit was seen: refused if it is elsewhere.")
+    from_doctor_id: Id | None = None
 
 
 class NewFollowUp(Body):

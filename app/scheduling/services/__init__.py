@@ -11,7 +11,7 @@ from app.scheduling.services.availability import (
     set_exceptions,
     set_weekly_hours,
 )
-from app.scheduling.services.booking import book_appointment, check_patient, reschedule, retake_slot
+from app.scheduling.services.booking import book_appointment, check_patient, check_seen, reschedule, retake_slot
 from app.scheduling.services.follow_ups import (
     book_follow_up,
     find_visit_before,
@@ -51,6 +51,7 @@ __all__ = [
     "cancel_leave",
     "check_in",
     "check_patient",
+    "check_seen",
     "complete",
     "confirm_appointment",
     "decline_appointment",

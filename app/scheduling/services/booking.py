@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from flask_babel import format_datetime
 from flask_babel import gettext as _
 from sqlalchemy import bindparam, select
 
 from app.core import clock
-from app.core.errors import Invalid, NotFound
+from app.core.errors import Conflict, Invalid, NotFound
 from app.core.ids import new_id
 from app.core.principal import find_principal, may, own_patient_id, require
 from app.core.state import WrongState
@@ -139,6 +140,23 @@ def _check(patient: Person | None) -> None:
 
 def _no_such_patient() -> NotFound:
     return NotFound(_("This patient does not exist."), code="PATIENT_NOT_FOUND")
+
+
+class MovedMeanwhile(Conflict):
+    """The visit is not where whoever wants to move it saw it."""
+
+    code = "MOVED_MEANWHILE"
+
+
+def check_seen(appointment: Appointment, starts_at: datetime | None, doctor_id: str | None) -> None:
+    """Refuse to undo what somebody else has done since: None was not looked at. Raises MovedMeanwhile."""
+    if starts_at in (None, appointment.starts_at) and doctor_id in (None, appointment.doctor_id):
+        return
+    when = format_datetime(appointment.starts_at, "EEE d MMM, HH:mm")
+    doctor = appointment.doctor.short_name
+    raise MovedMeanwhile(
+        _("Somebody else has moved this visit meanwhile: to %(doctor)s, %(time)s.", doctor=doctor, time=when)
+    )
 
 
 def reschedule(

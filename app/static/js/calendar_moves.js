@@ -29,9 +29,9 @@ export class Moves {
   }
 
   async move(visit, before, after) {
-    const moved = await this.place(after, (to) => reschedule(visit, to));
+    const moved = await this.place(after, (to) => reschedule(visit, to, before));
     if (!moved) return false;
-    this.last = { visit, before };
+    this.last = { visit, before, after: moved };
     this.tell("moved", visit, moved, true);
     this.changed();
     return true;
@@ -39,10 +39,10 @@ export class Moves {
 
   async undo() {
     if (!this.last) return;
-    const { visit, before } = this.last;
+    const { visit, before, after } = this.last;
     this.last = null;
     this.undoButton.hidden = true;
-    const moved = await this.place(before, (to) => reschedule(visit, to)).catch((problem) => this.say(problem.message));
+    const moved = await this.place(before, (to) => reschedule(visit, to, after)).catch((problem) => this.say(problem.message));
     if (!moved) return;
     this.tell("undone", visit, moved, false);
     this.changed();
@@ -97,6 +97,7 @@ export class Moves {
   }
 }
 
-function reschedule(visit, { at, doctorId, locationId }) {
-  return postJson(`/api/v1/appointments/${visit.id}/reschedule`, { startsAt: at, doctorId, locationId });
+// Only from where it was seen: what somebody else has done since is not undone by the way.
+function reschedule(visit, { at, doctorId, locationId }, from) {
+  return postJson(`/api/v1/appointments/${visit.id}/reschedule`, { startsAt: at, doctorId, locationId, fromStartsAt: from.at, fromDoctorId: from.doctorId });
 }
