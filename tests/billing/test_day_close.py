@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from threading import Barrier
@@ -24,6 +25,7 @@ from app.ledger.models import JournalEntry
 from app.ledger.services import DayClosed, closed_until, credit, debit, post, reverse
 from app.payments.services import approve_refund, record_tender, request_refund
 from app.tenancy.queries import settings_in_scope
+from tests.daytime import on_the
 from tests.factories.billing import collect, make_invoice, rupees
 from tests.factories.cash_desk import counted, doing, end_drawer, make_drawer, make_person
 from tests.factories.payments import make_payment, make_tender
@@ -32,6 +34,13 @@ from tests.factories.people import make_patient
 
 def today() -> date:
     return clock.today(settings_in_scope().zone)
+
+
+@pytest.fixture
+def in_june() -> Iterator[None]:
+    """Yesterday and today are of one financial year, and their numbers of one series."""
+    with clock.travel(to=on_the(15, 6)):
+        yield
 
 
 def close(on: date | None = None) -> DayClose:
@@ -85,7 +94,7 @@ def test_a_day_is_closed_once_and_not_before_it_comes(in_clinic: Any) -> None:
         close(today() + timedelta(days=1))
 
 
-def test_numbers_have_no_gap_after_a_refused_close(in_clinic: Any) -> None:
+def test_numbers_have_no_gap_after_a_refused_close(in_clinic: Any, in_june: None) -> None:
     asha = make_person()
     close(today() - timedelta(days=1))
     make_drawer(asha)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextvars import copy_context
 from typing import Any
 
@@ -10,8 +10,10 @@ import pytest
 
 from app.billing.models import Invoice, Plan
 from app.billing.services.subscriptions import cancel_subscription
+from app.core import clock
 from app.core.transaction import unit_of_work
 from tests.billing.conftest import Api
+from tests.daytime import on_the
 from tests.factories.people import make_patient
 from tests.factories.subscriptions import (
     all_of,
@@ -138,7 +140,14 @@ def test_a_patient_sees_their_own_on_screen(in_clinic: Any, api: ApiAs) -> None:
     assert page(me, f"/subscriptionview/show/{theirs.id}").status_code == 404
 
 
-def test_the_figures_count_and_add_up(in_clinic: Any, api: ApiAs) -> None:
+@pytest.fixture
+def late_in_a_month() -> Iterator[None]:
+    """Who begins now and leaves in twenty days is lost to a month that they were there for from its first day."""
+    with clock.travel(to=on_the(20, 6)):
+        yield
+
+
+def test_the_figures_count_and_add_up(in_clinic: Any, late_in_a_month: None, api: ApiAs) -> None:
     monthly, yearly, trial = make_plan("1000.00"), make_plan("6000.00", period="YEAR"), make_plan(trial_days=9)
     ended = [make_subscription(monthly) for _ in range(3)]
     make_subscription(monthly)
