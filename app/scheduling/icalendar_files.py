@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from flask_babel import gettext as _
 
 from app.core.vocabulary import kind_name
+from app.people.models import AppointmentType
 from app.scheduling.models import Appointment, AppointmentStatus
 from app.tenancy.models import Clinic
 
@@ -30,12 +31,14 @@ STATUSES = {
 
 def doctors_calendar(name: str, visits: Iterable[Appointment], clinic: Clinic) -> bytes:
     """What a doctor's calendar subscribes to: when, where and what kind of visit; who it is stands in the console."""
+    from icalendar import vDuration
+
     calendar = _calendar("PUBLISH")
     calendar.add("x-wr-calname", name)
     calendar.add("refresh-interval", REFRESH, parameters={"value": "DURATION"})
-    calendar.add("x-published-ttl", REFRESH)
+    calendar.add("x-published-ttl", vDuration(REFRESH))  # of what it does not know the library writes Python's words
     for visit in visits:
-        calendar.add_component(_event(visit, clinic, str(kind_name(visit.type))))
+        calendar.add_component(_event(visit, str(kind_name(visit.type)), _place(visit, clinic)))
     return bytes(calendar.to_ical())
 
 
@@ -43,10 +46,23 @@ def visit_file(visit: Appointment, clinic: Clinic, *, sequence: int) -> bytes:
     """One visit for its patient's calendar; a later `sequence` replaces what an earlier file put there."""
     called_off = STATUSES.get(AppointmentStatus(visit.status)) == CANCELLED
     calendar = _calendar("CANCEL" if called_off else "PUBLISH")
-    event = _event(visit, clinic, _("Visit at %(clinic)s", clinic=clinic.name))
+    event = _event(visit, _summary(visit, clinic), visit.address or _place(visit, clinic))
     event.add("sequence", sequence)
     calendar.add_component(event)
     return bytes(calendar.to_ical())
+
+
+def _summary(visit: Appointment, clinic: Clinic) -> str:
+    if visit.type == AppointmentType.IN_PERSON:
+        return _("Visit at %(clinic)s", clinic=clinic.name)
+    return f"{kind_name(visit.type)} · {clinic.name}"
+
+
+def _place(visit: Appointment, clinic: Clinic) -> str:
+    """Where to be; nobody goes to the clinic for a visit that is held elsewhere."""
+    if visit.type == AppointmentType.IN_PERSON:
+        return f"{clinic.name}, {visit.location.name}"
+    return str(kind_name(visit.type))
 
 
 def _calendar(method: str) -> Calendar:
@@ -59,7 +75,7 @@ def _calendar(method: str) -> Calendar:
     return calendar
 
 
-def _event(visit: Appointment, clinic: Clinic, summary: str) -> Event:
+def _event(visit: Appointment, summary: str, place: str) -> Event:
     from icalendar import Event
 
     event = Event()
@@ -69,7 +85,7 @@ def _event(visit: Appointment, clinic: Clinic, summary: str) -> Event:
     event.add("dtstart", visit.starts_at)
     event.add("dtend", visit.ends_at)
     event.add("summary", summary)
-    event.add("location", f"{clinic.name}, {visit.location.name}")
+    event.add("location", place)
     event.add("status", STATUSES.get(AppointmentStatus(visit.status), CONFIRMED))
     event.add("class", "PRIVATE")
     return event

@@ -22,6 +22,7 @@ from app.scheduling.queries import lock_appointment
 from app.scheduling.services import cancel_appointment, reschedule
 from app.scheduling.services.feeds import make_feed, revoke_feed
 from app.scheduling.services.visit_files import visit_calendar
+from app.tenancy.queries import clinic_in_scope
 from tests.api_caller import scope_kept
 from tests.factories.people import make_patient
 from tests.factories.scheduling import local, make_appointment, make_open_doctor, tomorrow
@@ -57,6 +58,9 @@ def test_the_feed_has_the_doctors_visits_and_names_no_patient(app: Any, acting: 
     (event,) = events(answer.data)
     assert (event.decoded("dtstart"), event.decoded("dtend")) == (visit.starts_at, visit.ends_at)
     assert str(event["summary"]) == "In person" and str(event["class"]) == "PRIVATE"
+    assert (b"REFRESH-INTERVAL;VALUE=DURATION:PT15M" in answer.data, b"X-PUBLISHED-TTL:PT15M" in answer.data) == (
+        True,
+    ) * 2
     for secret in ("Zubeida", "Quraishi", "Chest", patient.mrn):
         assert secret not in answer.text
 
@@ -142,3 +146,24 @@ def test_a_patient_fetches_their_own_visit_only(caller: Callable[..., Any]) -> N
     assert event.decoded("dtend") - event.decoded("dtstart") == timedelta(minutes=15)
     assert me.get(f"/appointments/{other.id}/calendar").status_code == 404
     assert db.session.get_one(Appointment, visit.id).status == "SCHEDULED"
+
+
+@pytest.mark.parametrize(
+    ("type", "address", "summary", "place", "in_feed"),
+    [
+        ("IN_PERSON", "", "Visit at {clinic}", "{clinic}, {location}", "{clinic}, {location}"),
+        ("VIDEO_CALL", "", "Video · {clinic}", "Video", "Video"),
+        ("HOME_VISIT", "4 Church Street", "Home visit · {clinic}", "4 Church Street", "Home visit"),
+    ],
+)
+def test_nobody_is_sent_to_the_clinic_for_a_visit_elsewhere(
+    app: Any, acting: Callable[..., Any], type: str, address: str, summary: str, place: str, in_feed: str
+) -> None:
+    """The patient's file says where; the doctor's feed does not tell where a patient lives."""
+    doctor = make_open_doctor(types=[type])
+    visit = make_appointment(doctor, type=type, address=address)
+    names = {"clinic": clinic_in_scope().name, "location": visit.location.name}
+    (event,) = events(visit_calendar(visit))
+    assert (str(event["summary"]), str(event["location"])) == (summary.format(**names), place.format(**names))
+    (fed,) = events(read(app, feed_of(doctor, acting)[1]).data)
+    assert str(fed["location"]) == in_feed.format(**names)
