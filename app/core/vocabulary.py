@@ -205,6 +205,7 @@ KINDS: dict[str, Any] = {
     "CREATE_ORDER": _("Open the order"),
     "CAPTURE": _("Capture"),
     "VOID": _("Void"),
+    "PAYMENT": _("Payment"),
     "REFUND": _("Refund"),
     "FETCH": _("Watch"),
 }

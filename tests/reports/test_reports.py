@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from flask_babel import force_locale
 from pypdf import PdfReader
 from sqlalchemy import func, select
 
@@ -21,6 +22,7 @@ from app.core.money import Money
 from app.core.principal import Membership, Principal, acting_as
 from app.core.tenant import db
 from app.core.transaction import unit_of_work
+from app.core.vocabulary import kind_name
 from app.ledger.accounts import AccountCode
 from app.ledger.queries import balance
 from app.payments.services import approve_refund, request_refund
@@ -218,6 +220,8 @@ def test_the_desks_takings_have_their_slips_numbers_and_a_returned_cheque_its_na
     back, total = csv.DictReader(io.StringIO(finance.get("/reports/refunds/csv").text))
     assert (back["Status"], total["Amount"]) == ("CHEQUE_RETURNED", "0.00")
     assert "Cheque returned" in finance.get("/reports/transactions").text
+    with force_locale("hi"):
+        assert str(kind_name("PAYMENT")) == "भुगतान"
 
 
 def test_the_api_tells_revenue(caller: Any, money: dict[str, Any]) -> None:
