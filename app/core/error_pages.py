@@ -39,7 +39,6 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(CSRFError, _on_csrf_error)
     app.register_error_handler(HTTPException, _on_http_error)
     app.register_error_handler(DataError, _on_data_error)
-    app.register_error_handler(OverflowError, _on_overflow)
     app.register_error_handler(OperationalError, _on_database_down)
     app.register_error_handler(PoolExhausted, _on_pool_exhausted)
     app.register_error_handler(StatementError, _on_statement_error)
@@ -101,14 +100,6 @@ def _on_data_error(error: DataError) -> Any:
     """A value that the database cannot hold (out of range, malformed id) is the client's mistake."""
     log.info("a value was refused by the database")
     return _on_app_error(BadRequest(code="UNSTORABLE_VALUE"))
-
-
-def _on_overflow(error: OverflowError) -> Any:
-    """A day at the end of the calendar, a number that no machine holds: only an address or a form brings them."""
-    from flask_babel import gettext as _
-
-    log.info("a value was out of range", exc_info=error)
-    return _on_app_error(BadRequest(_("A date or a number is out of range."), code="OUT_OF_RANGE"))
 
 
 def _on_statement_error(error: StatementError) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -26,7 +27,13 @@ def test_a_day_at_the_end_of_the_calendar_breaks_no_page(app: Any, client_as: An
     assert "/desk/" in found
 
 
-def test_it_is_told_in_words(client_as: Any) -> None:
-    answer = client_as("CLINIC_ADMIN").get("/desk/?day=9999-12-31", headers=HTML)
-    assert answer.status_code == 400
-    assert "A date or a number is out of range." in answer.text
+def test_a_calendar_asked_for_such_a_day_shows_today(client_as: Any) -> None:
+    client = client_as("CLINIC_ADMIN")
+    far, today = (client.get(f"/calendar/{asked}", headers=HTML).text for asked in ("?on=9999-12-31", ""))
+    [shown] = re.findall(r'id="calendar-on"[^>]+value="([\d-]+)"', far)
+    assert f'value="{shown}"' in today
+
+
+def test_a_day_close_says_that_it_is_no_date(client_as: Any) -> None:
+    answer = client_as("FINANCE_BILLING").get("/day-close/?day=9999-12-31", headers=HTML)
+    assert (answer.status_code, "This is not a date." in answer.text) == (422, True)
