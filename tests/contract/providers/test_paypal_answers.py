@@ -140,10 +140,11 @@ def today() -> date:
 
 
 def test_the_statement_holds_payments_fees_and_refunds(gateway: PayPal, sandbox: RunningSandbox) -> None:
+    first = today()
     payment = taken(gateway, sandbox)
     refund = gateway.refund(RefundRequest(payment.payment_id, dollars("200"), key="refund-key-1", reference="refund-1"))
     sandbox.settle(provider="paypal")
-    lines = gateway.fetch_settlement_lines(today(), today())
+    lines = gateway.fetch_settlement_lines(first, today())
     assert {(line.kind, line.gateway_id, line.gross, line.fee) for line in lines} == {
         (SettlementKind.PAYMENT, payment.payment_id, DOLLARS_500, dollars("17.94")),
         (SettlementKind.REFUND, refund.refund_id, dollars("-200"), dollars("0")),
