@@ -14,7 +14,7 @@ from enum import Enum
 from typing import Any
 
 from babel import Locale
-from babel.dates import format_date, format_datetime, format_time
+from babel.dates import format_date, format_datetime, format_interval, format_time
 from babel.numbers import format_currency, format_decimal
 from flask import Flask
 from flask_babel import get_locale, get_timezone
@@ -59,6 +59,7 @@ def init_app(app: Flask) -> None:
         date=full_date,
         moment=moment,
         span=span,
+        period=period,
         minutes=minutes,
         phone=phone,
         initials=initials,
@@ -141,6 +142,21 @@ def plain(text: Markup | str) -> str:
 def span(starts_at: datetime, ends_at: datetime) -> Markup:
     """'09:30–09:45'."""
     return Markup("{}–{}").format(clock_time(starts_at), clock_time(ends_at))
+
+
+def period(starts_at: datetime, ends_at: datetime) -> Markup:
+    """'22–24 Dec' of whole days in the clinic's zone, '22 Dec, 09:00–12:00' within a day, both moments otherwise."""
+    first, end = _local(starts_at), _local(ends_at)
+    if first.time() == end.time() == time():
+        return _days(first.date(), end.date() - timedelta(days=1))
+    if first.date() == end.date():
+        return Markup("{}–{}").format(moment(starts_at), clock_time(ends_at))
+    return Markup("{} – {}").format(moment(starts_at), moment(ends_at))
+
+
+def _days(first: date, last: date) -> Markup:
+    skeleton = "MMMd" if first.year == last.year == _today().year else "yMMMd"
+    return Markup("{}").format(format_interval(first, last, skeleton, locale=_locale()))
 
 
 def minutes(value: timedelta | float | None) -> str:

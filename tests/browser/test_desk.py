@@ -219,6 +219,22 @@ def test_a_lost_slot_offers_others_and_a_key_takes_one(log_in: LogIn, doctor: Do
     assert booked.starts_at == second
 
 
+def test_a_new_visit_is_brought_into_sight_once(log_in: LogIn, doctor: Doctor) -> None:
+    """In a list that is longer than the page; whoever then looks elsewhere in it stays there."""
+    for moment in times_today(doctor)[:24]:
+        make_appointment(doctor, starts_at=moment)
+    page = open_live(log_in("RECEPTIONIST"), f"/desk/?patient={make_patient().id}")
+    page.locator("#pane .slot input:checked").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#visit-rows tr")).to_have_count(25)
+    expect(chosen_row(page)).to_be_in_viewport()
+    page.locator("[data-day-list]").evaluate("(list) => { list.scrollTop = 0; }")
+    with page.expect_response("**/desk/day?**"):
+        page.evaluate("htmx.trigger('#visit-rows', 'refresh')")
+    expect(chosen_row(page)).to_have_count(1)
+    expect(chosen_row(page)).not_to_be_in_viewport()
+
+
 def kept_no_longer(page: Page) -> None:
     """The minutes for which a chosen time is kept are over."""
     expect(page.locator("[data-kept]")).to_contain_text("Kept for you until")

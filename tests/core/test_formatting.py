@@ -85,6 +85,17 @@ def test_times_are_the_clinics_own(english: None) -> None:
     assert formatting.clock_time(time(9, 5)) == "09:05"
 
 
+def test_a_period_of_whole_days_is_written_without_times(english: None) -> None:
+    midnight = datetime(2026, 12, 21, 18, 30, tzinfo=UTC)
+    assert text(formatting.period(midnight, midnight + timedelta(days=3))) == "22–24 Dec"
+    assert text(formatting.period(midnight, midnight + timedelta(days=1))) == "22 Dec"
+    assert text(formatting.period(midnight, midnight + timedelta(days=12))) == "22 Dec 2026\u2009–\u20092 Jan 2027"
+    nine = midnight + timedelta(hours=9)
+    assert text(formatting.period(nine, nine + timedelta(hours=3))) == "22 Dec, 09:00–12:00"
+    assert text(formatting.period(nine, nine + timedelta(hours=24))) == "22 Dec, 09:00 – 23 Dec, 09:00"
+    assert text(formatting.period(midnight, midnight + timedelta(hours=12))) == "22 Dec, 00:00–12:00"
+
+
 def test_a_shown_time_carries_the_exact_one(english: None) -> None:
     assert 'datetime="2026-11-20T04:00:00+00:00"' in formatting.moment(NOVEMBER)
 

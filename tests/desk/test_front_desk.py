@@ -15,10 +15,12 @@ from app.billing.models import Invoice, Receipt
 from app.core import clock
 from app.core.ids import new_id
 from app.core.tenant import db
+from app.core.transaction import unit_of_work
 from app.messaging.models import Message
 from app.payments.models import Payment, Refund
 from app.people.models import Doctor, Patient
 from app.queueing.models import QueueToken
+from app.queueing.services import leave
 from app.scheduling.models import Appointment
 from app.scheduling.queries.slots import slots
 from tests.daytime import ZONE_NAME
@@ -380,6 +382,35 @@ def test_call_next_calls_and_says_whom(desk: Screen, doctor: Doctor, visit: Appo
     assert said(desk.send(f"/desk/queues/tokens/{token.id}/skip")) == f"{token.number} is skipped."
     assert said(desk.send(f"/desk/queues/{doctor.id}/call-next")) == "Nobody is waiting."
     assert desk.send(f"/desk/queues/tokens/{token.id}/dance").status_code == 404
+
+
+def test_a_click_on_a_queue_is_taken_back_where_it_was_made(desk: Screen, doctor: Doctor, visit: Appointment) -> None:
+    desk.send(f"/desk/visits/{visit.id}/check-in")
+    walk_in = make_token(doctor, visit.location)
+    assert "Undo" not in words(desk.page("/desk/"))
+    desk.send(f"/desk/queues/{doctor.id}/call-next")
+    called_again = desk.send(f"/desk/queues/{doctor.id}/call-next")
+    assert f"Undo · {walk_in.number}" in words(called_again)
+    answer = desk.send(f"/desk/queues/tokens/{walk_in.id}/undo")
+    first = db.session.scalars(select(QueueToken).where(QueueToken.appointment_id == visit.id)).one()
+    assert said(answer) == f"{walk_in.number} is as it was before."
+    assert (stored(QueueToken, first.id).status, stored(QueueToken, walk_in.id).status) == ("CALLED", "WAITING")
+
+
+def test_what_cancelling_did_to_the_queue_is_not_offered_to_be_taken_back(desk: Screen, visit: Appointment) -> None:
+    desk.send(f"/desk/visits/{visit.id}/check-in")
+    desk.send(f"/desk/visits/{visit.id}/cancel", reason="PATIENT_UNWELL")
+    assert "Undo" not in words(desk.piece("/desk/queue"))
+
+
+def test_whoever_went_away_no_longer_reads_as_checked_in(desk: Screen, visit: Appointment) -> None:
+    desk.send(f"/desk/visits/{visit.id}/check-in")
+    token = db.session.scalars(select(QueueToken)).one()
+    assert f"Checked in · {token.number}" in words(desk.piece("/desk/day"))
+    with unit_of_work():
+        leave(token.id)
+    shown = words(desk.piece("/desk/day"))
+    assert f"Left · {token.number}" in shown and "Checked in" not in shown
 
 
 def test_the_patients_visit_of_today_opens_before_the_booking_form(desk: Screen, visit: Appointment) -> None:

@@ -1,4 +1,4 @@
-"""A doctor's figures of today and the week ahead, each in one statement, and the click that can be taken back."""
+"""A doctor's figures of today and the week ahead, each in one statement."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import Date, cast, func, select
-from sqlalchemy.orm import aliased
 
 from app.core import clock
-from app.core.principal import current_principal
 from app.core.tenant import db
 from app.desk.queries.visits import EXPECTED, GONE
-from app.queueing.models import MoveKind, QueueMove, QueueToken, TokenStatus
+from app.queueing.models import QueueToken
 from app.scheduling.models import Appointment, AppointmentStatus
 from app.scheduling.queries import local_bounds, local_day
 from app.scheduling.queries.slots import bookable, diary_of
@@ -21,8 +19,6 @@ from app.scheduling.timetable import days_from
 from app.tenancy.queries import settings_in_scope
 
 WEEK = 7
-# How long a click is offered to be taken back; after that the room has moved on.
-SECOND_THOUGHTS = timedelta(minutes=3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +41,6 @@ class DayAhead:
     visits: int
     free: int
     works: bool
-
-
-@dataclass(frozen=True, slots=True)
-class LastClick:
-    """The token that whoever looks has moved just now."""
-
-    token_id: str
-    number: str
-    kind: str
 
 
 def figures_of(doctor_id: str) -> Figures:
@@ -104,27 +91,3 @@ def _visits_by_day(doctor_id: str, days: list[date]) -> dict[date, int]:
         Appointment.status.not_in(GONE),
     )
     return {row[0]: row[1] for row in db.session.execute(wanted.group_by(on))}
-
-
-def last_click(doctor_id: str) -> LastClick | None:
-    """What the person who looks did last to this doctor's queue, if it is recent and was not taken back."""
-    undoing = aliased(QueueMove)
-    taken_back = select(undoing.id).where(undoing.undoes_id == QueueMove.id)
-    wanted = (
-        select(QueueToken.id, QueueToken.number, QueueMove.kind, QueueToken.status)
-        .join(QueueToken, QueueToken.id == QueueMove.token_id)
-        .where(
-            QueueToken.doctor_id == doctor_id,
-            QueueToken.queued_on == clock.today(settings_in_scope().zone),
-            QueueMove.user_id == current_principal().user_id,
-            QueueMove.created_at > clock.now() - SECOND_THOUGHTS,
-            QueueMove.kind.not_in((MoveKind.ISSUED, MoveKind.UNDONE)),
-            ~taken_back.exists(),
-        )
-        .order_by(QueueMove.id.desc())
-        .limit(1)
-    )
-    row = db.session.execute(wanted).one_or_none()
-    if row is None or row.kind in (MoveKind.SERVING, MoveKind.TRANSFERRED) or row.status == TokenStatus.TRANSFERRED:
-        return None
-    return LastClick(row.id, row.number, row.kind)

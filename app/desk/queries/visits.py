@@ -46,6 +46,7 @@ COLUMNS = (
     Doctor.first_name.label("doctor_first_name"),
     Doctor.last_name.label("doctor_last_name"),
     QueueToken.number.label("token"),
+    QueueToken.status.label("token_status"),
     Invoice.id.label("invoice_id"),
     Invoice.status.label("invoice_status"),
     Invoice.currency,
@@ -60,7 +61,7 @@ COLUMNS = (
 class DayVisit:
     """One line of the day. `due` is None where the visit has no price; `late` counts from the appointed time.
 
-    `covered`: a subscription pays for it.
+    `covered`: a subscription pays for it. `went`: the patient was checked in and has left the waiting room since.
     """
 
     id: str
@@ -70,6 +71,7 @@ class DayVisit:
     patient_name: str
     doctor_name: str
     token: str | None
+    went: bool
     new_patient: bool
     due: Money | None
     settled: bool
@@ -174,6 +176,7 @@ def _visit(row: Any, prices: dict[Expected, Money | None], on: date) -> DayVisit
         patient_name=f"{row.first_name} {row.last_name}".strip(),
         doctor_name=f"{row.title} {row.doctor_last_name or row.doctor_first_name}".strip(),
         token=row.token,
+        went=row.status == AppointmentStatus.CHECKED_IN and row.token_status == TokenStatus.LEFT,
         new_patient=row.registered_at >= local_bounds(on, on)[0],
         due=_due(row, prices),
         settled=row.invoice_id is not None and row.invoice_status not in PAYABLE,

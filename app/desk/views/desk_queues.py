@@ -13,11 +13,10 @@ from app.core.errors import NotFound
 from app.core.ids import is_id
 from app.core.principal import require
 from app.core.transaction import unit_of_work
-from app.desk.queries.queue import queues_today
 from app.desk.views.fragments import FragmentView, in_words
-from app.desk.views.front_desk import desk_location
+from app.desk.views.front_desk import QUEUE, queues_of_desk
 from app.queueing.models import QueueToken
-from app.queueing.services import call_next, done, hold, put_back, recall, skip
+from app.queueing.services import call_next, done, hold, put_back, recall, skip, undo
 
 PROBLEM = "#queue-problem"
 MOVES: dict[str, Callable[[str], QueueToken]] = {
@@ -26,6 +25,7 @@ MOVES: dict[str, Callable[[str], QueueToken]] = {
     "hold": hold,
     "put-back": put_back,
     "done": done,
+    "undo": undo,
 }
 
 
@@ -37,6 +37,7 @@ def said_of(move: str, number: str) -> str:
         "hold": _("%(number)s is on hold.", number=number),
         "put-back": _("%(number)s waits again.", number=number),
         "done": _("%(number)s is through.", number=number),
+        "undo": _("%(number)s is as it was before.", number=number),
     }
     return words[move]
 
@@ -55,8 +56,7 @@ class DeskQueueView(FragmentView):
     default_view = "call_next"
 
     def show(self, said: Any = "") -> Response:
-        queues = queues_today(location_id=desk_location())
-        return self.piece("desk/parts/queue.html", queues=queues, said=said, changed=True)
+        return self.piece(QUEUE, said=said, changed=True, **queues_of_desk())
 
     @expose("/<id:doctor_id>/call-next", methods=["POST"])
     @in_words(PROBLEM)
@@ -71,7 +71,7 @@ class DeskQueueView(FragmentView):
     @expose("/tokens/<id:token_id>/<move>", methods=["POST"])
     @in_words(PROBLEM)
     def move(self, token_id: str, move: str) -> Response:
-        """Recall, skip, hold or put back one token."""
+        """Recall, skip, hold or put back one token, or take the last click back."""
         self.require()
         require("queue", "call")
         if move not in MOVES:

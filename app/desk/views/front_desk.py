@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from typing import Any
 
 from flask import Response, request, session
 from flask_appbuilder import expose
@@ -15,6 +16,7 @@ from app.core.navigation import describe_item
 from app.core.our_time import read_day
 from app.core.principal import current_principal
 from app.core.tenant import db
+from app.desk.queries.clicks import last_click
 from app.desk.queries.queue import queues_today
 from app.desk.queries.visits import Day, day_of_visits
 from app.desk.views.fragments import FragmentView
@@ -25,7 +27,8 @@ from app.tenancy.models import Location
 from app.tenancy.queries import settings_in_scope
 
 LOCATION_KEY = "desk_location"
-PIECE = "desk/parts/{}.html"
+VISITS = "desk/parts/visits.html"
+QUEUE = "desk/parts/queue.html"
 
 describe_item("FrontDeskView", shortcut="g d")
 
@@ -50,9 +53,9 @@ class FrontDeskView(FragmentView):
             "desk/front_desk.html",
             day=day,
             today=clock.today(settings_in_scope().zone),
-            queues=queues_today(location_id=desk_location()),
             pane=pane,
             **(pane.context if pane else {}),
+            **queues_of_desk(),
             locations=_locations(),
             location_id=desk_location(),
             around=(day.on - timedelta(days=1), day.on + timedelta(days=1)),
@@ -61,12 +64,12 @@ class FrontDeskView(FragmentView):
     @expose("/day")
     def day(self) -> Response:
         self.require()
-        return self.piece(PIECE.format("visits"), day=day_of_visits(asked_day(), desk_location()), alone=True)
+        return self.piece(VISITS, day=day_of_visits(asked_day(), desk_location()), alone=True)
 
     @expose("/queue")
     def queue(self) -> Response:
         self.require()
-        return self.piece(PIECE.format("queue"), queues=queues_today(location_id=desk_location()))
+        return self.piece(QUEUE, **queues_of_desk())
 
 
 def asked_day() -> date:
@@ -80,6 +83,12 @@ def desk_location() -> str | None:
     own = membership.location_id if membership else None
     chosen = session.get(LOCATION_KEY)
     return own or (chosen if is_id(chosen) else None)
+
+
+def queues_of_desk() -> dict[str, Any]:
+    """Who waits at this desk, and the click that its user can take back."""
+    location_id = desk_location()
+    return {"queues": queues_today(location_id=location_id), "click": last_click(location_id=location_id)}
 
 
 def _remember_location() -> None:

@@ -18,7 +18,8 @@ from app.core.ids import is_id
 from app.core.navigation import describe_item
 from app.core.principal import current_principal, require
 from app.core.transaction import unit_of_work
-from app.desk.queries.my_day import LastClick, figures_of, last_click, week_ahead
+from app.desk.queries.clicks import LastClick, last_click
+from app.desk.queries.my_day import figures_of, week_ahead
 from app.desk.queries.people import PatientFacts, patient_facts
 from app.desk.queries.queue import DoctorLine, Waiting, queues_today
 from app.desk.queries.slots import bookable_doctors
@@ -30,7 +31,7 @@ from app.people.queries import get_doctor
 from app.queueing.models import QueueToken, TokenStatus
 from app.queueing.queries import get_token
 from app.queueing.queries.queues import find_token_of
-from app.queueing.services import call_token, serve, transfer, undo
+from app.queueing.services import call_token, serve, transfer
 from app.scheduling.models import Appointment
 from app.scheduling.queries import find_appointment, lock_appointment
 from app.scheduling.services import complete, no_show, start
@@ -38,11 +39,10 @@ from app.tenancy.queries import settings_in_scope
 
 describe_item("MyDayView", shortcut="g m")
 
-STEPS: dict[str, Callable[[str], QueueToken]] = {**MOVES, "start": serve, "call": call_token, "undo": undo}
+STEPS: dict[str, Callable[[str], QueueToken]] = {**MOVES, "start": serve, "call": call_token}
 SAID: dict[str, Callable[[str], str]] = {
     "start": lambda _number: "",
     "call": lambda number: _("%(number)s is called.", number=number),
-    "undo": lambda number: _("%(number)s is as it was before.", number=number),
 }
 
 
@@ -74,7 +74,7 @@ def now_of(doctor_id: str) -> Now:
     current = max(_in_front(lines), key=_nearest, default=None)
     visit = find_appointment(current.visit_id) if current and current.visit_id else None
     facts = patient_facts(visit.patient, except_visit_id=visit.id) if visit else None
-    return Now(lines, current, visit, facts, last_click(doctor_id))
+    return Now(lines, current, visit, facts, last_click(doctor_id=doctor_id))
 
 
 def _in_front(lines: list[DoctorLine]) -> list[Waiting]:

@@ -11,6 +11,7 @@ const pane = document.getElementById("pane");
 let before = ""; // the visit that was shown last
 let notFound = ""; // what the search box did not find
 let found = null; // the search box, once somebody was found
+let seen = ""; // the visit whose row was brought into sight last
 const hold = new SlotHold(() => pane.querySelector("[data-book-pane]"));
 const rows = () => [...document.querySelectorAll("#visit-rows tr[data-visit]")];
 
@@ -20,7 +21,6 @@ startActs(pane);
 startFollowing(desk, pane);
 startClock(desk);
 chosen();
-document.querySelector("#visit-rows tr.on")?.scrollIntoView({ block: "center" });
 showChosenTime();
 
 document.addEventListener("click", (event) => {
@@ -68,7 +68,18 @@ document.addEventListener("finder:pick", (event) => {
 
 function chosen() {
   const id = pane.querySelector("[data-visit-pane]")?.dataset.visitPane;
-  mark(rows().find((row) => row.dataset.visit === id));
+  const row = rows().find((item) => item.dataset.visit === id);
+  mark(row);
+  if (row && id !== seen) bringIntoSight(row); // once: whoever looks elsewhere in the list meanwhile stays there
+  seen = row ? id : "";
+}
+
+// Only the list scrolls, never the page.
+function bringIntoSight(row) {
+  const list = row.closest("[data-day-list]");
+  const [line, frame] = [row.getBoundingClientRect(), list.getBoundingClientRect()];
+  if (line.top >= frame.top && line.bottom <= frame.bottom) return;
+  list.scrollTop += line.top - frame.top - (frame.height - line.height) / 2;
 }
 
 // Who was found is here: the next key is meant for their visit, unless somebody types on.
