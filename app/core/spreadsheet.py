@@ -21,6 +21,8 @@ CSV = "text/csv"
 CHUNK = 64 * 1024
 ROWS_AT_ONCE = 500
 LONGEST_SHEET_NAME = 31
+# By this mark Excel knows UTF-8 from the code page of its machine, in which names in Hindi would be garbled.
+UTF8_MARK = "\ufeff"
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 WIDEST = 60
 # ECMA-376 number formats: the currency's code stands beside the figure, so that the cell stays a number.
@@ -46,9 +48,10 @@ def workbook(sheets: Iterable[Sheet]) -> Iterator[bytes]:
                 yield chunk
 
 
-def csv_table(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
-    """The table as text, some hundred rows at a time."""
+def csv_table(heads: Sequence[str], rows: Iterable[Sequence[Any]], *, mark: str = "") -> Iterator[str]:
+    """The table as text, some hundred rows at a time. It begins with `mark`: UTF8_MARK in what a person opens."""
     buffer = io.StringIO()
+    buffer.write(mark)
     writer = csv.writer(buffer)
     writer.writerow(heads)
     for number, row in enumerate(rows, 1):

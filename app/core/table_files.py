@@ -9,7 +9,7 @@ from flask import Response, stream_with_context
 
 from app.core.money import Money
 from app.core.principal import Principal, acting_as, find_principal
-from app.core.spreadsheet import CSV, XLSX, Sheet, csv_table, workbook
+from app.core.spreadsheet import CSV, UTF8_MARK, XLSX, Sheet, csv_table, workbook
 from app.core.tenant import require_clinic, tenant_scope
 
 
@@ -26,7 +26,8 @@ def _in_scope(
     excel: bool, heads: Sequence[str], rows: Iterable[Sequence[Any]], reader: Principal | None, clinic_id: str
 ) -> Iterator[Any]:
     with acting_as(reader), tenant_scope(clinic_id):
-        yield from workbook([Sheet(heads, rows)]) if excel else csv_table(heads, (_plain(row) for row in rows))
+        plain = (_plain(row) for row in rows)
+        yield from workbook([Sheet(heads, rows)]) if excel else csv_table(heads, plain, mark=UTF8_MARK)
 
 
 def _plain(row: Sequence[Any]) -> list[Any]:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import requests
 
 from app.core.ids import new_id
+from app.core.spreadsheet import UTF8_MARK
 from app.demo.cast import PASSWORD
 
 SECONDS = 30
@@ -70,7 +71,8 @@ class Person:
 
     def rows(self, view: str, **filters: Any) -> list[dict[str, str]]:
         """A list as the CSV that its Export button gives, the newest first."""
-        return list(csv.DictReader(io.StringIO(self.page(f"/{view}/export", **filters))))
+        text = self.page(f"/{view}/export", **filters).removeprefix(UTF8_MARK)
+        return list(csv.DictReader(io.StringIO(text)))
 
     def request(self, method: str, path: str, **options: Any) -> requests.Response:
         """The answer as it is; `path` may be a whole address."""

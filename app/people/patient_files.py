@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from app.audit.services import record
 from app.core.files import StoredFile, store_file
-from app.core.spreadsheet import CSV, csv_table
+from app.core.spreadsheet import CSV, UTF8_MARK, csv_table
 from app.core.tenant import db
 from app.jobs.models import JobRun
 from app.jobs.services import Kind, declare_kind, join_parts, keep_part, order
@@ -55,7 +55,7 @@ def _import(run: JobRun, rows: Sequence[CsvRow]) -> list[str]:
 
 def _finish_import(run: JobRun) -> None:
     """The report takes the place of the file, which nobody needs any more."""
-    join_parts(run, "patients.report.csv", CSV, _csv([REPORT_COLUMNS]))
+    join_parts(run, "patients.report.csv", CSV, _head(REPORT_COLUMNS))
     file, run.input_file_id = db.session.get_one(StoredFile, run.input_file_id), None
     db.session.flush()
     db.session.delete(file)
@@ -73,6 +73,10 @@ def _export(run: JobRun, patient_ids: Sequence[str]) -> list[str]:
     return [""] * len(patient_ids)
 
 
+def _head(columns: Sequence[str]) -> bytes:
+    return UTF8_MARK.encode() + _csv([columns])
+
+
 def _csv(rows: object) -> bytes:
     """Lines without a header."""
     text = "".join(csv_table((), rows))  # type: ignore[arg-type]
@@ -88,6 +92,6 @@ declare_kind(
 declare_kind(
     Kind(
         EXPORT, lazy_gettext("Export of patients"), "report", _rows_to_export, _export,
-        lambda run: join_parts(run, "patients.csv", CSV, _csv([EXPORTED])), download=("patient", "export"), batch=1000,
+        lambda run: join_parts(run, "patients.csv", CSV, _head(EXPORTED)), download=("patient", "export"), batch=1000,
     )
 )  # fmt: skip

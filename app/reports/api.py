@@ -102,7 +102,7 @@ class ReportApi(Api):
         """A report as a file: CSV, XLSX or PDF."""
         report = report_named(query.report)
         filters = filters_of(report, {**query.asked(), "groupBy": query.group_by})
-        return export_report(report, filters, query.format)
+        return export_report(report, filters, query.format, mark="")
 
     def _transactions(self, query: TransactionQuery, kind: str | None) -> dict[str, Any]:
         filters = filters_of(Transactions(), query.asked())

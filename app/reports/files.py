@@ -9,7 +9,7 @@ from flask import Response
 
 from app.audit.services import record
 from app.core.money import Money
-from app.core.spreadsheet import CSV, XLSX, Sheet, csv_table, workbook
+from app.core.spreadsheet import CSV, UTF8_MARK, XLSX, Sheet, csv_table, workbook
 from app.core.transaction import unit_of_work
 from app.reports.base import Filters, Report, Section
 from app.reports.papers import report_pdf
@@ -17,8 +17,11 @@ from app.reports.papers import report_pdf
 KINDS = ("csv", "xlsx", "pdf")
 
 
-def export_report(report: Report, filters: Filters, kind: str) -> Response:
-    """`kind`: csv (the tables below each other), xlsx (a sheet for each) or pdf. Raises Invalid, too long for paper."""
+def export_report(report: Report, filters: Filters, kind: str, *, mark: str = UTF8_MARK) -> Response:
+    """`kind`: csv (the tables below each other), xlsx (a sheet for each) or pdf. Raises Invalid, too long for paper.
+
+    `mark`: what a CSV begins with; empty for programs.
+    """
     sections = report.sections(filters)
     paper = report_pdf(report, filters, sections) if kind == "pdf" else b""
     with unit_of_work():
@@ -31,7 +34,7 @@ def export_report(report: Report, filters: Filters, kind: str) -> Response:
         response = Response(b"".join(workbook(sheets)), mimetype=XLSX)
     else:
         tables = ["".join(csv_table(_heads(section), _rows(section, plain=True))) for section in sections]
-        response = Response("\r\n".join(tables), mimetype=CSV)
+        response = Response(mark + "\r\n".join(tables), mimetype=CSV)
     days = f"{filters.first}" if filters.first == filters.last else f"{filters.first}-{filters.last}"
     response.headers["Content-Disposition"] = f'attachment; filename="{report.name}-{days}.{kind}"'
     return response

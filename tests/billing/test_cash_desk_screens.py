@@ -59,7 +59,7 @@ def test_a_close_on_paper_says_both_totals_and_every_drawer(
 
 def test_a_close_as_csv_has_a_line_per_tender(console_as: ClientAs, in_clinic: Any, closed_day: str) -> None:
     answer = call(opened(console_as, "ACCOUNTANT"), "GET", f"/day-close/{closed_day}.csv")
-    rows = {row["tender"]: row for row in csv.DictReader(io.StringIO(answer.text))}
+    rows = {row["tender"]: row for row in csv.DictReader(io.StringIO(answer.data.decode("utf-8-sig")))}
     assert (rows["CASH"]["net"], rows["CASH"]["ledger_net"]) == ("800.00", "800.00")
     assert (rows["UPI"]["taken"], rows["CASH_IN_DRAWERS"]["net"]) == ("300.00", "0.00")
 

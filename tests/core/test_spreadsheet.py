@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import re
+from contextvars import copy_context
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from io import BytesIO
@@ -10,11 +12,14 @@ from typing import Any
 from xml.etree import ElementTree
 from zipfile import ZipFile
 
+import pytest
+
 from app.core.money import Money
 from app.core.spreadsheet import Sheet, csv_cell, workbook
 from app.core.tenant import tenant_scope
 from tests.factories.access import make_clinic
 from tests.factories.billing import make_invoice
+from tests.factories.people import make_patient
 
 SHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 
@@ -77,3 +82,16 @@ def test_the_invoice_list_is_exported_as_a_workbook_and_noted(in_clinic: Any, co
     entry = select(AuditEntry).where(AuditEntry.entity == "invoice", AuditEntry.action.like("%export%"))
     with tenant_scope(in_clinic.id):
         assert db.session.scalars(entry).all()
+
+
+@pytest.mark.parametrize(
+    "address", ["/invoiceview/export", "/statements/journal.csv", "/trial-balance/balances.csv", "/reports/revenue/csv"]
+)
+def test_files_of_the_console_tell_excel_that_they_are_utf_8(in_clinic: Any, console_as: Any, address: str) -> None:
+    """Without the mark it takes a machine's own code page, and names in Hindi are garbled."""
+    make_invoice("10.00", patient=make_patient(first_name="कविता"))
+    finance = console_as("FINANCE_BILLING")
+    content = copy_context().run(lambda: finance.get(address, buffered=True)).data
+    assert content.startswith(codecs.BOM_UTF8)
+    assert content.count(codecs.BOM_UTF8) == 1
+    assert ("कविता" in content.decode("utf-8-sig")) == (address == "/invoiceview/export")

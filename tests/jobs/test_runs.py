@@ -215,7 +215,7 @@ def test_patients_are_imported_with_a_report_per_row(clinic: Any, kind: Any) -> 
     work(["bulk-ehr-import"], forking=False, burst=True)
     run = run_of(clinic.id, run_id)
     assert (run.status, run.done_count, run.failed_count, run.input_file_id) == (JobStatus.DONE, 1, 2, None)
-    report = list(csv.reader(io.StringIO(result_of(clinic.id, run).decode())))
+    report = list(csv.reader(io.StringIO(result_of(clinic.id, run).decode("utf-8-sig"))))
     assert [row[2] for row in report] == ["outcome", "accepted", "rejected", "duplicate"]
     with tenant_scope(clinic.id):
         assert db.session.scalars(select(Patient.last_name)).all() == ["Iyer"]
@@ -234,5 +234,5 @@ def test_every_patient_is_exported(clinic: Any, kind: Any) -> None:
         make_patient(last_name="=cmd")
         run_id = order_export().id
     work(["report"], forking=False, burst=True)
-    rows = list(csv.DictReader(io.StringIO(result_of(clinic.id, run_of(clinic.id, run_id)).decode())))
+    rows = list(csv.DictReader(io.StringIO(result_of(clinic.id, run_of(clinic.id, run_id)).decode("utf-8-sig"))))
     assert [row["last_name"] for row in rows] == ["Iyer", "'=cmd"]

@@ -106,7 +106,7 @@ def visit(client: Any, url: str) -> Any:
 def rows_of(client: Any, url: str) -> list[dict[str, str]]:
     answer = visit(client, url)
     assert answer.mimetype == "text/csv"
-    return list(csv.DictReader(io.StringIO(answer.text)))
+    return list(csv.DictReader(io.StringIO(answer.data.decode("utf-8-sig"))))
 
 
 def test_the_trial_balance_leads_to_the_statement_and_that_to_the_invoice(console_as: ClientAs, in_clinic: Any) -> None:

@@ -24,6 +24,7 @@ from app.core.errors import AppError, Invalid, NotFound
 from app.core.money import Money
 from app.core.our_time import read_day
 from app.core.principal import may
+from app.core.spreadsheet import CSV, UTF8_MARK
 from app.core.tenant import db
 from app.core.transaction import unit_of_work
 from app.core.views import ActionView
@@ -109,7 +110,7 @@ class DayCloseView(ActionView):
         close = _close(close_id)
         with unit_of_work():
             record("exported", DayClose.__tablename__, close.id)
-        return _file(_csv(close).encode(), "text/csv", f"{close.number}.csv", "attachment")
+        return _file((UTF8_MARK + _csv(close)).encode(), CSV, f"{close.number}.csv", "attachment")
 
     def _page(self, on: date, problem: str = "") -> str:
         today = clock.today(settings_in_scope().zone)

@@ -10,7 +10,7 @@ from flask_appbuilder import expose
 from flask_appbuilder.security.decorators import has_access
 
 from app.core.principal import Principal, acting_as, find_principal
-from app.core.spreadsheet import CSV, ROWS_AT_ONCE, XLSX, Sheet, csv_table, workbook
+from app.core.spreadsheet import CSV, ROWS_AT_ONCE, UTF8_MARK, XLSX, Sheet, csv_table, workbook
 from app.core.tenant import db, require_clinic, tenant_scope
 from app.core.transaction import unit_of_work
 from app.core.views.hooks import hooks
@@ -53,7 +53,7 @@ class Exporting:
         yield from workbook([Sheet(self._heads(), self._rows(filters))])
 
     def _csv(self, filters: Any) -> Iterator[str]:
-        yield from csv_table(self._heads(), self._rows(filters))
+        yield from csv_table(self._heads(), self._rows(filters), mark=UTF8_MARK)
 
     def _rows(self, filters: Any) -> Iterator[list[Any]]:
         for row in self._pages(filters):
