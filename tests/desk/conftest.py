@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from contextvars import copy_context
@@ -13,6 +14,7 @@ import pytest
 
 from app.core import clock
 from app.core.ids import new_id
+from app.core.tenant import db
 from app.people.models import Doctor
 from app.scheduling.models import Appointment
 from app.scheduling.queries import slots
@@ -47,6 +49,16 @@ def words(answer: Any) -> str:
     """What a person reads of an answer, without its tags."""
     text = unescape(re.sub(r"<[^>]*>", " ", answer.text))
     return re.sub(r"\s+", " ", text)
+
+
+def said(answer: Any) -> str:
+    """The passing note that an answer brings."""
+    return str(json.loads(answer.headers["HX-Trigger-After-Settle"])["desk:said"]["text"]).replace("\xa0", " ")
+
+
+def stored(model: Any, row_id: str) -> Any:
+    """The row as the database has it now."""
+    return db.session.get_one(model, row_id, populate_existing=True)
 
 
 @pytest.fixture

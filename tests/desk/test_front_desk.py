@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import timedelta
 from typing import Any
@@ -15,32 +14,21 @@ from app.billing.models import Invoice, Receipt
 from app.core import clock
 from app.core.ids import new_id
 from app.core.tenant import db
-from app.core.transaction import unit_of_work
 from app.messaging.models import Message
 from app.payments.models import Payment, Refund
 from app.people.models import Doctor, Patient
 from app.queueing.models import QueueToken
-from app.queueing.services import leave
 from app.scheduling.models import Appointment
 from app.scheduling.queries.slots import slots
 from tests.daytime import ZONE_NAME
-from tests.desk.conftest import Screen, times_today, words
+from tests.desk.conftest import Screen, said, stored, times_today, words
 from tests.factories.access import PASSWORD, make_member
 from tests.factories.billing import collect, make_priced_visit
 from tests.factories.people import make_patient
-from tests.factories.queueing import make_token
 from tests.factories.scheduling import make_appointment, make_open_doctor
 from tests.statements import recorded_statements
 
 DAY_STATEMENTS = 4  # a path may send fewer: then lower it
-
-
-def stored(model: Any, row_id: str) -> Any:
-    return db.session.get_one(model, row_id, populate_existing=True)
-
-
-def said(answer: Any) -> str:
-    return str(json.loads(answer.headers["HX-Trigger-After-Settle"])["desk:said"]["text"]).replace("\xa0", " ")
 
 
 # ---- what it shows ----
@@ -373,55 +361,6 @@ def test_cancelling_wants_a_reason(desk: Screen, visit: Appointment) -> None:
     assert stored(Appointment, visit.id).cancelled_reason == "PATIENT_UNWELL"
 
 
-def test_call_next_calls_and_says_whom(desk: Screen, doctor: Doctor, visit: Appointment) -> None:
-    desk.send(f"/desk/visits/{visit.id}/check-in")
-    answer = desk.send(f"/desk/queues/{doctor.id}/call-next")
-    token = db.session.scalars(select(QueueToken).execution_options(populate_existing=True)).one()
-    assert (said(answer), token.status) == (f"{token.number} is called.", "CALLED")
-    assert said(desk.send(f"/desk/queues/tokens/{token.id}/recall")) == f"{token.number} is called again."
-    assert said(desk.send(f"/desk/queues/tokens/{token.id}/skip")) == f"{token.number} is skipped."
-    assert said(desk.send(f"/desk/queues/{doctor.id}/call-next")) == "Nobody is waiting."
-    assert desk.send(f"/desk/queues/tokens/{token.id}/dance").status_code == 404
-
-
-def test_a_click_on_a_queue_is_taken_back_where_it_was_made(desk: Screen, doctor: Doctor, visit: Appointment) -> None:
-    desk.send(f"/desk/visits/{visit.id}/check-in")
-    walk_in = make_token(doctor, visit.location)
-    assert "Undo" not in words(desk.page("/desk/"))
-    desk.send(f"/desk/queues/{doctor.id}/call-next")
-    called_again = desk.send(f"/desk/queues/{doctor.id}/call-next")
-    assert f"Undo · {walk_in.number}" in words(called_again)
-    answer = desk.send(f"/desk/queues/tokens/{walk_in.id}/undo")
-    first = db.session.scalars(select(QueueToken).where(QueueToken.appointment_id == visit.id)).one()
-    assert said(answer) == f"{walk_in.number} is as it was before."
-    assert (stored(QueueToken, first.id).status, stored(QueueToken, walk_in.id).status) == ("CALLED", "WAITING")
-
-
-def test_what_cancelling_did_to_the_queue_is_not_offered_to_be_taken_back(desk: Screen, visit: Appointment) -> None:
-    desk.send(f"/desk/visits/{visit.id}/check-in")
-    desk.send(f"/desk/visits/{visit.id}/cancel", reason="PATIENT_UNWELL")
-    assert "Undo" not in words(desk.piece("/desk/queue"))
-
-
-def test_whoever_went_away_no_longer_reads_as_checked_in(desk: Screen, visit: Appointment) -> None:
-    desk.send(f"/desk/visits/{visit.id}/check-in")
-    token = db.session.scalars(select(QueueToken)).one()
-    assert f"Checked in · {token.number}" in words(desk.piece("/desk/day"))
-    with unit_of_work():
-        leave(token.id)
-    shown = words(desk.piece("/desk/day"))
-    assert f"Left · {token.number}" in shown and "Checked in" not in shown
-
-
 def test_the_patients_visit_of_today_opens_before_the_booking_form(desk: Screen, visit: Appointment) -> None:
     assert "Collect cash" in words(desk.piece(f"/desk/patients/{visit.patient_id}"))
     assert "Note for the doctor" in words(desk.piece(f"/desk/patients/{visit.patient_id}?book"))
-
-
-def test_a_walk_in_waits_beside_the_booked(desk: Screen, doctor: Doctor) -> None:
-    token = make_token(doctor, doctor.locations[0])
-    page = desk.page("/desk/")
-    assert "1 waiting" in words(page)
-    assert f'data-pane="/desk/patients/{token.patient_id}"' in page.text
-    desk.send(f"/desk/queues/{doctor.id}/call-next")
-    assert said(desk.send(f"/desk/queues/tokens/{token.id}/done")) == f"{token.number} is through."
