@@ -24,7 +24,7 @@ from app.billing.services.cash_desk_drawers import (
 from app.billing.services.cash_desk_handovers import CountsDiffer, accept_handover, decline_handover, offer_handover
 from app.billing.services.cash_desk_movements import NoOpenDrawer, NotEnoughCash, cash_in, find_own_drawer
 from app.billing.services.day_totals import ledger_cash_of
-from app.core.errors import Invalid, NotFound
+from app.core.errors import Conflict, Invalid, NotFound
 from app.core.money import Money
 from app.core.state import WrongState
 from app.core.tenant import db, tenant_scope
@@ -187,6 +187,22 @@ def test_a_handover_needs_the_same_count_of_both(in_clinic: Any) -> None:
     assert cash_in(drawer) == rupees("0")
     take(ravi, "10")
     assert cash_in(taken_over) == rupees("1010")
+
+
+def test_what_was_handed_over_is_not_counted_again_by_the_giver(in_clinic: Any) -> None:
+    """Their drawer would be open, with cash in the books that a colleague works with."""
+    asha, ravi, finance = make_person(), make_person(), make_person("FINANCE_BILLING")
+    drawer = make_drawer(asha, "1000")
+    handover = offered(asha, ravi, "500", "A note is missing")
+    with doing(ravi):
+        accept_handover(handover.id, counted("500"))
+    with pytest.raises(Conflict) as refused, doing(finance):
+        ask_recount(lock_drawer(drawer.id), "Look again")
+    assert "handed over" in str(refused.value.message)
+    with doing(finance):
+        assert approve_difference(lock_drawer(drawer.id), "Seen").status == "CLOSED"
+    assert balance(AccountCode.CASH) == rupees("500")
+    assert balance(AccountCode.CASH_OVER_SHORT) == rupees("500")
 
 
 def test_a_declined_handover_leaves_the_drawer_as_it_was(in_clinic: Any) -> None:

@@ -133,13 +133,20 @@ def approve_difference(drawer: CashDrawer, note: str = "") -> CashDrawer:
 
 
 def ask_recount(drawer: CashDrawer, note: str = "") -> CashDrawer:
-    """Give a counted drawer back to its holder to count again. Raises SecondPersonDecides, DrawerOpen."""
+    """Give a counted drawer back to its holder to count again. Raises SecondPersonDecides, DrawerOpen, Conflict."""
+    if was_handed_over(drawer):
+        raise Conflict(_("Its cash was handed over and is counted there: nothing is left to count again."))
     _decide(drawer, note)
     if find_own_drawer(drawer.holder_id, drawer.currency) is not None:
         raise DrawerOpen(_("The holder has opened another drawer meanwhile; close that one first."))
     drawer.become(DrawerStatus.OPEN)
     db.session.flush()
     return drawer
+
+
+def was_handed_over(drawer: CashDrawer) -> bool:
+    """Whether somebody else works with its cash since."""
+    return db.session.scalar(select(CashDrawer.id).where(CashDrawer.received_from_id == drawer.id)) is not None
 
 
 def lock_drawer(drawer_id: str) -> CashDrawer:

@@ -24,6 +24,7 @@ from app.billing.services.cash_desk_drawers import (
     open_drawer,
     pay_in,
     pay_out,
+    was_handed_over,
 )
 from app.billing.services.cash_desk_handovers import (
     accept_handover,
@@ -282,7 +283,7 @@ class DrawerApprovalView(CashDeskPages):
 
     def _overview(self, problem: str = "") -> str:
         counts = [(count, may_decide_count(count)) for count in waiting_counts()]
-        drawers = [(drawer, may_decide_drawer(drawer)) for drawer in _counted_drawers()]
+        drawers = [(drawer, may_decide_drawer(drawer), was_handed_over(drawer)) for drawer in _counted_drawers()]
         return self.render("billing/drawer_approvals.html", drawers=drawers, counts=counts, problem=problem)
 
     def after(self) -> str:
