@@ -331,6 +331,7 @@ def test_screens_and_answers_say_that_it_was_returned_and_not_refunded(in_clinic
     assert (answer["status"], answer["failureCode"]) == ("REFUNDED", "CHEQUE_RETURNED")
     for page in (record, "/paymentview/list/", "/refundview/list/"):
         assert '<span class="pill bad">Cheque returned</span>' in finance.get(page).text, page
+    assert payment.shown_status == "CHEQUE_RETURNED" and not payment.paid_back  # the column "Refunded"
     assert path in finance.get(record).text and path not in desk.get(record).text
     assert desk.post(path, reason="x", charge="back").status_code == 403
     assert finance.post(path, reason="", charge="back").status_code == 422

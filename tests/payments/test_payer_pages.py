@@ -10,8 +10,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from app.core import clock
+from app.core.vocabulary import label_of
 from app.payments.models import Payment
-from app.payments.services import checkout_url, return_url, start_checkout
+from app.payments.services import checkout_url, return_url, start_checkout, void_payment
+from app.tenancy.queries import get_clinic
 from tests.factories.payments import make_payment, reread, rupees
 from tests.sandbox_server import RunningSandbox
 
@@ -87,6 +89,22 @@ def test_a_cancelled_visit_to_the_hosted_page_waits_and_looks_again(
     shown = visit(client, return_url(payment.id))
     assert 'data-payment-status="PENDING"' in shown.text
     assert 'http-equiv="refresh"' in shown.text
+
+
+def test_the_payer_reads_the_clinics_name_and_words_for_states(
+    client: Any, gateway: RunningSandbox, payment: Payment
+) -> None:
+    name = get_clinic(payment.clinic_id).name
+    handed_over = visit(client, checkout_url(payment.id)).text
+    waiting = visit(client, return_url(payment.id)).text
+    void_payment(payment.id)
+    given_up = visit(client, return_url(payment.id)).text
+    for page in (handed_over, waiting, given_up):
+        assert f"<title>Payment · {name}</title>" in page
+        assert "Clinic Console" not in page
+    assert str(label_of("PENDING")) in waiting and ">PENDING<" not in waiting
+    assert str(label_of("VOIDED")) in given_up and ">VOIDED<" not in given_up
+    assert "do not pay here any more" in given_up
 
 
 def test_a_paid_payments_link_says_so(client: Any, gateway: RunningSandbox, payment: Payment) -> None:

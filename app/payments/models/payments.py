@@ -220,6 +220,11 @@ class Payment(TenantModel):
         """The status as screens tell it: of a cheque that came back, nothing was refunded."""
         return CHEQUE_RETURNED if self.failure_code == CHEQUE_RETURNED else self.status
 
+    @property
+    def paid_back(self) -> Money:
+        """What was refunded, as screens tell it: the sum of a cheque that came back reached nobody."""
+        return Money.zero(self.currency) if self.shown_status == CHEQUE_RETURNED else self.refunded
+
     def __str__(self) -> str:
         return f"{money(self.amount)}, {kind_name(self.method or self.provider)}"
 

@@ -18,6 +18,7 @@ from app.payments.models import PaymentStatus
 from app.payments.services import OpenCheckout, ReturnResult
 from app.payments.services.links import read_saved_token
 from app.payments.services.saved_methods import take_saved
+from app.tenancy.queries import clinic_in_scope
 
 LOOK_AGAIN_SECONDS = 5
 UNDECIDED = frozenset({PaymentStatus.PENDING, PaymentStatus.UNKNOWN, PaymentStatus.AUTHORIZED})
@@ -36,11 +37,11 @@ class PayerView(BaseView):
             try:
                 return _hand_over(services.start_checkout(payment_id))
             except PaymentUnderReview:
-                return render_template("payments/held.html"), PaymentUnderReview.status
+                return _page("held"), PaymentUnderReview.status
             except Conflict:
                 return redirect(services.return_url(payment_id))  # paid already, or given up: the page says which
             except ProviderUnavailable:
-                return render_template("payments/unavailable.html"), ProviderUnavailable.status
+                return _page("unavailable"), ProviderUnavailable.status
 
     @expose("/return/<token>", methods=["GET", "POST"])
     def come_back(self, token: str) -> Any:
@@ -61,7 +62,7 @@ class PayerView(BaseView):
                 count: int | None = take_saved(patient_id, account_id)
             except ProviderUnavailable:
                 count = None
-            return render_template("payments/saved.html", count=count)
+            return _page("saved", count=count)
 
 
 def _hand_over(checkout: OpenCheckout) -> Response | str:
@@ -69,13 +70,17 @@ def _hand_over(checkout: OpenCheckout) -> Response | str:
         return redirect(checkout.url)
     parts = urlsplit(checkout.url)
     allow_source("form-action", f"{parts.scheme}://{parts.netloc}")
-    return render_template("payments/checkout.html", checkout=checkout)
+    return _page("checkout", checkout=checkout)
+
+
+def _page(name: str, **values: Any) -> str:
+    return render_template(f"payments/{name}.html", clinic=clinic_in_scope(), **values)
 
 
 def _show(result: ReturnResult, pay_url: str) -> str:
     undecided = result.status in UNDECIDED
-    return render_template(
-        "payments/return.html",
+    return _page(
+        "return",
         result=result,
         undecided=undecided,
         again_url=pay_url if result.status in (PaymentStatus.FAILED, PaymentStatus.PENDING) else None,

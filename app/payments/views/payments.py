@@ -55,7 +55,7 @@ class PaymentView(CrudView):
     list_title = _("Payments")
     base_permissions = ["can_read", "can_update"]
     exclude_route_methods = frozenset({"download", "add", "delete"})
-    list_columns = ["created_at", "patient", "amount", "shown_status", "provider", "method", "refunded", "reference"]
+    list_columns = ["created_at", "patient", "amount", "shown_status", "provider", "method", "paid_back", "reference"]
     order_columns = ["created_at", "status", "provider"]
     show_columns = [
         "shown_status",
@@ -63,7 +63,7 @@ class PaymentView(CrudView):
         "invoice",
         "amount",
         "captured",
-        "refunded",
+        "paid_back",
         "taken_back",
         "refundable",
         "provider",
@@ -91,6 +91,7 @@ class PaymentView(CrudView):
         "gateway_payment_id": _("Gateway's payment"),
         "failure_code": _("Failure"),
         "failure_text": _("Reason"),
+        "paid_back": _("Refunded"),
         "taken_back": _("Taken back in disputes"),
         "refundable": _("Can be refunded"),
     }
