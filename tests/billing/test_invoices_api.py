@@ -117,6 +117,7 @@ def test_a_line_cannot_be_slipped_under_an_invoice(in_clinic: Any) -> None:
         {"appointmentId": new_id()},
         {"dueOn": "31-12-2026"},
         {"dueOn": "9999-12-31"},
+        {"dueOn": "2001-01-01"},
         {"patientId": "somebody"},
         {"notes": "x" * 2001},
         {"notes": "nul \u0000"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -18,10 +19,12 @@ from app.billing.services.visits import find_invoice_of_visit, lock_visit
 from app.catalog.models import TaxRate
 from app.catalog.queries import find_tax, get_service, rule_of
 from app.catalog.tax import TaxRule
+from app.core import clock
 from app.core.errors import Conflict, Invalid, NotFound
 from app.core.money import Money
 from app.core.tenant import db
 from app.scheduling.queries import find_appointment
+from app.tenancy.queries import settings_in_scope
 
 
 class VisitInvoiced(Conflict):
@@ -58,6 +61,7 @@ def draft_by_hand(
     lines = [_priced(line, at) for at, line in enumerate(wanted)]
     off = _whole_discount(lines, discount)
     _check_discounts(lines, off, discount_reason)
+    _check_due(columns.get("due_on"))
     if appointment_id is not None:
         columns |= _visit_columns(appointment_id, patient_id)
     invoice = draft_invoice(patient_id, lines, discount=off, discount_reason=discount_reason, **columns)
@@ -81,6 +85,8 @@ def change_by_hand(
         lines = [_priced(line, at) for at, line in enumerate(wanted)]
     off = _whole_discount(lines, discount)
     _check_discounts(lines, off, discount_reason)
+    if columns.get("due_on") != invoice.due_on:
+        _check_due(columns.get("due_on"))
     change_draft(invoice, lines, discount=off, discount_reason=discount_reason, **columns)
     judge_discount(invoice)
     return invoice
@@ -151,6 +157,12 @@ def _as_written(line: Any) -> NewLine:
 def _check_discounts(lines: Sequence[NewLine], discount: Money | None, reason: str) -> None:
     if lines:
         check_discounts(lines, discount, reason, lines[0].unit_price.currency)
+
+
+def _check_due(due_on: date | None) -> None:
+    """Nobody can pay in the past, and reminders of a mistyped year would leave at once."""
+    if due_on is not None and due_on < clock.today(settings_in_scope().zone):
+        raise Invalid(fields={"dueOn": _("This day is over: a bill is due today or later.")})
 
 
 def _visit_columns(appointment_id: str, patient_id: str) -> dict[str, Any]:
