@@ -134,6 +134,7 @@ def receipt_paper(receipt: Receipt) -> ReceiptDocument:
         payments=(*map(_tender_row, parts), *map(_returned_row, returned)),
         invoice_number=(invoice.number or "") if invoice else "",
         facts=_visit_facts(invoice) if invoice else (),
+        subtotal=money(invoice.subtotal) if invoice and invoice.subtotal != invoice.total else "",
         discount=_unless_zero(invoice.discount) if invoice else "",
         tax_rows=_tax_rows(invoice) if invoice else (),
         amount_paid=money(paid - gone),
@@ -146,7 +147,7 @@ def receipt_paper(receipt: Receipt) -> ReceiptDocument:
 def _receipt_lines(invoice: Invoice | None, payment: Payment) -> tuple[DocumentLine, ...]:
     """What an invoice sold; the invoices that a payment over several was for, and what it left as credit."""
     if invoice is not None:
-        return _lines(invoice.lines)
+        return tuple(_line_before_tax(line) for line in invoice.lines)
     parts = planned_allocations(payment)
     lines = [_sum_line(_invoice_words(part.invoice_id), part.amount) for part in parts]
     rest = payment.captured - Money.total((part.amount for part in parts), payment.currency)
@@ -241,6 +242,11 @@ def _line(line: InvoiceLine, taxed: bool) -> DocumentLine:
         tax_rate=_rate_words(line.tax_components),
         tax=money(line.tax) if taxed else "",
     )
+
+
+def _line_before_tax(line: InvoiceLine) -> DocumentLine:
+    """As a till prints it: what stands beside quantity, price and discount is their result; the taxes come below."""
+    return replace(_line(line, taxed=False), amount=money(line.net), tax="")
 
 
 def _tax_rows(invoice: Invoice) -> tuple[TaxRow, ...]:

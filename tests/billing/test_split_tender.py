@@ -54,7 +54,18 @@ def test_the_receipt_lists_all_parts_and_the_change(in_clinic: Any) -> None:
         [Part("CASH", rupees("380"), tendered=rupees("500")), *parts(("CARD_TERMINAL", "400"), ("UPI", "220"))],
     )
     printed = ReadPdf(receipt_pdf(taken.receipt)).text
-    for words in ("Cash", "500.00", "Change", "120.00", "Card terminal", "400.00", "UPI", "220.00", "Paid", "1,000.00"):
+    for words in (
+        "Cash",
+        "500.00",
+        "Change given",
+        "120.00",
+        "Card terminal",
+        "400.00",
+        "UPI",
+        "220.00",
+        "Paid",
+        "1,000.00",
+    ):
         assert words in printed, words
 
 

@@ -125,7 +125,10 @@ class InvoiceDocument:
 
 @dataclass(frozen=True)
 class ReceiptDocument:
-    """A receipt for a thermal printer with 80 mm paper: what was paid for, how, and what is left."""
+    """A receipt for a thermal printer with 80 mm paper: what was paid for, how, and what is left.
+
+    With a `subtotal` the lines' amounts are before tax and add up to it; `discount` and `tax_rows` lead to the `total`.
+    """
 
     issuer: Issuer
     number: str
@@ -136,6 +139,7 @@ class ReceiptDocument:
     payments: tuple[PaymentRow, ...]
     invoice_number: str = ""
     facts: tuple[Fact, ...] = ()
+    subtotal: str = ""
     discount: str = ""
     tax_rows: tuple[TaxRow, ...] = ()
     amount_paid: str = ""

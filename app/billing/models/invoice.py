@@ -218,6 +218,11 @@ class InvoiceLine(TenantModel):
         return money_of(self, "discount")
 
     @property
+    def net(self) -> Money:
+        """Before the share of the invoice's discount, and before tax."""
+        return money_of(self, "net")
+
+    @property
     def taxable(self) -> Money:
         """What the tax is on: the net amount less the share of the invoice's discount."""
         return Money(self.net_minor - self.share_minor, self.currency)

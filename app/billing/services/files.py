@@ -44,8 +44,11 @@ def ensure_pdf(invoice_id: str) -> StoredFile:
 
 def state_of(invoice: Invoice) -> str:
     """What a document shows that can change: status and sums, and the lines as long as it is a draft."""
-    lines = "|".join(f"{line.description}:{line.quantity}:{line.net_minor}:{line.tax_minor}" for line in invoice.lines)
-    content = sha256(f"{lines}|{invoice.total_minor}|{invoice.notes}".encode()).hexdigest()[:12]
+    lines = "|".join(
+        f"{line.description}:{line.quantity}:{line.discount_minor}:{line.net_minor}:{line.share_minor}:{line.tax_minor}"
+        for line in invoice.lines
+    )
+    content = sha256(f"{lines}|{invoice.total_minor}|{invoice.due_on}|{invoice.notes}".encode()).hexdigest()[:12]
     return f"{invoice.status}:{invoice.paid_minor}:{invoice.credited_minor}:{content}"
 
 
