@@ -6,15 +6,18 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from flask_babel import gettext as _
 from sqlalchemy import select
 
 from app.core import clock
+from app.core.formatting import period, plain
 from app.core.tenant import db
 from app.people.models import Doctor
 from app.people.queries import doctors_by_name
 from app.scheduling.models import Appointment
 from app.scheduling.queries import local_day, slots
 from app.scheduling.queries.slots import bookable, diary_of
+from app.scheduling.queries.week import HOLIDAY, LEAVE, PlannedDay, day_of
 from app.tenancy.queries import settings_in_scope
 
 LOOK_AHEAD_DAYS = 14
@@ -49,6 +52,28 @@ class DoctorDay:
     @property
     def first_free(self) -> SlotChoice | None:
         return next((choice for choice in self.choices if choice.free), None)
+
+    @property
+    def note(self) -> str:
+        """Why nothing is free, where the times themselves do not show it: whoever is on the telephone asks."""
+        if self.first_free:
+            return ""
+        planned = day_of(self.doctor.id, self.on)
+        return self._closed(planned) or ("" if self.choices else self._empty(planned))
+
+    def _closed(self, planned: PlannedDay) -> str:
+        closed = {block.kind: block.row for block in planned.closed_all_day}
+        if leave := closed.get(LEAVE):
+            dates = plain(period(leave.starts_at, leave.ends_at))
+            return _("%(doctor)s is on leave: %(dates)s.", doctor=self.doctor.short_name, dates=dates)
+        if (holiday := closed.get(HOLIDAY)) and not holiday.location_id:
+            return _("Holiday: %(reason)s", reason=holiday.reason) if holiday.reason else _("Holiday")
+        return ""
+
+    def _empty(self, planned: PlannedDay) -> str:
+        if planned.works:
+            return _("No times on this day.")
+        return _("%(doctor)s has no hours on this day.", doctor=self.doctor.short_name)
 
 
 def doctor_day(

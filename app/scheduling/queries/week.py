@@ -56,6 +56,11 @@ class PlannedDay:
     def closed_all_day(self) -> list[Block]:
         return [block for block in self.blocks if block.all_day and block.kind not in (WEEKLY, EXTRA)]
 
+    @property
+    def works(self) -> bool:
+        """Whether hours were entered for it, whatever closes them."""
+        return any(block.kind in (WEEKLY, EXTRA) for block in self.blocks)
+
 
 @dataclass(frozen=True)
 class Week:
@@ -72,14 +77,22 @@ class Week:
 
 def week_of(doctor_id: str, monday: date) -> Week:
     days = days_from(monday, DAYS)
-    found = [*_weekly(doctor_id, days), *_exceptions(doctor_id, days), *_leave(doctor_id, days)]
-    visits = _visits(doctor_id, days)
-    blocks = {day: sorted((block for on, block in found if on == day), key=_place) for day in days}
+    blocks, visits = _blocks(doctor_id, days), _visits(doctor_id, days)
     planned = [PlannedDay(day, blocks[day], visits.get(day, 0)) for day in days]
     parts = [block for day in planned for block in day.blocks if block.kind in (WEEKLY, EXTRA)]
     opens = min([USUAL_HOURS[0], *(block.begins for block in parts)])
     closes = max([USUAL_HOURS[1], *(block.ends for block in parts)])
     return Week(planned, opens // 60 * 60, -(-closes // 60) * 60)
+
+
+def day_of(doctor_id: str, on: date) -> PlannedDay:
+    """One day, without the count of its visits."""
+    return PlannedDay(on, _blocks(doctor_id, [on])[on])
+
+
+def _blocks(doctor_id: str, days: list[date]) -> dict[date, list[Block]]:
+    found = [*_weekly(doctor_id, days), *_exceptions(doctor_id, days), *_leave(doctor_id, days)]
+    return {day: sorted((block for on, block in found if on == day), key=_place) for day in days}
 
 
 def _place(block: Block) -> tuple[int, int, str]:
