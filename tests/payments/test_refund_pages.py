@@ -13,11 +13,12 @@ from sqlalchemy import select
 from app.core.ids import new_id
 from app.core.tenant import db
 from app.core.transaction import unit_of_work
+from app.payments.gateways.base import GatewayDispute
 from app.payments.models import Payment, Refund
-from app.payments.services import ask_gateway, request_refund, start_checkout
+from app.payments.services import apply_dispute_fact, apply_fact, ask_gateway, request_refund, start_checkout
 from tests.factories.access import set_settings
 from tests.factories.billing import collect, make_invoice
-from tests.factories.payments import make_payment, make_tender, reread, rupees
+from tests.factories.payments import make_fact, make_payment, make_tender, reread, rupees
 from tests.payments.jobs import run_jobs
 from tests.sandbox_server import RunningSandbox
 from tests.waiting import wait_until
@@ -173,3 +174,20 @@ def test_the_names_on_a_record_lead_to_their_pages_for_who_may_see_them(console_
     assert f'href="/invoiceview/show/{invoice.id}"' in Pages(console_as, "FINANCE_BILLING").get(path).text
     entry = f'href="/patientview/show/{invoice.patient_id}"'
     assert entry in Pages(console_as, "ACCOUNTANT").get(path).text
+
+
+def test_who_gives_disputed_money_back_is_told(console_as: ClientAs, in_clinic: Any, razorpay_clinic: Any) -> None:
+    """The bank may take it as well: of a dispute that is not decided nothing is taken back yet."""
+    payment, words = make_payment(order_id="order_1"), "may be taken a second time"
+    with unit_of_work():
+        apply_fact(payment.id, make_fact(payment))
+    finance = Pages(console_as, "FINANCE_BILLING")
+    pages = [f"/paymentview/show/{payment.id}", f"/refunds/of/{payment.id}"]
+    for state, told in ((None, False), ("open", True), ("under_review", True), ("won", False)):
+        if state is not None:
+            with unit_of_work():
+                apply_dispute_fact(payment.id, GatewayDispute("disp_1", "pay_1", state, rupees("500")))
+        for page in pages:
+            text = finance.get(page).text
+            assert (words in text) == told, (state, page)
+            assert ("₹\xa0500.00 of this payment" in text) == told, (state, page)

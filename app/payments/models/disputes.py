@@ -63,6 +63,10 @@ class Dispute(TenantModel):
         return money_of(self, "amount")
 
     @property
+    def undecided(self) -> bool:
+        return self.state in (DisputeState.OPEN, DisputeState.UNDER_REVIEW)
+
+    @property
     def lost(self) -> bool:
         return self.state == DisputeState.LOST
 
