@@ -320,6 +320,16 @@ def test_a_wrong_amount_is_said_beside_the_field_and_kept(log_in: LogIn, visits:
     assert page.input_value("#cash-amount") == "900"
 
 
+def test_what_was_paid_elsewhere_takes_the_form_away(log_in: LogIn, visits: list[Appointment]) -> None:
+    page = open_live(log_in("RECEPTIONIST"), f"/desk/?visit={visits[2].id}")
+    page.keyboard.press("c")
+    expect(page.locator("#cash-tendered")).to_be_focused()
+    collect(visits[2])
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("link", name="Print receipt")).to_be_visible()
+    expect(page.locator("#act-cash")).to_have_count(0)
+
+
 def test_a_found_patient_opens_in_place(log_in: LogIn, visits: list[Appointment]) -> None:
     make_patient(first_name="Zubin", last_name="Irani", phone="+919900011122")
     page = open_live(log_in("RECEPTIONIST"), "/desk/")

@@ -256,6 +256,16 @@ def test_a_paid_visit_takes_no_more(desk: Screen, visit: Appointment) -> None:
     assert "Nothing is due." in words(answer)
 
 
+@pytest.mark.parametrize("step", ["collect", "pay-link"])
+def test_what_was_paid_elsewhere_is_drawn_as_it_stands_now(desk: Screen, visit: Appointment, step: str) -> None:
+    assert "Collect cash" in words(desk.piece(f"/desk/visits/{visit.id}"))
+    collect(visit)
+    answer = desk.send(f"/desk/visits/{visit.id}/{step}", method="CASH", amount="800")
+    assert (answer.status_code, answer.headers["HX-Retarget"]) == (409, "#pane")
+    assert "Nothing is due." in words(answer) and "Print receipt" in words(answer)
+    assert "Collect cash" not in words(answer)
+
+
 def test_the_receipt_is_a_pdf_that_the_browser_shows(desk: Screen, visit: Appointment) -> None:
     assert desk.page(f"/desk/visits/{visit.id}/receipt").status_code == 404
     collect(visit)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
+from functools import wraps
 from typing import Any
 
 from flask import Response, request
@@ -11,14 +12,16 @@ from flask_appbuilder import expose
 from flask_babel import gettext as _
 from pydantic import Field
 
+from app.billing.services.checkout import AlreadyPaid, NotPayable
 from app.billing.services.coverage import cover_visit
 from app.billing.services.files import receipt_pdf
 from app.billing.subscription_queries import get_subscription
 from app.core.api import Body, validate
-from app.core.errors import Invalid, NotFound
+from app.core.errors import AppError, Invalid, NotFound
 from app.core.formatting import money
 from app.core.our_time import read_day, read_moment
 from app.core.principal import require
+from app.core.state import WrongState
 from app.desk.queries.bill import bill_of_visit
 from app.desk.queries.slots import doctor_day
 from app.desk.services import read_amount, send_pay_link, take_split, take_tender
@@ -57,6 +60,23 @@ class RefundRequest(Body):
     reason: str = Field("", max_length=300)
 
 
+# What the page still shows has been settled elsewhere meanwhile: paid, called off, come.
+BEHIND = (AlreadyPaid, NotPayable, WrongState)
+
+
+def on_the_visit(handler: Callable[..., Response]) -> Callable[..., Response]:
+    """Failures in words; where the page was behind what is stored, beside the visit as it stands now."""
+
+    @wraps(handler)
+    def handle(view: DeskVisitView, visit_id: str, **others: str) -> Response:
+        try:
+            return handler(view, visit_id, **others)
+        except BEHIND as error:
+            return view.show_behind(visit_id, error)
+
+    return in_words()(handle)
+
+
 class DeskVisitView(FragmentView):
     """Middle of the front desk, once there is a visit."""
 
@@ -66,6 +86,14 @@ class DeskVisitView(FragmentView):
 
     def show(self, visit_id: str, said: Any = "", *, changed: bool = False) -> Response:
         return self.show_pane(visit_pane(get_appointment(visit_id)), said, changed=changed)
+
+    def show_behind(self, visit_id: str, error: AppError) -> Response:
+        """The visit anew, with what could not be done."""
+        pane = visit_pane(get_appointment(visit_id))
+        response = self.piece(pane.template, address=pane.address, changed=True, error=error, **pane.context)
+        response.status_code = error.status
+        response.headers.update({"HX-Retarget": "#pane", "HX-Reswap": "innerHTML"})
+        return response
 
     def change(self, visit_id: str, action: str, step: Callable[[Appointment], str]) -> Response:
         """One step of the visit under its lock, in one unit of work; the words it returns are said."""
@@ -88,7 +116,7 @@ class DeskVisitView(FragmentView):
         return self.piece("desk/parts/visit_times.html", visit=visit, times=times)
 
     @expose("/<id:visit_id>/collect", methods=["POST"])
-    @in_words()
+    @on_the_visit
     def collect(self, visit_id: str) -> Response:
         """Cash, UPI or the card terminal; cash says what goes back."""
         self.require()
@@ -98,7 +126,7 @@ class DeskVisitView(FragmentView):
         return self.show(visit_id, known["said"], changed=True)
 
     @expose("/<id:visit_id>/split", methods=["POST"])
-    @in_words()
+    @on_the_visit
     def split(self, visit_id: str) -> Response:
         """What is due by several tenders at once, on one receipt."""
         self.require()
@@ -107,7 +135,7 @@ class DeskVisitView(FragmentView):
         return self.show(visit_id, known["said"], changed=True)
 
     @expose("/<id:visit_id>/cover/<id:subscription_id>", methods=["POST"])
-    @in_words()
+    @on_the_visit
     def cover(self, visit_id: str, subscription_id: str) -> Response:
         """A subscription of the patient pays for the visit."""
         self.require()
@@ -121,7 +149,7 @@ class DeskVisitView(FragmentView):
         return self.show(visit_id, known["said"], changed=True)
 
     @expose("/<id:visit_id>/check-in", methods=["POST"])
-    @in_words()
+    @on_the_visit
     def check_in(self, visit_id: str) -> Response:
         def step(visit: Appointment) -> str:
             _visit, token = arrive(visit.id, _class())
@@ -130,7 +158,7 @@ class DeskVisitView(FragmentView):
         return self.change(visit_id, "check-in", step)
 
     @expose("/<id:visit_id>/move", methods=["POST"])
-    @in_words()
+    @on_the_visit
     def move(self, visit_id: str) -> Response:
         starts_at, location_id = read_slot(chosen_slot())
 
@@ -142,7 +170,7 @@ class DeskVisitView(FragmentView):
         return self.change(visit_id, "reschedule", step)
 
     @expose("/<id:visit_id>/approve", methods=["POST"])
-    @in_words()
+    @on_the_visit
     def approve(self, visit_id: str) -> Response:
         def step(visit: Appointment) -> str:
             approve_appointment(visit)
@@ -151,7 +179,7 @@ class DeskVisitView(FragmentView):
         return self.change(visit_id, "approve", step)
 
     @expose("/<id:visit_id>/decline", methods=["POST"])
-    @in_words()
+    @on_the_visit
     def decline(self, visit_id: str) -> Response:
         def step(visit: Appointment) -> str:
             decline_appointment(visit)
@@ -160,7 +188,7 @@ class DeskVisitView(FragmentView):
         return self.change(visit_id, "approve", step)
 
     @expose("/<id:visit_id>/cancel", methods=["POST"])
-    @in_words()
+    @on_the_visit
     def cancel(self, visit_id: str) -> Response:
         reason = request.form.get("reason", "")
 
@@ -173,7 +201,7 @@ class DeskVisitView(FragmentView):
         return self.change(visit_id, "cancel", step)
 
     @expose("/<id:visit_id>/no-show", methods=["POST"])
-    @in_words()
+    @on_the_visit
     def no_show(self, visit_id: str) -> Response:
         def step(visit: Appointment) -> str:
             no_show(visit)
@@ -182,7 +210,7 @@ class DeskVisitView(FragmentView):
         return self.change(visit_id, "no-show", step)
 
     @expose("/<id:visit_id>/pay-link", methods=["POST"])
-    @in_words()
+    @on_the_visit
     def pay_link(self, visit_id: str) -> Response:
         """A link to pay by oneself, sent to the patient."""
         self.require()
@@ -204,7 +232,7 @@ class DeskVisitView(FragmentView):
         return Response(receipt_pdf(wanted), mimetype="application/pdf", headers=headers)
 
     @expose("/<id:visit_id>/refund", methods=["POST"])
-    @in_words()
+    @on_the_visit
     def refund(self, visit_id: str) -> Response:
         """Ask for money to go back; finance decides."""
         self.require()
