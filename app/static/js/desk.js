@@ -9,6 +9,7 @@ import { SlotHold } from "./slot_hold.js";
 const desk = document.querySelector("[data-desk]");
 const pane = document.getElementById("pane");
 let before = ""; // the visit that was shown last
+let asked = ""; // the visit whose row was chosen, until the pane shows it
 let notFound = ""; // what the search box did not find
 let found = null; // the search box, once somebody was found
 let seen = ""; // the visit whose row was brought into sight last
@@ -25,6 +26,7 @@ showChosenTime();
 
 document.addEventListener("click", (event) => {
   const row = event.target.closest("#visit-rows tr[data-visit]");
+  if (event.defaultPrevented && event.target.closest("a[data-pane]")) asked = row?.dataset.visit ?? "";
   if (row) mark(row);
   if (row && !event.target.closest("a")) row.querySelector("a").click();
   if (event.target.closest("[data-pane-back]")) goBack();
@@ -55,6 +57,7 @@ hold.follow();
 // The search box: a patient opens here, without leaving the page.
 document.addEventListener("finder:pick", (event) => {
   const { kind, id, typed } = event.detail;
+  asked = "";
   if (kind === "patient") {
     event.preventDefault();
     found = document.activeElement;
@@ -66,8 +69,11 @@ document.addEventListener("finder:pick", (event) => {
   }
 });
 
+// A list that is drawn anew, or the answer before the last one, must not take back what the next key begins from.
 function chosen() {
-  const id = pane.querySelector("[data-visit-pane]")?.dataset.visitPane;
+  const shown = pane.querySelector("[data-visit-pane]")?.dataset.visitPane;
+  if (shown === asked) asked = "";
+  const id = asked || shown;
   const row = rows().find((item) => item.dataset.visit === id);
   mark(row);
   if (row && id !== seen) bringIntoSight(row); // once: whoever looks elsewhere in the list meanwhile stays there
@@ -147,6 +153,12 @@ function onEscape(event) {
     event.target.blur();
   }
 }
+
+pane.addEventListener("htmx:afterRequest", ({ target, detail }) => {
+  if (target !== pane || detail.successful) return;
+  asked = ""; // it did not come
+  chosen();
+});
 
 document.addEventListener("htmx:beforeRequest", () => {
   before = pane.querySelector("[data-visit-pane]")?.dataset.visitPane ?? before;
