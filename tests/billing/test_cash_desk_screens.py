@@ -105,6 +105,24 @@ def test_somebody_elses_drawer_is_not_found(console_as: ClientAs, in_clinic: Any
     assert call(receptionist, "POST", f"/drawer/{drawer.id}/pay", data={"amount": "1"}).status_code == 404
 
 
+def test_the_day_close_leads_to_the_drawer_of_somebody_absent(console_as: ClientAs, in_clinic: Any) -> None:
+    drawer = make_drawer(make_person(), "1000")
+    finance, path = opened(console_as, "FINANCE_BILLING"), f"/drawer/{drawer.id}/of-absent"
+    record = f"/cashdrawerview/show/{drawer.id}"
+    assert record in call(finance, "GET", "/day-close/").text
+    assert path in call(finance, "GET", record).text
+    assert call(finance, "GET", path).status_code == 200
+    count = {"count_50000": "2"}
+    refused = call(finance, "POST", path, data=count)
+    assert refused.status_code == 422 and "Say why the holder does not count it." in refused.text
+    assert call(finance, "POST", path, data={**count, "reason": "Went home ill"}).status_code == 302
+    assert "₹\xa01,000.00" in call(finance, "GET", "/drawer/").text
+    assert path not in call(finance, "GET", record).text
+    receptionist = opened(console_as, "RECEPTIONIST")
+    assert call(receptionist, "GET", path).status_code == 403
+    assert call(receptionist, "POST", path, data=count).status_code == 403
+
+
 def test_another_clinics_drawers_and_closes_are_not_found(
     console_as: ClientAs, in_clinic: Any, closed_day: str
 ) -> None:

@@ -21,7 +21,13 @@ from app.billing.services.cash_desk_drawers import (
     pay_in,
     pay_out,
 )
-from app.billing.services.cash_desk_handovers import CountsDiffer, accept_handover, decline_handover, offer_handover
+from app.billing.services.cash_desk_handovers import (
+    CountsDiffer,
+    accept_handover,
+    decline_handover,
+    offer_handover,
+    take_from_absent,
+)
 from app.billing.services.cash_desk_movements import NoOpenDrawer, NotEnoughCash, cash_in, find_own_drawer
 from app.billing.services.day_totals import ledger_cash_of
 from app.core.errors import Conflict, Invalid, NotFound
@@ -203,6 +209,36 @@ def test_what_was_handed_over_is_not_counted_again_by_the_giver(in_clinic: Any) 
         assert approve_difference(lock_drawer(drawer.id), "Seen").status == "CLOSED"
     assert balance(AccountCode.CASH) == rupees("500")
     assert balance(AccountCode.CASH_OVER_SHORT) == rupees("500")
+
+
+@pytest.mark.parametrize("offering", [False, True], ids=["open", "offered to somebody who went, too"])
+def test_the_drawer_of_somebody_absent_is_counted_and_taken_over(in_clinic: Any, offering: bool) -> None:
+    """Else the day could not be closed before they are back. Who counted alone decides about no difference."""
+    asha, ravi = make_person(), make_person()
+    finance, admin = make_person("FINANCE_BILLING"), make_person("CLINIC_ADMIN")
+    drawer = make_drawer(asha, "1000")
+    take(asha, "200")
+    if offering:
+        handover = offered(asha, ravi, "1200")
+    with pytest.raises(Invalid), doing(finance):
+        take_from_absent(lock_drawer(drawer.id), counted("1200"), " ")
+    with pytest.raises(Conflict), doing(asha):
+        take_from_absent(lock_drawer(drawer.id), counted("1200"), "I am here")
+    with doing(finance):
+        taken = take_from_absent(lock_drawer(drawer.id), counted("700"), "Went home ill")
+    assert (taken.holder_id, taken.received_from_id) == (finance.user_id, drawer.id)
+    assert cash_in(taken) == rupees("700") == ledger_cash_of(taken.id, "INR")
+    if offering:
+        with pytest.raises(WrongState), doing(ravi):
+            accept_handover(handover.id, counted("1200"))
+    with pytest.raises(SecondPersonDecides), doing(finance):
+        approve_difference(lock_drawer(drawer.id))
+    with doing(admin):
+        assert approve_difference(lock_drawer(drawer.id), "Seen").status == "CLOSED"
+    assert balance(AccountCode.CASH) == rupees("700")
+    assert balance(AccountCode.CASH_OVER_SHORT) == rupees("500")
+    with pytest.raises(WrongState), doing(admin):
+        take_from_absent(lock_drawer(drawer.id), counted("700"), "Again")
 
 
 def test_a_declined_handover_leaves_the_drawer_as_it_was(in_clinic: Any) -> None:

@@ -12,7 +12,15 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from app.billing.denominations import checked_count
-from app.billing.models import CashDrawer, CounterAccount, DrawerStatus, MoneyMovement, MovementKind
+from app.billing.models import (
+    CashDrawer,
+    CounterAccount,
+    DrawerHandover,
+    DrawerStatus,
+    HandoverStatus,
+    MoneyMovement,
+    MovementKind,
+)
 from app.billing.models.cash_desk import PAID_IN_FROM, PAID_OUT_TO
 from app.billing.services.cash_desk_movements import add_movement, cash_in, check_enough, find_own_drawer
 from app.core import clock
@@ -122,8 +130,19 @@ def needs_approval(difference: Money) -> bool:
 
 
 def may_decide_drawer(drawer: CashDrawer, principal: Principal | None = None) -> bool:
-    """The rule of two persons: not the one who held it."""
-    return (principal or current_principal()).user_id != drawer.holder_id
+    """The rule of two persons: not the one who held it, nor who alone counted it in the holder's absence."""
+    person_id = (principal or current_principal()).user_id
+    return person_id != drawer.holder_id and not _counted_alone(drawer, person_id)
+
+
+def _counted_alone(drawer: CashDrawer, person_id: str) -> bool:
+    wanted = select(DrawerHandover.id).where(
+        DrawerHandover.drawer_id == drawer.id,
+        DrawerHandover.receiver_id == person_id,
+        DrawerHandover.status == HandoverStatus.ACCEPTED,
+        DrawerHandover.received_count.is_(None),
+    )
+    return db.session.scalar(wanted) is not None
 
 
 def approve_difference(drawer: CashDrawer, note: str = "") -> CashDrawer:
@@ -171,7 +190,7 @@ def _decide(drawer: CashDrawer, note: str) -> None:
     if drawer.status != DrawerStatus.COUNTED:
         raise WrongState(_("This drawer does not wait for approval."), status=drawer.status)
     if not may_decide_drawer(drawer):
-        raise SecondPersonDecides(_("Another person must decide: this was your drawer."))
+        raise SecondPersonDecides(_("Another person must decide: you held or counted this drawer."))
     drawer.decided_by_id = current_principal().user_id
     drawer.decided_at = clock.now()
     drawer.decision_note = note[:300]

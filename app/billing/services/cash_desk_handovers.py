@@ -75,6 +75,52 @@ def accept_handover(handover_id: str, count: Mapping[str, int]) -> CashDrawer:
     return open_drawer(count, currency=handover.currency, location_id=drawer.location_id, received_from=drawer)
 
 
+def take_from_absent(drawer: CashDrawer, count: Mapping[str, int], note: str) -> CashDrawer:
+    """Take over a locked drawer whose holder is not there to count it, so that the day can be closed without them.
+
+    It is a handover that one person counted: they cannot approve its difference. An offer under way is over. Raises
+    Invalid, Conflict for one's own, WrongState, DrawerOpen.
+    """
+    taker_id = current_principal().user_id
+    if drawer.holder_id == taker_id:
+        raise Conflict(_("This is your own drawer: count and close it yourself."))
+    if not note.strip():
+        raise Invalid(fields={"reason": _("Say why the holder does not count it.")})
+    _drop_offer(drawer)
+    if drawer.status != DrawerStatus.OPEN:
+        raise WrongState(_("This drawer is not open."), status=drawer.status)
+    pieces, counted = checked_count(count, drawer.currency)
+    handover = DrawerHandover(
+        id=new_id(),
+        drawer_id=drawer.id,
+        giver_id=drawer.holder_id,
+        receiver_id=taker_id,
+        status=HandoverStatus.OFFERED,
+        offered_on=booking_day(),
+        currency=drawer.currency,
+        counted_minor=counted.minor,
+        count=pieces,
+        note=note.strip()[:300],
+    )
+    db.session.add(handover)
+    db.session.flush()
+    handover.become(HandoverStatus.ACCEPTED)
+    handover.decided_at = clock.now()
+    count_drawer(drawer, count, note)
+    return open_drawer(count, currency=drawer.currency, location_id=drawer.location_id, received_from=drawer)
+
+
+def _drop_offer(drawer: CashDrawer) -> None:
+    wanted = select(DrawerHandover).where(
+        DrawerHandover.drawer_id == drawer.id, DrawerHandover.status == HandoverStatus.OFFERED
+    )
+    for offer in db.session.scalars(wanted):
+        offer.become(HandoverStatus.DECLINED)
+        offer.decided_at = clock.now()
+        drawer.become(DrawerStatus.OPEN)
+    db.session.flush()
+
+
 def decline_handover(handover_id: str) -> CashDrawer:
     """The receiver does not take it, or the giver takes the offer back: the drawer is the giver's as before."""
     handover, drawer = _locked(handover_id)

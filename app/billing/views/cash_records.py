@@ -95,6 +95,7 @@ class CashDrawerView(ReadOnlyView):
         "decided_at": _("Decided at"),
     }
     related_views = [DrawerHandoverView]
+    show_template = "billing/cash_drawer_show.html"
     charts = (
         Chart("status", _("Drawers by status"), lambda: CashDrawer.status, kind="doughnut"),
         monthly("month", _("Drawers by month"), CashDrawer.opened_on),

@@ -31,6 +31,7 @@ from app.billing.services.cash_desk_handovers import (
     decline_handover,
     offer_handover,
     possible_receivers,
+    take_from_absent,
 )
 from app.billing.services.cash_desk_movements import cash_in, find_own_drawer
 from app.billing.services.day_figures import sums_by_kind
@@ -181,6 +182,26 @@ class DrawerView(CashDeskPages):
             return _("The drawer stays with whoever held it.")
 
         return self.attempt(deed, self._mine)
+
+    @expose("/<id:drawer_id>/of-absent", methods=["GET", "POST"])
+    def of_absent(self, drawer_id: str) -> Any:
+        """Count the drawer of somebody who is not there, and take it over."""
+        self.require("approve")
+        drawer = db.session.get(CashDrawer, drawer_id)
+        if drawer is None:
+            raise NotFound
+        if drawer.holder_id == current_principal().user_id:
+            return redirect(url_for("DrawerView.close", drawer_id=drawer_id))
+
+        def page(problem: str = "") -> str:
+            return self._count_page("billing/drawer_absent.html", drawer, problem)
+
+        def deed() -> str:
+            count = CountSheet.read(drawer.currency).count
+            taken = take_from_absent(lock_drawer(drawer_id), count, request.form.get("reason", ""))
+            return _("The drawer is yours, with %(cash)s.", cash=money(taken.opening_float))
+
+        return page() if request.method == "GET" else self.attempt(deed, page)
 
     def _mine(self, problem: str = "") -> str:
         person = current_principal()
