@@ -30,9 +30,9 @@ export class SlotHold {
     const wish = form && wishOf(form);
     const key = wish ? JSON.stringify(wish) : "";
     if (key === this.key) return;
-    this.key = key;
     if (form) tell(form, "");
     if (!wish || (this.held && this.held.doctorId !== wish.doctorId)) await this.drop();
+    this.key = key; // not before: what is given back is forgotten with its key
     if (wish) await this.ask(form, wish);
   }
 
