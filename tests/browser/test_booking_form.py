@@ -1,4 +1,4 @@
-"""The booking form of the desk in a real browser: the time that it keeps."""
+"""The booking form of the desk in a real browser: the time that it keeps, and where a home visit goes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from sqlalchemy import func, select
 
 from app.core.tenant import db
-from app.scheduling.models import SlotHold
+from app.scheduling.models import Appointment, SlotHold
 from tests.desk.conftest import times_today
 from tests.factories.billing import make_priced_doctor
 from tests.factories.people import make_patient
@@ -38,3 +38,26 @@ def test_what_was_kept_of_another_doctor_is_given_back_as_well(log_in: LogIn, in
     page.keyboard.press("Escape")
     expect(page.locator("[data-visit-pane]")).to_have_attribute("data-visit-pane", visit_id)
     wait_until(lambda: page.evaluate("1") and kept_for(second) == 0)
+
+
+def test_where_a_home_visit_goes_is_asked_for_no_other_kind(log_in: LogIn, in_clinic: Any) -> None:
+    make_priced_doctor(types=["IN_PERSON", "HOME_VISIT"])
+    patient = make_patient(address="")
+    page = log_in("RECEPTIONIST")
+    page.goto(f"/desk/?patient={patient.id}")
+    expect(page.locator("#book-notes")).to_be_visible()
+    expect(page.locator("#book-address")).to_be_hidden()
+    page.get_by_role("radio", name="Home visit").check(force=True)
+    expect(page.locator("#type-HOME_VISIT[checked]")).to_have_count(1)  # drawn by the server: the times have come
+    day = page.locator("#times .day-head b").inner_text()
+    page.locator("#book-address").fill("12 Palm Road")
+    with page.expect_request("**/times?**") as asked:
+        page.get_by_role("button", name="The day after").click()
+    assert "Palm" not in asked.value.url
+    expect(page.locator("#times .day-head b")).not_to_have_text(day)
+    expect(page.locator("#book-address")).to_have_value("12 Palm Road")
+    expect(page.locator("#pane .slot input:checked")).to_have_count(1)
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("[data-visit-pane]")).to_contain_text("Home visit · 12 Palm Road")
+    db.session.rollback()
+    assert db.session.scalars(select(Appointment.address)).one() == "12 Palm Road"

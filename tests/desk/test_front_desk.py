@@ -266,6 +266,17 @@ def test_what_was_paid_elsewhere_is_drawn_as_it_stands_now(desk: Screen, visit: 
     assert "Collect cash" not in words(answer)
 
 
+def test_a_home_visit_asks_where_it_goes_and_says_so(desk: Screen, in_clinic: Any) -> None:
+    doctor = make_open_doctor(types=["HOME_VISIT"])
+    path = f"/desk/patients/{make_patient(address='').id}"
+    assert 'name="address"' in desk.piece(path).text
+    times = slots(doctor.id, clock.today(ZONE_NAME), 2, "HOME_VISIT")
+    form = {"doctorId": doctor.id, "type": "HOME_VISIT", "slot": f"{times[0].starts_at.isoformat()}|"}
+    assert "Say where the patient is to be visited." in words(desk.send(f"{path}/visits", **form))
+    booked = desk.send(f"{path}/visits", **form, address="12 Palm Road")
+    assert said(booked) == "Booked." and "Home visit · 12 Palm Road" in words(booked)
+
+
 def test_the_receipt_is_a_pdf_that_the_browser_shows(desk: Screen, visit: Appointment) -> None:
     assert desk.page(f"/desk/visits/{visit.id}/receipt").status_code == 404
     collect(visit)

@@ -55,6 +55,7 @@ class NewVisit(Body):
     doctor_id: Annotated[str, StringConstraints(min_length=36, max_length=36)]
     type: AppointmentType
     notes: str = Field("", max_length=2000)
+    address: str = Field("", max_length=400)
 
 
 class DeskPatientView(FragmentView):
@@ -128,6 +129,7 @@ class DeskPatientView(FragmentView):
                     starts_at=starts_at,
                     location_id=location_id,
                     notes=wanted.notes,
+                    address=wanted.address,
                 ).id
             }
         )

@@ -67,10 +67,8 @@ export class Dialogs {
   // The grid of another doctor, kind or date; the arrow that was pressed keeps the focus.
   async times(pressed) {
     const form = this.form;
-    const asked = new URLSearchParams(new FormData(form));
-    asked.delete("slot");
-    asked.delete("patientId");
-    asked.delete("notes");
+    // Nothing about the patient goes into an address.
+    const asked = new URLSearchParams([...new FormData(form)].filter(([name]) => ["doctorId", "on", "type"].includes(name)));
     const place = form.querySelector("[data-times-place]");
     this.wait(form, true);
     for (const input of place.querySelectorAll("[name=slot]")) input.disabled = true; // nobody chooses from a grid that is about to go
@@ -116,9 +114,9 @@ export class Dialogs {
   }
 
   async book(form, after) {
-    const { patientId, notes, type } = Object.fromEntries(new FormData(form));
+    const { patientId, notes, address, type } = Object.fromEntries(new FormData(form));
     const patient = form.querySelector("#placing-patient").value;
-    const send = (to) => postJson("/api/v1/appointments", { patientId, doctorId: to.doctorId, type, startsAt: to.at, locationId: to.locationId, notes });
+    const send = (to) => postJson("/api/v1/appointments", { patientId, doctorId: to.doctorId, type, startsAt: to.at, locationId: to.locationId, notes, address });
     const booked = await this.moves.place(after, send);
     if (!booked) return false;
     this.hold.forget();
