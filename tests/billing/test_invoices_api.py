@@ -381,3 +381,16 @@ def test_a_visit_without_a_price_can_be_completed_and_is_told(in_clinic: Any) ->
     assert count_invoices() == 0
     told = select(EventRecord.payload).where(EventRecord.type == "billing.appointment.unpriced")
     assert json.dumps(db.session.scalars(told).one()) == json.dumps({"appointmentId": visit.id})
+
+
+def test_a_bill_entered_late_is_overdue_at_once(in_clinic: Any, api: ApiAs) -> None:
+    finance = api("FINANCE_BILLING")
+    body = {
+        "patientId": make_patient().id,
+        "lines": [line()],
+        "dueOn": (clock.now() - timedelta(days=40)).date().isoformat(),
+    }
+    invoice = finance("POST", INVOICES, body)[1]
+    finance("POST", f"{INVOICES}/{invoice['id']}/open")
+    shown = finance("GET", f"{INVOICES}/{invoice['id']}")[1]
+    assert (shown["status"], shown["overdue"]) == ("OPEN", True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -25,6 +25,8 @@ from app.core.money import Money
 from app.core.tenant import db
 from app.scheduling.queries import find_appointment
 from app.tenancy.queries import settings_in_scope
+
+LONGEST_OVERDUE = timedelta(days=366)
 
 
 class VisitInvoiced(Conflict):
@@ -160,9 +162,9 @@ def _check_discounts(lines: Sequence[NewLine], discount: Money | None, reason: s
 
 
 def _check_due(due_on: date | None) -> None:
-    """Nobody can pay in the past, and reminders of a mistyped year would leave at once."""
-    if due_on is not None and due_on < clock.today(settings_in_scope().zone):
-        raise Invalid(fields={"dueOn": _("This day is over: a bill is due today or later.")})
+    """A bill that is entered late may be overdue already; one of long ago is a mistyped year."""
+    if due_on is not None and due_on < clock.today(settings_in_scope().zone) - LONGEST_OVERDUE:
+        raise Invalid(fields={"dueOn": _("This day has been over for more than a year. Please check the year.")})
 
 
 def _visit_columns(appointment_id: str, patient_id: str) -> dict[str, Any]:
