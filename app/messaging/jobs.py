@@ -120,8 +120,7 @@ def sweep_messages() -> int:
     with all_tenants():
         channels, abandoned = _due_channels(), _abandoned()
     for row in abandoned:
-        with tenant_scope(row.clinic_id), unit_of_work():
-            _park(row.id)
+        _park(row.clinic_id, row.id)
     for sender in {sender_for(channel).name: sender_for(channel) for channel in channels}.values():
         wake(sender)
     return len(channels) + len(abandoned)
@@ -143,14 +142,19 @@ def _abandoned() -> list[Any]:
     return list(db.session.execute(wanted.order_by(Message.next_at).limit(SWEPT)))
 
 
-def _park(message_id: str) -> None:
-    message = db.session.scalar(
-        select(Message)
-        .where(Message.id == message_id, Message.status == MessageStatus.SENDING, Message.next_at <= clock.now())
-        .with_for_update(skip_locked=True)
+def _park(clinic_id: str, message_id: str) -> None:
+    """One that fails is found by the next sweep, and does not hold up the others."""
+    wanted = select(Message).where(
+        Message.id == message_id, Message.status == MessageStatus.SENDING, Message.next_at <= clock.now()
     )
-    if message is not None:
-        park_abandoned(message)
+    with tenant_scope(clinic_id):
+        try:
+            with unit_of_work():
+                message = db.session.scalar(wanted.with_for_update(skip_locked=True))
+                if message is not None:
+                    park_abandoned(message)
+        except Exception:
+            log.exception("an abandoned message could not be parked")
 
 
 @job("notification", attempts=1, every=60)

@@ -26,7 +26,7 @@ from app.payments.models import (
     WebhookEvent,
     WebhookStatus,
 )
-from app.tenancy.models import Clinic
+from app.tenancy.rounds import in_every_clinic
 
 GRACE = timedelta(seconds=15)
 BATCH = 200
@@ -92,12 +92,7 @@ def reconcile(clinic_id: str, run_id: str) -> None:
 
 @job("payment-reconciliation", attempts=1, every=600)
 def sweep_reconciliations() -> int:
-    """Plan the night's runs where it is night, and wake those that are due."""
-    with all_tenants():
-        clinics = list(db.session.scalars(select(Clinic.id).where(Clinic.archived.is_(False))))
-    for clinic_id in clinics:
-        with tenant_scope(clinic_id), unit_of_work():
-            services.plan_nightly_runs()
+    """Wake the runs that are due, and plan the night's where it is night; how many were due."""
     with all_tenants():
         wanted = select(ReconciliationRun.clinic_id, ReconciliationRun.id).where(
             ReconciliationRun.status == RunStatus.PLANNED, ReconciliationRun.next_at <= clock.now()
@@ -105,7 +100,13 @@ def sweep_reconciliations() -> int:
         due = db.session.execute(wanted.limit(BATCH)).all()
     for clinic_id, run_id in due:
         reconcile.enqueue_now(clinic_id, run_id)
+    in_every_clinic(_plan_nightly)  # last, as it says so where it fails; what it plans wakes its worker itself
     return len(due)
+
+
+def _plan_nightly() -> int:
+    with unit_of_work():
+        return len(services.plan_nightly_runs())
 
 
 def _sweep_webhooks() -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete
 
 from app.core import clock
 from app.core.jobs import job
@@ -14,7 +14,7 @@ from app.scheduling.models import SlotHold
 from app.scheduling.services.offer_answers import end_waiting, expire_offer, overdue_offers
 from app.scheduling.services.release import due_for_release, may_be_released, release_if_still_unpaid
 from app.scheduling.services.reminders import due_reminders, give_reminder
-from app.tenancy.models import Clinic
+from app.tenancy.rounds import in_every_clinic
 
 log = logging.getLogger(__name__)
 
@@ -50,23 +50,17 @@ def sweep_slot_holds() -> int:
 @job("notification", attempts=1, timeout=600, every=60)
 def remind_of_visits() -> int:
     """Give out the reminders that are due, each in a transaction of its own; how many."""
-    return sum(_remind_clinic(clinic_id) for clinic_id in _clinics())
+    return in_every_clinic(_remind)
 
 
-def _clinics() -> list[str]:
-    with all_tenants():
-        return list(db.session.scalars(select(Clinic.id).where(Clinic.archived.is_(False))))
-
-
-def _remind_clinic(clinic_id: str) -> int:
+def _remind() -> int:
     done = 0
-    with tenant_scope(clinic_id):
-        for appointment_id, hours in due_reminders():
-            try:
-                with unit_of_work():
-                    done += give_reminder(appointment_id, hours)
-            except Exception:
-                log.exception("a reminder could not be given out")
+    for appointment_id, hours in due_reminders():
+        try:
+            with unit_of_work():
+                done += give_reminder(appointment_id, hours)
+        except Exception:
+            log.exception("a reminder could not be given out")
     return done
 
 
@@ -91,8 +85,9 @@ def _pass_on(clinic_id: str, offer_id: str) -> bool:
 @job("event", attempts=1, timeout=300, every=3600)
 def end_waiting_lists() -> int:
     """Nobody waits for a day that is over; how many did."""
-    done = 0
-    for clinic_id in _clinics():
-        with tenant_scope(clinic_id), unit_of_work():
-            done += end_waiting()
-    return done
+    return in_every_clinic(_end_waiting)
+
+
+def _end_waiting() -> int:
+    with unit_of_work():
+        return end_waiting()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from sqlalchemy import Select, select
+from sqlalchemy import select
 
 from app.billing.models import OWED, Instalment, Invoice, PaymentPlan
 from app.billing.services.reminders import (
@@ -14,9 +14,8 @@ from app.billing.services.reminders import (
     remind_invoice,
 )
 from app.core.jobs import job
-from app.core.tenant import all_tenants, db, tenant_scope
 from app.core.transaction import unit_of_work
-from app.tenancy.models import Clinic
+from app.tenancy.rounds import in_every_clinic
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +24,7 @@ log = logging.getLogger(__name__)
 def remind_of_overdue_invoices() -> int:
     """One reminder per invoice, step and channel; how many invoices were reminded of."""
     owed = select(Invoice.clinic_id).where(Invoice.status.in_(OWED))
-    return sum(_remind_clinic(clinic_id) for clinic_id in _clinics(owed))
+    return in_every_clinic(_remind, among=owed)
 
 
 @job("payment", attempts=1, timeout=600, every=600)
@@ -33,35 +32,26 @@ def follow_payment_plans() -> int:
     """Ask for instalments that are due, tell of late ones, and note plans that defaulted."""
     unpaid = select(Instalment.clinic_id).join(PaymentPlan, PaymentPlan.id == Instalment.plan_id)
     owed = unpaid.where(Instalment.paid_minor < Instalment.amount_minor)
-    return sum(_follow_clinic(clinic_id) for clinic_id in _clinics(owed))
+    return in_every_clinic(_follow, among=owed)
 
 
-def _clinics(owed_to: Select[str]) -> list[str]:
-    """Each once. An archived clinic asks nobody for money: nobody there could tell what became of it."""
-    with all_tenants():
-        found = set(db.session.scalars(owed_to.distinct()))
-        return list(db.session.scalars(select(Clinic.id).where(Clinic.id.in_(found), Clinic.archived.is_(False))))
-
-
-def _remind_clinic(clinic_id: str) -> int:
+def _remind() -> int:
     done = 0
-    with tenant_scope(clinic_id):
-        for invoice_id in overdue_invoices():
-            try:
-                with unit_of_work():
-                    done += remind_invoice(invoice_id)
-            except Exception:
-                log.exception("a reminder could not be sent")
+    for invoice_id in overdue_invoices():
+        try:
+            with unit_of_work():
+                done += remind_invoice(invoice_id)
+        except Exception:
+            log.exception("a reminder could not be sent")
     return done
 
 
-def _follow_clinic(clinic_id: str) -> int:
+def _follow() -> int:
     done = 0
-    with tenant_scope(clinic_id):
-        for plan_id in due_instalments():
-            try:
-                with unit_of_work():
-                    done += follow_plan(plan_id)
-            except Exception:
-                log.exception("a payment plan could not be followed")
+    for plan_id in due_instalments():
+        try:
+            with unit_of_work():
+                done += follow_plan(plan_id)
+        except Exception:
+            log.exception("a payment plan could not be followed")
     return done
