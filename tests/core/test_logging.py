@@ -26,6 +26,8 @@ from app.core.logging import (
     operation,
     scrub,
 )
+from app.core.logging.failures import describe
+from app.core.logging.masking import NET_TEXT
 
 CLINIC = "0199a2b4-7c1e-7f00-8a11-2b3c4d5e6f70"
 
@@ -209,6 +211,20 @@ GIVEAWAYS = [
 @given(st.sampled_from(GIVEAWAYS), st.text("abc ,;\n", max_size=20), st.text("abc ,;\n", max_size=20))
 def test_the_net_works_anywhere_in_a_text(giveaway, before, after):
     assert giveaway not in scrub(f"{before} {giveaway} {after}")
+
+
+@given(st.sampled_from(GIVEAWAYS), st.integers(0, 40))
+def test_the_net_leaves_no_half_where_a_long_text_is_cut(giveaway, before_the_cut):
+    start = "x " * (NET_TEXT // 2 - before_the_cut)
+    assert set(scrub(f"{start} {giveaway} {start}")) == set("x …")
+    shortened = "?n=" + "x" * (NET_TEXT - 20)  # so that what stands at the cut comes to stand within what is shown
+    assert giveaway[:8] not in scrub(f"{shortened} {giveaway * 40}")
+
+
+@pytest.mark.parametrize("text", ["a" * 3_000_000 + "?", "+" * 3_000_000 + "@", "«" * 3_000_000])
+def test_a_text_without_end_is_written_as_soon_as_any(text):
+    """The net and the look for quotes would take the square of three millions: hours."""
+    assert len(scrub(describe(ValueError(text)).message)) <= 2001
 
 
 @given(st.text(max_size=300))

@@ -12,7 +12,8 @@ from typing import Any
 MAX_FRAMES = 30
 MAX_CAUSES = 5
 _ROOT = str(Path(__file__).resolve().parents[3]) + "/"
-_QUOTED = re.compile(r"""(["'`])(?:(?!\1).)*\1|\([^()]*\)|«[^»]*»""")
+# «…» goes to the end where nothing closes it: to look for that at each of many would take the square of the length.
+_QUOTED = re.compile(r"""(["'`])(?:(?!\1).)*\1|\([^()]*\)|«[^»]*»?""")
 # What these quote is code, not data.
 _CODE_ERRORS = (AttributeError, NameError, ImportError, TypeError, SyntaxError, NotImplementedError)
 

@@ -16,6 +16,10 @@ from app.core.logging.failures import describe
 
 MASK = "[masked]"
 MAX_TEXT = 2000
+# The net takes the square of a text's length, so a longer one is cut before. Half an address at the cut is none to the
+# net: as much as that may be long is not shown.
+NET_TEXT = 2 * MAX_TEXT
+NET_EDGE = 400
 MAX_ITEMS = 50
 MAX_DEPTH = 4
 NUMBER_DIGITS = range(10, 20)
@@ -74,11 +78,18 @@ def allow_keys(*keys: str) -> None:
 
 def scrub(text: str) -> str:
     """The text without what the pattern net finds: addresses, numbers, tokens, credentials, query values."""
-    if not text.isalpha() and _SUSPECT.search(text):
-        for pattern, replacement in _SECRETS:
-            text = pattern.sub(replacement, text)
-        text = _NUMBERS.sub(lambda match: "[number]" if match["number"] else match.group(), text)
+    if len(text) > NET_TEXT:
+        return f"{_through_net(text[:NET_TEXT])[:-NET_EDGE][:MAX_TEXT]}…"
+    text = _through_net(text)
     return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}…"
+
+
+def _through_net(text: str) -> str:
+    if text.isalpha() or not _SUSPECT.search(text):
+        return text
+    for pattern, replacement in _SECRETS:
+        text = pattern.sub(replacement, text)
+    return _NUMBERS.sub(lambda match: "[number]" if match["number"] else match.group(), text)
 
 
 def mask(record: Mapping[str, Any]) -> dict[str, Any]:
