@@ -215,13 +215,29 @@ def display_column(value: Any, column: str, *, short: bool = False) -> Any:
     if not isinstance(value, str) or not value or isinstance(value, Enum | Markup):
         return display(value)
     name = column.rpartition(".")[2]
-    if name == "status" or name.endswith("_status"):
+    if _is_status(name):
         return status_pill(value)
     if name == "phone":
         return phone(value)
     if name in CODE_COLUMNS and CODE.fullmatch(value):
-        return role_name(value) if name == "role" else kind_name(value)
+        return word_of(value, name)
     return _identifier(value, short) if IDENTIFIER.fullmatch(value) else value
+
+
+def word_of(code: str, column: str) -> str:
+    """A code by the name of its column, like `display_column`, as text."""
+    name = column.rpartition(".")[2]
+    if not CODE.fullmatch(code):
+        return code
+    if _is_status(name):
+        return label_of(code)
+    if name == "role":
+        return str(role_name(code))
+    return str(kind_name(code)) if name in CODE_COLUMNS else code
+
+
+def _is_status(name: str) -> bool:
+    return name == "status" or name.endswith("_status")
 
 
 def translated(words: Any) -> str:

@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 from wtforms import SelectField
 
-from app.core.formatting import is_number, number
+from app.core.formatting import is_number, number, word_of
 from app.core.views.arguments import FILTER_ARGUMENT, asked_filters
 
 
@@ -101,7 +101,8 @@ def _value_text(form: Any, column: str, value: str) -> str:
     if text_of := getattr(field, "text_of", None):
         return str(text_of(value) or value)
     choices = field.choices if isinstance(field, SelectField) and isinstance(field.choices, list) else []
-    return next((str(item.label) for item in choices if getattr(item, "value", None) == value), value)
+    known = next((str(item.label) for item in choices if getattr(item, "value", None) == value), "")
+    return known or word_of(value, column)
 
 
 def _url_without(key: str, value: str) -> str:

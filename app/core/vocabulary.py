@@ -141,6 +141,12 @@ ROLES: dict[str, Any] = {
 }
 
 KINDS: dict[str, Any] = {
+    # accounts of the ledger
+    "ASSET": _("Asset"),
+    "LIABILITY": _("Liability"),
+    "EQUITY": _("Equity"),
+    "INCOME": _("Income"),
+    "EXPENSE": _("Expense"),
     # why visits are called off
     "PATIENT_REQUEST": _("The patient asked for it"),
     "PATIENT_UNWELL": _("The patient is unwell"),
@@ -260,8 +266,12 @@ def role_name(role: str) -> Any:
 
 
 def kind_name(kind: str) -> Any:
-    """An appointment type, a gender or a tender in words, translated when it is shown."""
-    return KINDS.get(kind) or in_words(kind)
+    """An appointment type, a gender or a tender in words, translated when it is shown.
+
+    A step that has no word of its own is called as the status it leads to.
+    """
+    known = STATUSES.get(kind)
+    return KINDS.get(kind) or (known[1] if known else in_words(kind))
 
 
 def in_words(code: str) -> str:

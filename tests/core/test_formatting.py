@@ -132,6 +132,12 @@ def test_a_status_speaks_hindi(hindi: None) -> None:
     assert text(formatting.status_pill("PAID")) == "भुगतान हुआ"
 
 
+@pytest.mark.parametrize("step", ["CONFIRMED", "CALLED", "SERVED", "ASSET"])
+def test_a_kind_speaks_hindi(hindi: None, step: str) -> None:
+    """A step that is called as the status it leads to, too."""
+    assert re.search("[\u0900-\u097f]", text(formatting.display_column(step, "kind")))
+
+
 def test_months_speak_hindi(hindi: None) -> None:
     assert "नव" in text(formatting.day(NOVEMBER))
     assert "नव" in formatting.month_mark(date(2026, 11, 1))

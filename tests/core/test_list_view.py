@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from flask_babel import Babel
 from wtforms import Form, SelectChoice, SelectField, StringField
 
 from app.core.list_view import Window, figure_columns, filter_chips, list_window, url_without_filters
@@ -30,6 +31,7 @@ class Search(Form):
 @pytest.fixture
 def lists() -> Any:
     application = Flask("lists")
+    Babel(application)
 
     @application.get("/rooms/list/")
     def rooms() -> str:
@@ -62,16 +64,18 @@ def test_a_capped_count_does_not_pretend(app: Any) -> None:
 
 
 def test_every_condition_is_a_chip_with_the_way_to_remove_it(lists: Flask) -> None:
+    statuses = "_flt_0_status=OPEN&_flt_0_status=WRITTEN_OFF"
     with lists.test_request_context(
-        "/rooms/list/?_flt_1_name=a&_flt_1_name=b&_flt_0_status=OPEN&page_RoomView=3&_oc_RoomView=name"
+        f"/rooms/list/?_flt_1_name=a&_flt_1_name=b&{statuses}&page_RoomView=3&_oc_RoomView=name"
     ):
         chips = filter_chips(Filters(), Search(), {"name": "Name", "status": "Status"})
     assert [(chip.label, chip.operator, chip.value) for chip in chips] == [
         ("Name", "Contains", "a"),
         ("Name", "Contains", "b"),
         ("Status", "Is", "Open"),
+        ("Status", "Is", "Written off"),
     ]
-    assert chips[0].remove_url == "/rooms/list/?_flt_1_name=b&_flt_0_status=OPEN&_oc_RoomView=name"
+    assert chips[0].remove_url == f"/rooms/list/?_flt_1_name=b&{statuses}&_oc_RoomView=name"
 
 
 @pytest.mark.parametrize("query", ["_flt_9_name=a", "_flt_x_name=a", "_flt_0_secret=a", "_flt_0_=a", "other=1"])

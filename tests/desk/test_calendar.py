@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -188,6 +189,13 @@ def test_a_mistyped_address_shows_a_calendar_all_the_same(desk: Screen, visit: A
 )
 def test_times_of_nobody_are_not_found(desk: Screen, path: str) -> None:
     assert desk.piece(f"/calendar/{path}").status_code == 404
+
+
+@pytest.mark.parametrize("role", ["RECEPTIONIST", "DOCTOR", "NURSE", "SYSTEM_AUDITOR"])
+def test_a_visit_leads_to_a_page_that_the_reader_may_open(screen_of: Any, visit: Appointment, role: str) -> None:
+    screen = screen_of(role)
+    [address] = re.findall(r'data-visit-page="([^"]+)"', screen.page("/calendar/").text)
+    assert screen.page(address + visit.id).status_code == 200
 
 
 @pytest.mark.parametrize("role", ["PATIENT", "ACCOUNTANT", "FINANCE_BILLING", "PHARMACIST"])

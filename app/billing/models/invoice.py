@@ -25,6 +25,7 @@ from app.core.models import (
 )
 from app.core.money import Money
 from app.core.state import Stateful
+from app.core.vocabulary import label_of
 from app.tenancy.queries import settings_in_scope
 
 
@@ -171,7 +172,7 @@ class Invoice(Stateful, TenantModel):
         return f"{counting[-1].kind} {counting[-1].status}" if counting else ""
 
     def __str__(self) -> str:
-        return self.number or "draft"
+        return self.number or label_of(InvoiceStatus.DRAFT)
 
 
 class InvoiceLine(TenantModel):

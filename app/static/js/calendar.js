@@ -13,7 +13,7 @@ import { toast } from "./toast.js";
 
 const MINUTE = 60_000;
 const scroll = document.querySelector("[data-calendar]");
-const { zone, moves: mayMove, books: mayBook, source, script } = scroll.dataset;
+const { zone, moves: mayMove, books: mayBook, source, script, visitPage } = scroll.dataset;
 const dayOf = new Intl.DateTimeFormat("en-CA", { timeZone: zone, year: "numeric", month: "2-digit", day: "2-digit" });
 const timeOf = new Intl.DateTimeFormat("en-GB", { timeZone: zone, hour: "2-digit", minute: "2-digit" });
 let data = placed(JSON.parse(document.getElementById("calendar-data").textContent));
@@ -28,6 +28,7 @@ const dialogs = new Dialogs({ moves, changed: reload });
 const keys = new Keys(scroll, { find: () => data.visits, move: (id) => mayMove && dialogs.openVisit(id, { moving: true }) });
 const grid = new Grid(scroll.querySelector("[data-grid]"), {
   moves: Boolean(mayMove),
+  visitPage,
   open: (visit) => dialogs.openVisit(visit.id),
   dragging: (on) => hold(on),
   dropped: onDrop,

@@ -93,7 +93,7 @@ export class Grid {
       id: visit.id,
       start: momentOf(visit.column, visit.from),
       end: momentOf(visit.column, visit.until),
-      url: `/desk/?visit=${visit.id}`,
+      url: this.options.visitPage + visit.id,
       startEditable: this.options.moves && visit.movable,
       classNames: ["visit", statusOf(visit.status).tone, `is-${visit.status.toLowerCase()}`, this.fresh.has(visit.id) ? "fresh" : "seen"],
       extendedProps: { visit },
