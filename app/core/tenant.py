@@ -6,6 +6,7 @@ The second wall is PostgreSQL's row-level security (app/core/row_security.py). B
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -88,7 +89,15 @@ class ScopedSession(FlaskSession):
         return super().get_bind(*args, **kwargs)
 
 
-db = SQLA(session_options={"scopefunc": lambda: id(current_scope()), "class_": ScopedSession})
+def _whose_session() -> Any:
+    """Work has a scope of its own and so a session. The outermost scope is everybody's: in it each thread or greenlet
+    has its own, or the end of one request would close what another one is just asking with.
+    """
+    scope = _scope.get()
+    return id(scope) if scope is not _ROOT else (id(scope), threading.get_ident())
+
+
+db = SQLA(session_options={"scopefunc": _whose_session, "class_": ScopedSession})
 
 
 def enter_scope(scope: Scope) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from sqlalchemy.exc import DBAPIError, StatementError
 from app.core.ids import new_id
 from app.core.tenant import NoClinicInScope, all_tenants, db, scoped, tenant_scope
 from app.core.transaction import unit_of_work
-from app.tenancy.models import Location, Room
+from app.tenancy.models import Clinic, Location, Room
 
 
 def make_location(clinic_id: str, name: str = "Main") -> str:
@@ -87,3 +88,24 @@ def test_a_statement_that_is_kept_asks_for_the_clinic_each_time(clinic: Any, oth
     with pytest.raises(StatementError) as caught, all_tenants():
         db.session.scalars(kept).all()
     assert isinstance(caught.value.orig, NoClinicInScope)
+
+
+def test_the_end_of_work_in_another_thread_closes_no_session_of_the_outermost_scope(app: Any) -> None:
+    """A request that ends removes the session of the outermost scope: it closed the one that this thread asks with."""
+
+    def work() -> None:
+        with app.app_context():
+            theirs.append(db.session())
+            db.session.scalar(select(func.count()).select_from(Clinic))
+
+    theirs: list[Any] = []
+    with app.app_context():
+        mine = db.session()
+        begun = mine.connection()
+        thread = Thread(target=work)
+        thread.start()
+        thread.join()
+        assert theirs and theirs[0] is not mine
+        assert not begun.closed
+        assert db.session() is mine
+        assert mine.scalar(select(1)) == 1
