@@ -335,6 +335,8 @@ def test_screens_and_answers_say_that_it_was_returned_and_not_refunded(in_clinic
     assert path in finance.get(record).text and path not in desk.get(record).text
     assert desk.post(path, reason="x", charge="back").status_code == 403
     assert finance.post(path, reason="", charge="back").status_code == 422
+    form = finance.get(path).text
+    assert "<title>Undo the return ·" in form and "Cheque came back" not in form
     typed = {"reason": "Cheque 004712 was meant", "charge": "back"}
     assert [finance.post(path, **typed).location for _click in range(2)] == [record, record]
     shown = finance.get(record).text

@@ -34,9 +34,15 @@ def offer_handover(drawer: CashDrawer, receiver_id: str, count: Mapping[str, int
         raise WrongState(_("This drawer is not open."), status=drawer.status)
     if receiver_id == drawer.holder_id or receiver_id not in {member.user_id for member in possible_receivers()}:
         raise Invalid(fields={"receiver": _("Choose a colleague who works with cash.")})
-    pieces, counted = checked_count(count, drawer.currency)
+    _pieces, counted = checked_count(count, drawer.currency)
     if counted != cash_in(drawer) and not note.strip():
         raise Invalid(fields={"reason": _("Say what the difference may come from.")})
+    drawer.become(DrawerStatus.OFFERED)
+    return _handover(drawer, receiver_id, count, note)
+
+
+def _handover(drawer: CashDrawer, receiver_id: str, count: Mapping[str, int], note: str) -> DrawerHandover:
+    pieces, counted = checked_count(count, drawer.currency)
     handover = DrawerHandover(
         id=new_id(),
         drawer_id=drawer.id,
@@ -49,7 +55,6 @@ def offer_handover(drawer: CashDrawer, receiver_id: str, count: Mapping[str, int
         count=pieces,
         note=note.strip()[:300],
     )
-    drawer.become(DrawerStatus.OFFERED)
     db.session.add(handover)
     db.session.flush()
     return handover
@@ -89,21 +94,7 @@ def take_from_absent(drawer: CashDrawer, count: Mapping[str, int], note: str) ->
     _drop_offer(drawer)
     if drawer.status != DrawerStatus.OPEN:
         raise WrongState(_("This drawer is not open."), status=drawer.status)
-    pieces, counted = checked_count(count, drawer.currency)
-    handover = DrawerHandover(
-        id=new_id(),
-        drawer_id=drawer.id,
-        giver_id=drawer.holder_id,
-        receiver_id=taker_id,
-        status=HandoverStatus.OFFERED,
-        offered_on=booking_day(),
-        currency=drawer.currency,
-        counted_minor=counted.minor,
-        count=pieces,
-        note=note.strip()[:300],
-    )
-    db.session.add(handover)
-    db.session.flush()
+    handover = _handover(drawer, taker_id, count, note)
     handover.become(HandoverStatus.ACCEPTED)
     handover.decided_at = clock.now()
     count_drawer(drawer, count, note)
